@@ -1,0 +1,58 @@
+/** The HTTP API of `services/alerting`. */
+export type AlertState = 'ok' | 'firing';
+
+export interface SloStatus {
+  /** `namespace/name`. */
+  slo: string;
+  service: string;
+  displayName: string;
+  target: number;
+  windowMs: number;
+  good: number;
+  total: number;
+  /** good ÷ total over the whole window; absent without traffic. */
+  ratio?: number;
+  /** Share of the error budget that is left: 1 untouched, 0 used up, negative when overdrawn. */
+  budgetLeft: number;
+  burnRates: {
+    policy: string;
+    condition: string;
+    windowMs: number;
+    rate: number;
+    threshold: number;
+  }[];
+  state: AlertState;
+  evaluatedAt: string;
+}
+
+export interface SloList {
+  items: SloStatus[];
+}
+
+/** One alert of one policy of one SLO; the body of a webhook is `AlertNotification`. */
+export interface Alert {
+  /** Stable through firing and resolved. */
+  id: string;
+  slo: string;
+  service: string;
+  policy: string;
+  severity: string;
+  state: 'firing' | 'resolved';
+  startedAt: string;
+  resolvedAt?: string;
+  summary: string;
+}
+
+export interface AlertList {
+  items: Alert[];
+}
+
+export interface AlertNotification {
+  version: 1;
+  mesh: string;
+  /** Differs between the firing and the resolved notification, equal on every retry of one. */
+  notificationId: string;
+  alert: Alert;
+  objective: { displayName: string; target: number };
+  burnRates: SloStatus['burnRates'];
+}

@@ -1,0 +1,175 @@
+/** The HTTP API of `services/analytics`: queries and the shapes of its answers. */
+import Type, { type Static } from 'typebox';
+
+export const GROUPS = [
+  'route',
+  'service',
+  'edge',
+  'consumer',
+  'revision',
+  'reason',
+  'backend',
+] as const;
+export type Group = (typeof GROUPS)[number];
+
+/**
+ * `from` and `to` are RFC 3339, or relative to now such as `-15m`; `to` defaults to now, `from` to
+ * `-15m`.
+ */
+const Range = {
+  from: Type.Optional(Type.String()),
+  to: Type.Optional(Type.String()),
+};
+const Filters = {
+  route: Type.Optional(Type.String()),
+  service: Type.Optional(Type.String()),
+  source: Type.Optional(Type.String()),
+  consumer: Type.Optional(Type.String()),
+  revision: Type.Optional(Type.String()),
+  reason: Type.Optional(Type.String()),
+};
+
+/** `GET /v1/analytics/totals` and `GET /v1/analytics/top`. */
+export const TotalsQuery = Type.Object(
+  {
+    ...Range,
+    ...Filters,
+    by: Type.Optional(Type.Enum([...GROUPS])),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 20 })),
+    order: Type.Optional(Type.Enum(['requests', 'errors', 'error_rate', 'p99'])),
+  },
+  { additionalProperties: false },
+);
+export type TotalsQuery = Static<typeof TotalsQuery>;
+
+/** `GET /v1/analytics/series`: `step` in seconds, rounded up to whole rollup rows. */
+export const SeriesQuery = Type.Object(
+  {
+    ...Range,
+    ...Filters,
+    by: Type.Optional(Type.Enum([...GROUPS])),
+    step: Type.Optional(Type.Integer({ minimum: 10, maximum: 86_400 })),
+  },
+  { additionalProperties: false },
+);
+export type SeriesQuery = Static<typeof SeriesQuery>;
+
+/** `GET /v1/records`: newest first. */
+export const RecordsQuery = Type.Object(
+  {
+    ...Range,
+    ...Filters,
+    proxy: Type.Optional(Type.String()),
+    direction: Type.Optional(Type.Enum(['edge', 'inbound', 'outbound'])),
+    trace: Type.Optional(Type.String()),
+    request: Type.Optional(Type.String()),
+    status: Type.Optional(Type.String({ pattern: '^([1-5][0-9]{2}|[1-5]xx)$' })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 100 })),
+    cursor: Type.Optional(Type.String()),
+  },
+  { additionalProperties: false },
+);
+export type RecordsQuery = Static<typeof RecordsQuery>;
+
+/** `POST /v1/query`: one read-only SELECT with limits on time and rows. */
+export const SqlRequest = Type.Object(
+  {
+    sql: Type.String({ minLength: 1, maxLength: 20_000 }),
+  },
+  { additionalProperties: false },
+);
+export type SqlRequest = Static<typeof SqlRequest>;
+
+/** How much of the range is in: answers say what they rest on. */
+export interface Freshness {
+  /** RFC 3339 time of the newest stored row; absent when there is none. */
+  newest?: string;
+  /** Blocks known to be missing among those numbered so far. */
+  blocksMissing: number;
+}
+
+export interface TotalsRow {
+  /** Value of the group, or `all`. */
+  key: string;
+  requests: number;
+  /** Answers of 5xx, and those never sent because the upstream failed. */
+  errors: number;
+  errorRate: number;
+  requestsPerSecond: number;
+  bytesIn: number;
+  bytesOut: number;
+  p50Ms: number;
+  p95Ms: number;
+  p99Ms: number;
+}
+
+export interface TotalsResponse {
+  from: string;
+  to: string;
+  rows: TotalsRow[];
+  freshness: Freshness;
+}
+
+export interface SeriesResponse {
+  from: string;
+  to: string;
+  stepSeconds: number;
+  series: {
+    key: string;
+    points: { time: string; requests: number; errors: number; p50Ms: number; p99Ms: number }[];
+  }[];
+  freshness: Freshness;
+}
+
+export interface RecordsResponse {
+  items: Record<string, string | number>[];
+  next?: string;
+  freshness: Freshness;
+}
+
+/**
+ * `GET /v1/graph`: nodes are services, gateways and `unknown`; edges from the caller's own
+ * records.
+ */
+export interface GraphResponse {
+  from: string;
+  to: string;
+  nodes: { name: string; requests: number; errors: number }[];
+  edges: {
+    source: string;
+    destination: string;
+    requests: number;
+    errors: number;
+    errorRate: number;
+    requestsPerSecond: number;
+    p50Ms: number;
+    p99Ms: number;
+  }[];
+  freshness: Freshness;
+}
+
+/** `GET /v1/audit`: one line per proxy instance and worker; `ok` only when every line adds up. */
+export interface AuditResponse {
+  ok: boolean;
+  items: {
+    proxy: string;
+    instance: string;
+    worker: number;
+    served: number;
+    stored: number;
+    sampledOut: number;
+    dropped: number;
+    crashLost: number;
+    /** The most that `crashLost` may leave unknown after a crash (the open block); 0 otherwise. */
+    bound: number;
+    blocks: number;
+    blocksMissing: number;
+    ok: boolean;
+  }[];
+}
+
+export interface SqlResponse {
+  columns: { name: string; type: string }[];
+  rows: unknown[][];
+  elapsedMs: number;
+}

@@ -1,0 +1,153 @@
+/** The HTTP API of `services/config`: schemas of its requests, and the types of its answers. */
+import Type, { type Static } from 'typebox';
+import type { Heartbeat, Receipt, ResourceChange } from '../events.ts';
+import type { ResourceKey } from '../names.ts';
+import type { ResourceProblem } from '../problems.ts';
+import type { Resource } from '../resources/index.ts';
+
+const Ref = Type.Object(
+  {
+    kind: Type.String(),
+    namespace: Type.Optional(Type.String()),
+    name: Type.String(),
+  },
+  { additionalProperties: false },
+);
+
+/**
+ * Exactly one of: resources to write and delete (as one atomic change-set); `undo`, a revision to
+ * take back, or `latest`; `restore`, a revision whose whole state comes back.
+ */
+export const ChangeSetRequest = Type.Object(
+  {
+    author: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+    message: Type.Optional(Type.String({ maxLength: 2_000 })),
+    /** Each is checked as its kind asks (contracts/resources/read.ts). */
+    upserts: Type.Optional(Type.Array(Type.Unknown(), { maxItems: 10_000 })),
+    deletes: Type.Optional(Type.Array(Ref, { maxItems: 10_000 })),
+    /** Deletes what carries these labels and is not among the upserts. */
+    prune: Type.Optional(
+      Type.Object(
+        {
+          labels: Type.Record(Type.String(), Type.String(), { minProperties: 1 }),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    undo: Type.Optional(Type.String()),
+    restore: Type.Optional(Type.String()),
+  },
+  { additionalProperties: false },
+);
+export type ChangeSetRequest = Static<typeof ChangeSetRequest>;
+
+/**
+ * Answer of `POST /v1/changesets`: 201 with a new revision, 200 when nothing changed or with
+ * `dryRun=true`.
+ */
+export interface ChangeSetResponse {
+  /** The new revision (full form, `1-42`), or the head when there is none. */
+  revision: string;
+  created: boolean;
+  dryRun: boolean;
+  digest: string;
+  id: string;
+  changes: ResourceChange[];
+  /**
+   * What a writer should know though it is no error: somebody's change replaced, old proxies,
+   * expiring faults.
+   */
+  warnings: string[];
+  /** Names of the proxies that were alive at publish, whose receipts `--wait` waits for. */
+  audience: string[];
+}
+
+export interface ChangeSetSummary {
+  revision: string;
+  author: string;
+  message: string;
+  time: string;
+  digest: string;
+  changes: { key: ResourceKey; change: ResourceChange['change'] }[];
+  undoes?: string;
+  restores?: string;
+}
+
+/** Newest first; `next` is the `before` of the next page. */
+export interface ChangeSetList {
+  items: ChangeSetSummary[];
+  next?: string;
+}
+
+/** `GET /v1/changesets/REV`. */
+export interface ChangeSetDetail extends Omit<ChangeSetSummary, 'changes'> {
+  changes: ResourceChange[];
+}
+
+/** `GET /v1/resources…`: resources as they were written, with resourceVersion and generation. */
+export interface ResourceList {
+  revision: string;
+  items: Resource[];
+}
+
+/** `GET /v1/proxies`: stragglers first. */
+export interface ProxyStatus {
+  proxy: string;
+  /** `gone` when three heartbeats were missed, `left` after a goodbye. */
+  state: 'up' | 'draining' | 'gone' | 'left';
+  heartbeat: Heartbeat;
+  /** Revisions behind the head, and since when (RFC 3339). */
+  behind: number;
+  lastSeen: string;
+  receipt?: Receipt;
+}
+
+export interface ProxyList {
+  revision: string;
+  items: ProxyStatus[];
+}
+
+/**
+ * `GET /v1/revisions/REV/receipts`; as `text/event-stream` the same object again after each
+ * change, until done.
+ */
+export interface ReceiptBoard {
+  revision: string;
+  done: boolean;
+  items: {
+    proxy: string;
+    state: 'pending' | 'applied' | 'partial' | 'rejected' | 'gone';
+    receipt?: Receipt;
+  }[];
+}
+
+export const ExplainRequest = Type.Object(
+  {
+    method: Type.String({ minLength: 1, maxLength: 32 }),
+    url: Type.String({ minLength: 1, maxLength: 8_192 }),
+    headers: Type.Optional(Type.Record(Type.String(), Type.String())),
+    /**
+     * `namespace/name` of the calling workload: its outbound sidecar decides; absent: an edge
+     * does.
+     */
+    from: Type.Optional(Type.String()),
+    proxy: Type.Optional(Type.String()),
+    at: Type.Optional(Type.String()),
+  },
+  { additionalProperties: false },
+);
+export type ExplainRequest = Static<typeof ExplainRequest>;
+
+/** `GET /v1/info` on the config service. */
+export interface InfoResponse {
+  version: string;
+  mesh: string;
+  epoch: number;
+  revision: string;
+  digest: string;
+  /** Base URLs of the services whose addresses this one was told. */
+  addresses: { config?: string; analytics?: string; alerting?: string };
+}
+
+/** `POST /v1/validate` is not a door: `windrose validate` runs the same code without a server. */
+export type ValidationResult = { problems: ResourceProblem[] };

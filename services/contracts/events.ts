@@ -1,0 +1,131 @@
+import type { ResourceKey, ResourceRef } from './names.ts';
+import type { ResourceProblem } from './problems.ts';
+import type { Resource } from './resources/index.ts';
+import type { Revision } from './revision.ts';
+
+/** The version of the event's own shape; a proxy refuses a larger one. */
+export const EVENT_SCHEMA = 1;
+
+/**
+ * One message of the config log: one change-set, one revision (its sequence is the message's own).
+ */
+export interface ChangeSetEvent {
+  schema: typeof EVENT_SCHEMA;
+  /** The least version of a proxy that understands every resource in it. */
+  minProxy: string;
+  mesh: string;
+  epoch: number;
+  /** Random, given by the writer: finds a publish again whose acknowledgement was lost. */
+  id: string;
+  author: string;
+  message: string;
+  /** RFC 3339, UTC. */
+  time: string;
+  upserts: Resource[];
+  deletes: ResourceRef[];
+  /** `sha256:…` of the state before and after (services/platform/state.ts). */
+  previousDigest: string;
+  digest: string;
+  /** Set on a rollback: the revision undone, or the one whose state is restored. */
+  undoes?: string;
+  restores?: string;
+}
+
+export type ReceiptResult = 'applied' | 'partial' | 'rejected';
+
+/** What a proxy says of a revision. Sent once per revision and again after each reconnect. */
+export interface Receipt {
+  mesh: string;
+  proxy: string;
+  instance: string;
+  revision: Revision;
+  result: ReceiptResult;
+  /** Digest of the state that the log asks for at this revision: equal on every healthy proxy. */
+  logDigest: string;
+  /**
+   * What is quarantined (partial) or why the event was refused (rejected); sorted by resource and
+   * path.
+   */
+  problems: ResourceProblem[];
+  /** RFC 3339: when it took effect. */
+  time: string;
+  /** From the event's own time to taking effect, and of that the compile and swap. */
+  lagMs: number;
+  applyMs: number;
+}
+
+export type ProxyRole = 'gateway' | 'sidecar' | 'fused';
+export type ProxyState = 'up' | 'draining' | 'goodbye';
+
+/** What a sidecar announces: where its service can be reached through it. */
+export interface Announcement {
+  /** `namespace/name` of the Service. */
+  service: string;
+  address: string;
+  port: number;
+}
+
+/** Every 5 s from each proxy; three missed mean that it is gone. */
+export interface Heartbeat {
+  mesh: string;
+  proxy: string;
+  /** Random for each start of a process. */
+  instance: string;
+  role: ProxyRole;
+  state: ProxyState;
+  version: string;
+  /** `namespace/name` of the workload behind a sidecar; empty for a gateway. */
+  workload: string;
+  zone: string;
+  labels: Record<string, string>;
+  workers: number;
+  revision: Revision;
+  logDigest: string;
+  /** RFC 3339. */
+  startedAt: string;
+  time: string;
+  announces?: Announcement;
+}
+
+export const HEARTBEAT_INTERVAL_MS = 5_000;
+export const HEARTBEATS_MISSED_MAX = 3;
+
+export interface Endpoint {
+  /** An IP address. */
+  address: string;
+  port: number;
+  /**
+   * The proxy that announced it; empty for declared endpoints (EndpointSlice), which have no
+   * sidecar.
+   */
+  proxy: string;
+  zone: string;
+}
+
+/** The last message on a service's endpoints subject: all its announced endpoints now. */
+export interface ServiceEndpoints {
+  mesh: string;
+  /** `namespace/name`. */
+  service: string;
+  /** Sorted by address and port. */
+  endpoints: Endpoint[];
+  time: string;
+}
+
+/** Plain message every 30 s: the newest revision of the log, so that a stalled watch is noticed. */
+export interface LogHead {
+  mesh: string;
+  revision: Revision;
+  digest: string;
+  time: string;
+}
+
+export const HEAD_INTERVAL_MS = 30_000;
+
+/** How one resource differs between two revisions. */
+export interface ResourceChange {
+  key: ResourceKey;
+  change: 'created' | 'updated' | 'deleted' | 'unchanged';
+  before?: Resource;
+  after?: Resource;
+}

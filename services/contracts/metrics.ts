@@ -1,0 +1,77 @@
+import type { Column } from './record.ts';
+
+/**
+ * The columns of the metric stream: exact counters and a latency histogram for each combination of
+ * labels, counted per worker for a few seconds. Never sampled; rollups, SLOs and dashboards are
+ * made of these.
+ */
+export const METRIC_SCHEMA = 1;
+/** A window is closed on this interval, aligned to the clock. */
+export const METRIC_WINDOW_MS = 2_000;
+
+const word = (name: string, meaning: string): Column => ({
+  name,
+  wire: 'String',
+  type: 'LowCardinality(String)',
+  meaning,
+});
+const count = (name: string, meaning: string): Column => ({ name, wire: 'UInt64', meaning });
+
+export const METRIC_COLUMNS = [
+  {
+    name: 'time',
+    wire: "DateTime64(6, 'UTC')",
+    codec: 'Delta, ZSTD(1)',
+    meaning: 'start of the window',
+  },
+  word('proxy', 'name of the proxy'),
+  word('instance', 'random id of this start of the proxy'),
+  { name: 'worker', wire: 'UInt16', meaning: 'number of the worker' },
+  word('role', 'gateway, sidecar or fused'),
+  word('direction', 'edge, inbound or outbound'),
+  word('zone', 'zone of the proxy'),
+  { name: 'log_epoch', wire: 'UInt32', meaning: 'epoch of the revision' },
+  { name: 'revision', wire: 'UInt64', meaning: 'sequence of the revision that decided' },
+  word('source', 'calling service, as in a record'),
+  word('destination', 'called service'),
+  word('route', 'namespace/name of the HTTPRoute'),
+  word('backend', 'namespace/name:port of the backend'),
+  word('consumer', 'namespace/name of the Consumer'),
+  word('status_class', '1xx, 2xx, 3xx, 4xx, 5xx, or none when nothing was sent'),
+  word('reason', 'a word of reasons.ts'),
+  count('requests', 'requests that ended in the window'),
+  count('retries', 'further tries'),
+  count('bytes_in', 'body bytes from clients'),
+  count('bytes_out', 'body bytes to clients'),
+  count('duration_us_sum', 'sum of durations, µs'),
+  {
+    name: 'durations',
+    wire: 'Map(UInt16, UInt64)',
+    meaning: 'log buckets of durations (bucketOf) and their counts',
+  },
+] as const satisfies readonly Column[];
+
+export type MetricColumn = (typeof METRIC_COLUMNS)[number]['name'];
+
+/**
+ * Width of a bucket: each is 2 % wider than the one before, so a quantile is off by 1 % at most.
+ */
+export const BUCKET_BASE = 1.02;
+const LN_BASE = Math.log(BUCKET_BASE);
+
+/**
+ * Bucket of a duration in µs: bucket `i` holds [1.02^i, 1.02^(i+1)); everything below 1 µs is in
+ * bucket 0.
+ */
+export function bucketOf(durationUs: number): number {
+  return durationUs <= 1 ? 0 : Math.floor(Math.log(durationUs) / LN_BASE);
+}
+
+/** The duration in µs that stands for a bucket: its geometric middle. */
+export function bucketMiddleUs(bucket: number): number {
+  return BUCKET_BASE ** (bucket + 0.5);
+}
+
+export function statusClassOf(status: number): string {
+  return status >= 100 && status < 600 ? `${Math.floor(status / 100)}xx` : 'none';
+}

@@ -1,0 +1,94 @@
+/**
+ * The columns of a record: the one list from which the encoder, the tables, the API, the
+ * dashboards and the docs are made. A block carries these columns in this order in ClickHouse's
+ * Native format, each under its `wire` type (a plain type that is cheap to write; the table's own
+ * `type` may be a LowCardinality of it).
+ */
+export const RECORD_SCHEMA = 1;
+
+export type WireType =
+  | 'String'
+  | 'UInt8'
+  | 'Int16'
+  | 'UInt16'
+  | 'UInt32'
+  | 'UInt64'
+  | "DateTime64(6, 'UTC')"
+  | "DateTime('UTC')"
+  | 'Map(UInt16, UInt64)';
+
+export interface Column {
+  name: string;
+  wire: WireType;
+  /** The table's type, where it differs from `wire`. */
+  type?: string;
+  /** Compression in the table. */
+  codec?: string;
+  meaning: string;
+}
+
+const word = (name: string, meaning: string): Column => ({
+  name,
+  wire: 'String',
+  type: 'LowCardinality(String)',
+  meaning,
+});
+const text = (name: string, meaning: string): Column => ({ name, wire: 'String', meaning });
+const number = (name: string, wire: WireType, meaning: string): Column => ({ name, wire, meaning });
+
+export const RECORD_COLUMNS = [
+  {
+    name: 'time',
+    wire: "DateTime64(6, 'UTC')",
+    codec: 'Delta, ZSTD(1)',
+    meaning: 'when the request arrived',
+  },
+  text('request_id', 'x-request-id, the same through every hop'),
+  text('trace_id', 'W3C trace id, 32 hexadecimal digits'),
+  text('span_id', 'span id of this proxy, 16 hexadecimal digits'),
+  word('proxy', 'name of the proxy'),
+  word('instance', 'random id of this start of the proxy'),
+  number('worker', 'UInt16', 'number of the worker in the proxy, from 0'),
+  word('role', 'gateway, sidecar or fused'),
+  word('direction', 'edge, inbound or outbound'),
+  word('workload', 'namespace/name of the workload behind a sidecar'),
+  word('zone', 'zone of the proxy'),
+  number('log_epoch', 'UInt32', 'epoch of the revision'),
+  number('revision', 'UInt64', 'sequence of the revision that decided the request'),
+  word('consumer', 'namespace/name of the Consumer that called at the edge'),
+  text('client_address', 'address of the client as the proxy decided it'),
+  word(
+    'source',
+    'namespace/name of the calling service; gateway:<proxy> at an edge; unknown from outside',
+  ),
+  word('destination', 'namespace/name of the called Service'),
+  word('listener', 'Gateway/namespace/name/listener, or inbound or outbound'),
+  word('route', 'namespace/name of the HTTPRoute'),
+  word('rule', 'name or number of its rule'),
+  word('backend', 'namespace/name:port of the chosen backend'),
+  word('endpoint', 'address:port of the last endpoint tried'),
+  word('method', 'method'),
+  word('host', 'host without port, lower case'),
+  word('path_template', 'the matched path of the rule'),
+  text('path', 'path without query'),
+  word('protocol', 'http/1.1 and so on'),
+  word('user_agent', 'family of the user agent'),
+  number('status', 'UInt16', 'status sent to the client; 0 when nothing was sent'),
+  number('grpc_status', 'Int16', 'gRPC status; -1 when the call is no gRPC'),
+  word('reason', 'why it ended so: a word of reasons.ts'),
+  number('retries', 'UInt8', 'further tries after the first'),
+  word('retry_reason', 'why the last retry was made'),
+  number('ejected', 'UInt8', '1 when this outcome ejected the endpoint'),
+  number('fallback', 'UInt8', '1 when a fallback answered'),
+  number('mirrored', 'UInt8', 'copies sent to mirrors'),
+  number('bytes_in', 'UInt64', 'body bytes from the client'),
+  number('bytes_out', 'UInt64', 'body bytes to the client'),
+  number('duration_us', 'UInt32', 'from the request head to the last byte out, µs'),
+  number('ttfb_us', 'UInt32', 'from the request head to the first byte out, µs'),
+  number('queue_us', 'UInt32', 'waiting for a limit or a fault delay, µs'),
+  number('connect_us', 'UInt32', 'connecting to the endpoint, µs; 0 on a kept connection'),
+  number('upstream_us', 'UInt32', 'from sending upstream to its response head, µs'),
+  number('weight', 'UInt32', 'how many requests this row stands for (1 when unsampled)'),
+] as const satisfies readonly Column[];
+
+export type RecordColumn = (typeof RECORD_COLUMNS)[number]['name'];

@@ -1,0 +1,87 @@
+import type { TSchema } from 'typebox';
+import * as core from './core.ts';
+import * as gateway from './gateway-api.ts';
+import * as openslo from './openslo.ts';
+import type { Metadata } from './schema.ts';
+import * as windrose from './windrose.ts';
+
+export interface KindEntry {
+  apiVersion: string;
+  kind: string;
+  /** Plural, as the CLI and the API also accept it, and short names. */
+  aliases: readonly string[];
+  scope: 'Cluster' | 'Namespaced';
+  schema: TSchema;
+}
+
+const kind = (
+  schema: TSchema,
+  apiVersion: string,
+  name: string,
+  scope: KindEntry['scope'],
+  aliases: string[],
+): KindEntry => ({ apiVersion, kind: name, aliases, scope, schema });
+
+const GATEWAY = `${gateway.GATEWAY_GROUP}/v1`;
+const WINDROSE = `${windrose.WINDROSE_GROUP}/v1`;
+
+/** Every kind that this version serves. A kind's name is unique among them. */
+export const KINDS: readonly KindEntry[] = [
+  kind(core.Namespace, 'v1', 'Namespace', 'Cluster', ['namespaces', 'ns']),
+  kind(core.Service, 'v1', 'Service', 'Namespaced', ['services', 'svc']),
+  kind(core.EndpointSlice, 'discovery.k8s.io/v1', 'EndpointSlice', 'Namespaced', [
+    'endpointslices',
+  ]),
+  kind(gateway.GatewayClass, GATEWAY, 'GatewayClass', 'Cluster', ['gatewayclasses', 'gc']),
+  kind(gateway.Gateway, GATEWAY, 'Gateway', 'Namespaced', ['gateways', 'gtw']),
+  kind(gateway.HTTPRoute, GATEWAY, 'HTTPRoute', 'Namespaced', ['httproutes', 'route', 'routes']),
+  kind(windrose.Mesh, WINDROSE, 'Mesh', 'Cluster', ['meshes']),
+  kind(windrose.Consumer, WINDROSE, 'Consumer', 'Namespaced', ['consumers']),
+  kind(windrose.AuthenticationPolicy, WINDROSE, 'AuthenticationPolicy', 'Namespaced', [
+    'authenticationpolicies',
+  ]),
+  kind(windrose.RateLimitPolicy, WINDROSE, 'RateLimitPolicy', 'Namespaced', ['ratelimitpolicies']),
+  kind(windrose.TrafficPolicy, WINDROSE, 'TrafficPolicy', 'Namespaced', ['trafficpolicies']),
+  kind(windrose.FaultPolicy, WINDROSE, 'FaultPolicy', 'Namespaced', ['faultpolicies', 'faults']),
+  kind(openslo.SLO, 'openslo/v1', 'SLO', 'Namespaced', ['slos']),
+];
+
+const byName = new Map(KINDS.map((entry) => [entry.kind, entry]));
+
+export function kindEntry(name: string): KindEntry | undefined {
+  return byName.get(name);
+}
+
+/** Finds a kind as people type it: any case, singular, plural or short. */
+export function findKind(text: string): KindEntry | undefined {
+  const word = text.toLowerCase();
+  return KINDS.find((entry) => entry.kind.toLowerCase() === word || entry.aliases.includes(word));
+}
+
+export type Resource =
+  | core.Namespace
+  | core.Service
+  | core.EndpointSlice
+  | gateway.GatewayClass
+  | gateway.Gateway
+  | gateway.HTTPRoute
+  | windrose.Mesh
+  | windrose.Consumer
+  | windrose.AuthenticationPolicy
+  | windrose.RateLimitPolicy
+  | windrose.TrafficPolicy
+  | windrose.FaultPolicy
+  | openslo.SLO;
+export type Kind = Resource['kind'];
+export type ResourceOf<K extends Kind> = Extract<Resource, { kind: K }>;
+
+/** The metadata of any resource in one type (each kind's own is narrower). */
+export function metadataOf(resource: Resource): Metadata {
+  return resource.metadata;
+}
+
+export type { Metadata };
+export * from './core.ts';
+export * from './gateway-api.ts';
+export * from './openslo.ts';
+export * from './windrose.ts';

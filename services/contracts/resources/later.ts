@@ -1,0 +1,90 @@
+/**
+ * What the designs of Gateway API and Windrose have and this version does not serve yet. A
+ * resource that uses it is refused with the field's name: accepted and ignored would be a hole in
+ * somebody's gateway.
+ */
+export const LATER_KINDS: ReadonlySet<string> = new Set([
+  'GRPCRoute',
+  'TLSRoute',
+  'TCPRoute',
+  'UDPRoute',
+  'ListenerSet',
+  'ReferenceGrant',
+  'BackendTLSPolicy',
+  'Secret',
+  'ConfigMap',
+  'ListenerPolicy',
+  'AuthorizationPolicy',
+  'FallbackPolicy',
+  'TelemetryPolicy',
+  'Composition',
+  'RoleShift',
+  'Rollout',
+]);
+
+const FIELDS: Readonly<Record<string, readonly string[]>> = {
+  Service: ['selector', 'type', 'clusterIP', 'targetPort', 'externalName', 'sessionAffinity'],
+  Gateway: ['tls', 'infrastructure', 'backendTLS', 'allowedListeners', 'kinds', 'selector'],
+  GatewayClass: ['parametersRef'],
+  HTTPRoute: [
+    'retry',
+    'sessionPersistence',
+    'requestMirror',
+    'requestRedirect',
+    'urlRewrite',
+    'extensionRef',
+    'cors',
+    'filters',
+  ],
+  Mesh: ['trustDomain'],
+  Consumer: ['groups', 'plan'],
+  AuthenticationPolicy: ['jwt', 'basic', 'clientCertificate', 'external', 'query'],
+  RateLimitPolicy: ['cost', 'concurrency'],
+  TrafficPolicy: [
+    'connections',
+    'pending',
+    'healthChecks',
+    'zones',
+    'slowStart',
+    'stickiness',
+    'pool',
+    'streamIdle',
+  ],
+  FaultPolicy: ['match'],
+  SLO: [
+    'indicatorRef',
+    'calendar',
+    'thresholdMetric',
+    'timeSliceTarget',
+    'timeSliceWindow',
+    'composite',
+    'bad',
+  ],
+};
+
+const VALUES: Readonly<Record<string, readonly string[]>> = {
+  Gateway: ['HTTPS', 'TLS', 'TCP', 'UDP', 'Hostname', 'Selector', 'None'],
+  Service: ['UDP', 'SCTP', 'kubernetes.io/h2c', 'kubernetes.io/wss', 'grpc', 'https'],
+  HTTPRoute: [
+    'RequestMirror',
+    'RequestRedirect',
+    'URLRewrite',
+    'ExtensionRef',
+    'CORS',
+    'ServiceImport',
+  ],
+  Consumer: ['JWT', 'Basic', 'ClientCertificate'],
+  RateLimitPolicy: ['Mesh', 'header', 'path', 'claim', 'group'],
+  TrafficPolicy: ['PeakEWMA', 'RingHash', 'Maglev'],
+  SLO: ['Timeslices', 'RatioTimeslices', 'Prometheus'],
+};
+
+/** True when an unknown field of this kind is one that a later version will know. */
+export function isLaterField(kind: string, field: string): boolean {
+  return FIELDS[kind]?.includes(field) ?? false;
+}
+
+/** True when a refused value of this kind is one that a later version will accept. */
+export function isLaterValue(kind: string, value: unknown): boolean {
+  return typeof value === 'string' && (VALUES[kind]?.includes(value) ?? false);
+}

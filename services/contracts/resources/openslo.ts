@@ -1,0 +1,114 @@
+/**
+ * OpenSLO v1 (github.com/OpenSLO/OpenSLO): a ratio objective over what Windrose measures. A metric
+ * source of type `Windrose` names requests by service, route or edge; `good` narrows them by
+ * status class. Alert policies stand inline; the conditions of one policy must all hold, which is
+ * how a long and a short burn-rate window are paired.
+ */
+import Type, { type Static } from 'typebox';
+import { SERVICE_NAME } from '../names.ts';
+import { WINDOW } from '../duration.ts';
+import { NamespacedMetadata, Subdomain, oneOf, strict } from './schema.ts';
+
+const Window = Type.String({ pattern: WINDOW, description: 'such as 30s, 5m, 1h, 30d, 4w' });
+const ServiceText = Type.String({ pattern: SERVICE_NAME, description: 'namespace/name' });
+const InlineMetadata = strict({ name: Subdomain, displayName: Type.Optional(Type.String()) });
+
+export const STATUS_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx', 'none'] as const;
+
+/** Requests, selected by exactly one of service, route, or source with destination. */
+const RequestsSelector = {
+  service: Type.Optional(ServiceText),
+  route: Type.Optional(Type.String({ pattern: `${SERVICE_NAME.slice(0, -1)}.*$` })),
+  source: Type.Optional(Type.String()),
+  destination: Type.Optional(ServiceText),
+};
+
+export const AlertCondition = strict({
+  kind: Type.Literal('AlertCondition'),
+  metadata: InlineMetadata,
+  spec: strict({
+    severity: Type.String({ minLength: 1, maxLength: 63 }),
+    condition: strict({
+      kind: Type.Literal('burnrate'),
+      op: oneOf(['gt', 'gte']),
+      threshold: Type.Number({ exclusiveMinimum: 0 }),
+      lookbackWindow: Window,
+    }),
+  }),
+});
+
+export const SLO = strict({
+  apiVersion: Type.Literal('openslo/v1'),
+  kind: Type.Literal('SLO'),
+  metadata: NamespacedMetadata,
+  spec: strict({
+    description: Type.Optional(Type.String()),
+    service: Type.String({ minLength: 1 }),
+    indicator: strict({
+      metadata: InlineMetadata,
+      spec: strict({
+        ratioMetric: strict({
+          counter: Type.Literal(true),
+          good: strict({
+            metricSource: strict({
+              type: Type.Literal('Windrose'),
+              spec: strict({
+                ...RequestsSelector,
+                statusClasses: Type.Array(oneOf([...STATUS_CLASSES]), { minItems: 1 }),
+              }),
+            }),
+          }),
+          total: strict({
+            metricSource: strict({
+              type: Type.Literal('Windrose'),
+              spec: strict(RequestsSelector),
+            }),
+          }),
+        }),
+      }),
+    }),
+    timeWindow: Type.Array(
+      strict({
+        duration: Window,
+        isRolling: Type.Literal(true),
+      }),
+      { minItems: 1, maxItems: 1 },
+    ),
+    budgetingMethod: Type.Literal('Occurrences'),
+    objectives: Type.Array(
+      strict({
+        displayName: Type.Optional(Type.String()),
+        target: Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 }),
+      }),
+      { minItems: 1, maxItems: 1 },
+    ),
+    alertPolicies: Type.Optional(
+      Type.Array(
+        strict({
+          kind: Type.Literal('AlertPolicy'),
+          metadata: InlineMetadata,
+          spec: strict({
+            alertWhenBreaching: Type.Optional(Type.Boolean()),
+            alertWhenResolved: Type.Optional(Type.Boolean()),
+            conditions: Type.Array(AlertCondition, { minItems: 1, maxItems: 2 }),
+            notificationTargets: Type.Array(
+              strict({
+                kind: Type.Literal('AlertNotificationTarget'),
+                metadata: InlineMetadata,
+                spec: strict({
+                  target: Type.String({
+                    minLength: 1,
+                    description: 'a name that the alerting service knows',
+                  }),
+                }),
+              }),
+              { minItems: 1, maxItems: 8 },
+            ),
+          }),
+        }),
+        { maxItems: 8 },
+      ),
+    ),
+  }),
+});
+export type SLO = Static<typeof SLO>;

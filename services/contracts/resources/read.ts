@@ -1,0 +1,196 @@
+import { Compile, type Validator } from 'typebox/compile';
+import type { TLocalizedValidationError } from 'typebox/error';
+import { DEFAULT_NAMESPACE, keyOf } from '../names.ts';
+import type { ResourceProblem } from '../problems.ts';
+import { type KindEntry, type Resource, kindEntry } from './index.ts';
+import { LATER_KINDS, isLaterField, isLaterValue } from './later.ts';
+
+export type ReadResult =
+  { ok: true; resource: Resource } | { ok: false; problems: ResourceProblem[] };
+
+const PROBLEMS_PER_RESOURCE_MAX = 50;
+const validators = new Map<string, Validator>();
+
+function validatorOf(entry: KindEntry): Validator {
+  let validator = validators.get(entry.kind);
+  if (validator === undefined) {
+    validator = Compile(entry.schema) as Validator;
+    validators.set(entry.kind, validator);
+  }
+  return validator;
+}
+
+/**
+ * Checks one parsed document against its kind's schema and gives it its default namespace. All
+ * problems are returned at once. `where` names the document (file and number) when it has no
+ * readable kind and name.
+ */
+export function readResource(document: unknown, where: string): ReadResult {
+  if (typeof document !== 'object' || document === null || Array.isArray(document)) {
+    return refuse(
+      where,
+      '',
+      'invalid_value',
+      'a resource is a mapping with apiVersion, kind and metadata',
+    );
+  }
+  const { apiVersion, kind } = document as { apiVersion?: unknown; kind?: unknown };
+  if (typeof kind !== 'string' || typeof apiVersion !== 'string') {
+    const path = typeof kind === 'string' ? 'apiVersion' : 'kind';
+    return refuse(where, path, 'missing_field', `${path} is missing or not a text`);
+  }
+  const label = nameIn(document, kind) ?? where;
+  const entry = kindEntry(kind);
+  if (entry === undefined || entry.apiVersion !== apiVersion) {
+    return unknownKind(label, apiVersion, kind, entry);
+  }
+  const validator = validatorOf(entry);
+  if (validator.Check(document)) return { ok: true, resource: withNamespace(document, entry) };
+  const problems = toProblems(validator.Errors(document), document, entry.kind, label);
+  return { ok: false, problems: problems.slice(0, PROBLEMS_PER_RESOURCE_MAX) };
+}
+
+function refuse(
+  resource: string,
+  path: string,
+  reason: ResourceProblem['reason'],
+  message: string,
+  hint?: string,
+): { ok: false; problems: ResourceProblem[] } {
+  return {
+    ok: false,
+    problems: [{ resource, path, reason, message, ...(hint === undefined ? {} : { hint }) }],
+  };
+}
+
+function unknownKind(
+  label: string,
+  apiVersion: string,
+  kind: string,
+  entry: KindEntry | undefined,
+): ReadResult {
+  if (entry !== undefined) {
+    return refuse(
+      label,
+      'apiVersion',
+      'unknown_kind',
+      `${kind} is not served as ${apiVersion}`,
+      `write apiVersion: ${entry.apiVersion}`,
+    );
+  }
+  if (LATER_KINDS.has(kind)) {
+    return refuse(
+      label,
+      'kind',
+      'not_supported_yet',
+      `this version of Windrose does not serve ${kind} yet`,
+    );
+  }
+  return refuse(label, 'kind', 'unknown_kind', `there is no kind ${kind} in ${apiVersion}`);
+}
+
+function nameIn(document: object, kind: string): string | undefined {
+  const metadata: unknown = (document as { metadata?: unknown }).metadata;
+  if (typeof metadata !== 'object' || metadata === null) return undefined;
+  const { name, namespace } = metadata as { name?: unknown; namespace?: unknown };
+  if (typeof name !== 'string') return undefined;
+  const cluster = kindEntry(kind)?.scope === 'Cluster';
+  const space = typeof namespace === 'string' ? namespace : DEFAULT_NAMESPACE;
+  return keyOf(cluster ? { kind, name } : { kind, namespace: space, name });
+}
+
+function withNamespace(document: object, entry: KindEntry): Resource {
+  const resource = document as Resource;
+  if (entry.scope === 'Cluster' || 'namespace' in resource.metadata) return resource;
+  const { name, ...rest } = resource.metadata;
+  return { ...resource, metadata: { name, namespace: DEFAULT_NAMESPACE, ...rest } } as Resource;
+}
+
+function toProblems(
+  errors: TLocalizedValidationError[],
+  document: object,
+  kind: string,
+  resource: string,
+): ResourceProblem[] {
+  const problems: ResourceProblem[] = [];
+  for (const error of errors) {
+    if (error.keyword === 'boolean' || error.keyword === 'anyOf') continue;
+    problems.push(...toProblem(error, document, kind).map((problem) => ({ resource, ...problem })));
+  }
+  return problems;
+}
+
+type Finding = Omit<ResourceProblem, 'resource'>;
+
+function toProblem(error: TLocalizedValidationError, document: object, kind: string): Finding[] {
+  const path = dotted(error.instancePath);
+  if (error.keyword === 'additionalProperties') {
+    return error.params.additionalProperties.map((field): Finding =>
+      isLaterField(kind, field)
+        ? {
+            path: join(path, field),
+            reason: 'not_supported_yet',
+            message: `${field} is not supported by this version yet`,
+          }
+        : {
+            path: join(path, field),
+            reason: 'unknown_field',
+            message: `there is no field ${field} here`,
+          },
+    );
+  }
+  if (error.keyword === 'required') {
+    return error.params.requiredProperties.map((field) => ({
+      path: join(path, field),
+      reason: 'missing_field',
+      message: `${field} is required`,
+    }));
+  }
+  const value = valueAt(document, error.instancePath);
+  if (isLaterValue(kind, value)) {
+    return [
+      {
+        path,
+        reason: 'not_supported_yet',
+        message: `${String(value)} is not supported by this version yet`,
+      },
+    ];
+  }
+  return [{ path, reason: 'invalid_value', message: `${show(value)} ${expectation(error)}` }];
+}
+
+function expectation(error: TLocalizedValidationError): string {
+  if (error.keyword === 'enum')
+    return `is not one of ${error.params.allowedValues.map(String).join(', ')}`;
+  if (error.keyword === 'const') return `must be ${show(error.params.allowedValue)}`;
+  if (error.keyword === 'pattern') return `does not have the form ${String(error.params.pattern)}`;
+  return error.message;
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+function valueAt(document: object, pointer: string): unknown {
+  let value: unknown = document;
+  for (const token of pointer.split('/').slice(1)) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = (value as Record<string, unknown>)[unescape(token)];
+  }
+  return value;
+}
+
+function unescape(token: string): string {
+  return token.replaceAll('~1', '/').replaceAll('~0', '~');
+}
+
+/** `/spec/rules/0/name` (RFC 6901) as `spec.rules[0].name`. */
+function dotted(pointer: string): string {
+  return pointer.split('/').slice(1).map(unescape).reduce(join, '');
+}
+
+function join(path: string, token: string): string {
+  if (/^[0-9]+$/.test(token)) return `${path}[${token}]`;
+  return path === '' ? token : `${path}.${token}`;
+}

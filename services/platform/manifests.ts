@@ -1,0 +1,108 @@
+import { readFile, readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import type { ResourceProblem } from '#contracts/problems.ts';
+import { readResource } from '#contracts/resources/read.ts';
+import { type Resource } from '#contracts/resources/index.ts';
+import { keyOfResource } from './state.ts';
+
+export interface Manifests {
+  resources: Resource[];
+  /** Everything wrong in any of the files, all at once. */
+  problems: ResourceProblem[];
+}
+
+/** A path that cannot be read at all: one sentence for a person. */
+export class ManifestError extends Error {}
+
+const EXTENSIONS = new Set(['.yaml', '.yml', '.json']);
+/** YAML aliases expand at most this often: a small file cannot grow without bound. */
+const ALIASES_MAX = 100;
+
+/**
+ * Reads resources from files and folders (their .yaml, .yml and .json files, sorted by name,
+ * recursively).
+ */
+export async function readManifests(paths: readonly string[]): Promise<Manifests> {
+  const all: Manifests = { resources: [], problems: [] };
+  for (const file of (await Promise.all(paths.map(listFiles))).flat()) {
+    const found = parseManifests(await readText(file), path.basename(file));
+    all.resources.push(...found.resources);
+    all.problems.push(...found.problems);
+  }
+  all.problems.push(...duplicates(all.resources));
+  return all;
+}
+
+/** Reads the resources of one text of YAML (several documents) or JSON; a `List` is opened. */
+export function parseManifests(text: string, where: string): Manifests {
+  const found: Manifests = { resources: [], problems: [] };
+  const documents = parseAllDocuments(text, { maxAliasCount: ALIASES_MAX } as never);
+  if (!Array.isArray(documents)) return found;
+  documents.forEach((document, index) => {
+    const label = documents.length > 1 ? `${where} (document ${index + 1})` : where;
+    const error = document.errors[0];
+    if (error !== undefined) {
+      const message = error.message.split('\n')[0] ?? 'not readable';
+      found.problems.push({ resource: label, path: '', reason: 'unreadable', message });
+      return;
+    }
+    const value: unknown = document.toJS({ maxAliasCount: ALIASES_MAX });
+    if (value === null || value === undefined) return;
+    for (const item of itemsOf(value)) {
+      const result = readResource(item, label);
+      if (result.ok) found.resources.push(result.resource);
+      else found.problems.push(...result.problems);
+    }
+  });
+  return found;
+}
+
+function itemsOf(value: unknown): unknown[] {
+  if (typeof value !== 'object' || value === null) return [value];
+  const { kind, items } = value as { kind?: unknown; items?: unknown };
+  return kind === 'List' && Array.isArray(items) ? items : [value];
+}
+
+function duplicates(resources: readonly Resource[]): ResourceProblem[] {
+  const seen = new Set<string>();
+  const problems: ResourceProblem[] = [];
+  for (const resource of resources) {
+    const key = keyOfResource(resource);
+    if (seen.has(key)) {
+      problems.push({
+        resource: key,
+        path: 'metadata.name',
+        reason: 'duplicate',
+        message: `${key} stands twice in these files`,
+      });
+    }
+    seen.add(key);
+  }
+  return problems;
+}
+
+async function listFiles(target: string): Promise<string[]> {
+  const info = await stat(target).catch((error: unknown) => {
+    throw new ManifestError(`cannot read ${target}: ${sentenceOf(error)}`);
+  });
+  if (!info.isDirectory()) return [target];
+  const names = await readdir(target, { recursive: true });
+  return names
+    .filter((name) => EXTENSIONS.has(path.extname(name)))
+    .sort()
+    .map((name) => path.join(target, name));
+}
+
+async function readText(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    throw new ManifestError(`cannot read ${file}: ${sentenceOf(error)}`);
+  });
+}
+
+function sentenceOf(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOENT') return 'there is no such file or folder';
+  if (code === 'EACCES') return 'permission denied';
+  return error instanceof Error ? error.message : String(error);
+}

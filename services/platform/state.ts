@@ -1,0 +1,214 @@
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import { type ResourceKey, type ResourceRef, keyOf } from '#contracts/names.ts';
+import type { Resource } from '#contracts/resources/index.ts';
+
+/** A resource as the log has it: what its author wrote, and what the log knows of it. */
+export interface StateEntry {
+  key: ResourceKey;
+  /** Without the fields that the server gives (resourceVersion, generation, creationTimestamp). */
+  resource: Resource;
+  /** Sequence of the revision that created it (its age) and of the one that changed it last. */
+  createdAt: number;
+  changedAt: number;
+  createdTime: string;
+  /** Number of its changes, from 1. */
+  generation: number;
+  hash: Buffer;
+}
+
+/** One change-set's content, with what the log knows of the message that carries it. */
+export interface StateChange {
+  sequence: number;
+  time: string;
+  upserts: readonly Resource[];
+  deletes: readonly ResourceRef[];
+}
+
+const BUCKETS = 256;
+const EMPTY: Buffer = Buffer.alloc(32);
+
+/**
+ * All resources of a mesh as of one revision, with a digest that every healthy proxy computes
+ * alike.
+ *
+ * The digest is a two-level hash tree: resources fall into 256 buckets by the hash of their key, a
+ * bucket's digest is the SHA-256 of its resources' hashes in the order of their keys, the state's
+ * that of the buckets. An edit rehashes one bucket and the root. A resource's hash is that of its
+ * key and its canonical JSON (RFC 8785).
+ *
+ * The state is mutable and has one owner; `apply` is all or nothing.
+ */
+export class MeshState {
+  readonly entries = new Map<ResourceKey, StateEntry>();
+  sequence = 0;
+  readonly #buckets = Array.from({ length: BUCKETS }, () => new Map<ResourceKey, Buffer>());
+  readonly #bucketDigests: Buffer[] = Array.from({ length: BUCKETS }, () => EMPTY);
+  #digest = rootDigest(this.#bucketDigests);
+
+  get digest(): string {
+    return this.#digest;
+  }
+
+  /** The digest that `apply` would give, without applying. */
+  digestAfter(change: Pick<StateChange, 'upserts' | 'deletes'>): string {
+    const touched = new Map<number, Map<ResourceKey, Buffer>>();
+    const bucketOf = (key: ResourceKey): Map<ResourceKey, Buffer> => {
+      const number = bucketNumber(key);
+      let bucket = touched.get(number);
+      if (bucket === undefined) touched.set(number, (bucket = new Map(this.#buckets[number])));
+      return bucket;
+    };
+    for (const ref of change.deletes) bucketOf(keyOf(ref)).delete(keyOf(ref));
+    for (const resource of change.upserts) {
+      const key = keyOfResource(resource);
+      bucketOf(key).set(key, hashOf(key, withoutServerFields(resource)));
+    }
+    const digests = [...this.#bucketDigests];
+    for (const [number, bucket] of touched) digests[number] = bucketDigest(bucket);
+    return rootDigest(digests);
+  }
+
+  /** Deletes first, then upserts; returns the keys whose content changed. */
+  apply(change: StateChange): Set<ResourceKey> {
+    const changed = new Set<ResourceKey>();
+    const buckets = new Set<number>();
+    for (const ref of change.deletes) {
+      const key = keyOf(ref);
+      if (!this.entries.delete(key)) continue;
+      this.#buckets[bucketNumber(key)]?.delete(key);
+      buckets.add(bucketNumber(key));
+      changed.add(key);
+    }
+    for (const resource of change.upserts) {
+      const entry = this.#upsert(resource, change);
+      if (entry === undefined) continue;
+      buckets.add(bucketNumber(entry.key));
+      changed.add(entry.key);
+    }
+    for (const number of buckets) {
+      this.#bucketDigests[number] = bucketDigest(this.#buckets[number] ?? new Map());
+    }
+    if (buckets.size > 0) this.#digest = rootDigest(this.#bucketDigests);
+    this.sequence = change.sequence;
+    return changed;
+  }
+
+  /** A copy that may go its own way (history, dry runs). */
+  clone(): MeshState {
+    const copy = new MeshState();
+    for (const entry of this.entries.values()) copy.#place(entry);
+    this.#bucketDigests.forEach((digest, number) => {
+      copy.#bucketDigests[number] = digest;
+    });
+    copy.#digest = this.#digest;
+    copy.sequence = this.sequence;
+    return copy;
+  }
+
+  /** Entries as a snapshot on disk or in the object store has them, in the order of their keys. */
+  static restore(entries: Iterable<Omit<StateEntry, 'hash'>>, sequence: number): MeshState {
+    const state = new MeshState();
+    for (const entry of entries)
+      state.#place({ ...entry, hash: hashOf(entry.key, entry.resource) });
+    state.#buckets.forEach((bucket, number) => {
+      state.#bucketDigests[number] = bucketDigest(bucket);
+    });
+    state.#digest = rootDigest(state.#bucketDigests);
+    state.sequence = sequence;
+    return state;
+  }
+
+  #upsert(written: Resource, change: StateChange): StateEntry | undefined {
+    const resource = withoutServerFields(written);
+    const key = keyOfResource(resource);
+    const hash = hashOf(key, resource);
+    const before = this.entries.get(key);
+    if (before?.hash.equals(hash) === true) return undefined;
+    const entry: StateEntry = {
+      key,
+      resource,
+      hash,
+      createdAt: before?.createdAt ?? change.sequence,
+      createdTime: before?.createdTime ?? change.time,
+      changedAt: change.sequence,
+      generation: (before?.generation ?? 0) + 1,
+    };
+    this.#place(entry);
+    return entry;
+  }
+
+  #place(entry: StateEntry): void {
+    this.entries.set(entry.key, entry);
+    this.#buckets[bucketNumber(entry.key)]?.set(entry.key, entry.hash);
+  }
+}
+
+export function keyOfResource(resource: Resource): ResourceKey {
+  const metadata = resource.metadata;
+  return keyOf({
+    kind: resource.kind,
+    name: metadata.name,
+    ...('namespace' in metadata && metadata.namespace !== undefined
+      ? { namespace: metadata.namespace }
+      : {}),
+  });
+}
+
+/** What the author is responsible for: the server's own fields never count as a change. */
+export function withoutServerFields(resource: Resource): Resource {
+  const { resourceVersion, generation, creationTimestamp, ...metadata } = resource.metadata;
+  if (
+    resourceVersion === undefined &&
+    generation === undefined &&
+    creationTimestamp === undefined
+  ) {
+    return resource;
+  }
+  return { ...resource, metadata } as Resource;
+}
+
+/** As the API shows it: with the server's fields filled in. */
+export function withServerFields(entry: StateEntry): Resource {
+  return {
+    ...entry.resource,
+    metadata: {
+      ...entry.resource.metadata,
+      resourceVersion: String(entry.changedAt),
+      generation: entry.generation,
+      creationTimestamp: entry.createdTime,
+    },
+  } as Resource;
+}
+
+function hashOf(key: ResourceKey, resource: Resource): Buffer {
+  return createHash('sha256').update(key).update('\0').update(canonicalJson(resource)).digest();
+}
+
+/** Canonical JSON (RFC 8785). */
+export function canonicalJson(value: unknown): string {
+  const text = canonicalize(value);
+  if (text === undefined) throw new TypeError('this value has no JSON form');
+  return text;
+}
+
+function bucketNumber(key: ResourceKey): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < key.length; i++) {
+    hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  }
+  return (hash >>> 0) % BUCKETS;
+}
+
+function bucketDigest(bucket: ReadonlyMap<ResourceKey, Buffer>): Buffer {
+  if (bucket.size === 0) return EMPTY;
+  const hash = createHash('sha256');
+  for (const key of [...bucket.keys()].sort()) hash.update(bucket.get(key) ?? EMPTY);
+  return hash.digest();
+}
+
+function rootDigest(digests: readonly Buffer[]): string {
+  const hash = createHash('sha256');
+  for (const digest of digests) hash.update(digest);
+  return `sha256:${hash.digest('hex')}`;
+}
