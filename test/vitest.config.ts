@@ -1,0 +1,35 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+export default defineConfig({
+  root,
+  test: {
+    reporters: process.stdout.isTTY ? ['default'] : ['dot'],
+    passWithNoTests: false,
+    projects: [
+      {
+        root,
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts', 'test/*.test.ts'],
+          testTimeout: 10_000,
+        },
+      },
+      {
+        root,
+        test: {
+          name: 'integration',
+          include: ['test/{integration,e2e,faults,conformance,golden}/**/*.test.ts'],
+          globalSetup: ['test/support/setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          // These start processes of their own: more than two files at once on two cores only
+          // measure each other.
+          maxWorkers: 2,
+        },
+      },
+    ],
+  },
+});
