@@ -59,7 +59,7 @@ export const RECORD_COLUMNS = [
   text('client_address', 'address of the client as the proxy decided it'),
   word(
     'source',
-    'namespace/name of the calling service; gateway:<proxy> at an edge; unknown from outside',
+    'calling service (namespace/name), Gateway/namespace/name, unknown, or empty: see sourceOf',
   ),
   word('destination', 'namespace/name of the called Service'),
   word('listener', 'Gateway/namespace/name/listener, or inbound or outbound'),
@@ -90,5 +90,18 @@ export const RECORD_COLUMNS = [
   number('upstream_us', 'UInt32', 'from sending upstream to its response head, µs'),
   number('weight', 'UInt32', 'how many requests this row stands for (1 when unsampled)'),
 ] as const satisfies readonly Column[];
+
+/**
+ * Who calls, as far as this proxy may believe it. An outbound sidecar knows its own workload; an
+ * edge names its Gateway; an inbound proxy believes nobody until mTLS: empty when a proxy of the
+ * mesh sent it (that proxy's own record tells), `unknown` when none did, which then counts as the
+ * caller's side.
+ */
+export const UNKNOWN_SOURCE = 'unknown';
+
+/**
+ * SQL condition and meaning in one place: rows from which service, route and SLO numbers are made.
+ */
+export const CALLER_SIDE_SQL = "(direction IN ('edge', 'outbound') OR source = 'unknown')";
 
 export type RecordColumn = (typeof RECORD_COLUMNS)[number]['name'];

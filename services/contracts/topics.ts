@@ -17,10 +17,12 @@ export const ACCESS_PARTITIONS = 8;
 export const METRICS_PARTITIONS = 4;
 
 /**
- * Headers of a block's message; every value is text. `seq` counts the blocks of one (instance,
- * worker, stream) from 1. `served`, `sampledOut` and `dropped` are running totals of that worker
- * at the moment the block was closed, so that the newest block of a worker accounts for all before
- * it: served = stored + sampledOut + dropped + crashLost.
+ * Headers of a block's message; every value is text. A worker's number is never used twice within
+ * an instance: the one that replaces a dead worker gets the next number. A message of 0 rows has
+ * an empty body (see `end`). `seq` counts the blocks of one (instance, worker, stream) from 1.
+ * `served`, `sampledOut` and `dropped` are running totals of that worker at the moment the block
+ * was closed, so that the newest block of a worker accounts for all before it: served = stored +
+ * sampledOut + dropped + crashLost.
  */
 export interface BlockHeaders {
   schema: number;
@@ -36,6 +38,14 @@ export interface BlockHeaders {
   /** Milliseconds since 1970 of the oldest and newest row. */
   minTs: number;
   maxTs: number;
+  /**
+   * 0: more blocks follow. 1: the worker ended cleanly, this is its last message. 2: the worker
+   * crashed and its supervisor, or the proxy's next start, says so from the worker's ledger:
+   * `served` is the total at its last closed block, so what is not stored of it was lost.
+   */
+  end: number;
+  /** Most rows that may have been in the open block when the worker crashed; 0 otherwise. */
+  bound: number;
 }
 
 const NUMBERS = [
@@ -49,6 +59,8 @@ const NUMBERS = [
   'dropped',
   'minTs',
   'maxTs',
+  'end',
+  'bound',
 ] as const;
 
 export function encodeBlockHeaders(headers: BlockHeaders): Record<string, string> {

@@ -178,8 +178,8 @@ export const TrafficPolicy = strict({
         on: Type.Optional(
           Type.Array(oneOf([...RETRY_CONDITIONS]), {
             description:
-              'default [ConnectFailure, Reset]; all but ConnectFailure only for idempotent methods ' +
-              'without a body',
+              'default [ConnectFailure, Reset]; all but ConnectFailure only for ' +
+                'idempotent methods without a body',
           }),
         ),
         perTry: Type.Optional(DurationText),

@@ -1,0 +1,109 @@
+import type { Endpoint } from '#contracts/events.ts';
+import type { Reason } from '#contracts/reasons.ts';
+import type { HeaderList } from './headers.ts';
+import type { CompiledSnapshot } from './snapshot/compiled.ts';
+
+export type Direction = 'edge' | 'inbound' | 'outbound';
+
+/**
+ * What the parse phase hands on: a request that is valid, bounded and normalised once for all
+ * phases.
+ */
+export interface RequestView {
+  direction: Direction;
+  /** `Gateway/namespace/name/listener`, `inbound` or `outbound`. */
+  listener: string;
+  method: string;
+  /** Lower case, without port; and the port that the client named, if any. */
+  host: string;
+  port: number | undefined;
+  /** Normalised path; what is decided on is what is forwarded. */
+  path: string;
+  /** With its `?`; empty when there is none. */
+  query: string;
+  headers: HeaderList;
+  /** True when the message says that a body may follow (content-length above 0 or chunked). */
+  hasBody: boolean;
+  protocol: string;
+  clientAddress: string;
+}
+
+/**
+ * One request in flight. It keeps the snapshot that it began with; phases fill in what they
+ * decide.
+ */
+export interface Exchange {
+  readonly request: RequestView;
+  readonly snapshot: CompiledSnapshot;
+  /** Wall clock at arrival (µs since 1970) and monotonic clock (ms), for durations. */
+  readonly arrivedAtUs: number;
+  readonly startedMs: number;
+  readonly requestId: string;
+  readonly trace: TraceContext;
+  /** See UNKNOWN_SOURCE in contracts/record.ts. */
+  source: string;
+  /** Monotonic ms by which the exchange has to be over; Infinity without a limit. */
+  deadlineMs: number;
+  consumer: string;
+  destination: string;
+  route: string;
+  rule: string;
+  pathTemplate: string;
+  backend: string;
+  endpoint: string;
+  /** What goes upstream; filters and policies change these, never `request.headers`. */
+  upstreamHeaders: HeaderList;
+  status: number;
+  reason: Reason;
+  retries: number;
+  retryReason: string;
+  ejected: boolean;
+  bytesIn: number;
+  bytesOut: number;
+  /** Milliseconds with fractions. */
+  ttfbMs: number;
+  queueMs: number;
+  connectMs: number;
+  upstreamMs: number;
+}
+
+/** W3C trace context of this proxy's own span. */
+export interface TraceContext {
+  /** 32 and 16 lower-case hexadecimal digits; `parentId` is empty at the root. */
+  traceId: string;
+  spanId: string;
+  parentId: string;
+  sampled: boolean;
+  state: string;
+}
+
+/** An answer that the proxy gives itself: the reason decides the status unless one is named. */
+export interface Reply {
+  reason: Reason;
+  status: number;
+  /** One sentence for the client; tells nothing about the inside. */
+  message: string;
+  headers?: readonly (readonly [string, string])[];
+}
+
+/** How one try at one endpoint ended. `sent`: the upstream may have seen the request. */
+export type AttemptResult =
+  | { kind: 'head'; status: number; headers: HeaderList; body: UpstreamBody }
+  | { kind: 'failed'; reason: Reason; sent: boolean; message: string };
+
+/** A response body that is still to be read, or to be thrown away before another try. */
+export interface UpstreamBody {
+  discard(): void;
+}
+
+export interface AttemptLimits {
+  connectTimeoutMs: number;
+  headTimeoutMs: number;
+}
+
+/** Tries one endpoint: resolves with the response head or with why there is none; never rejects. */
+export type Attempt = (
+  exchange: Exchange,
+  endpoint: Endpoint,
+  limits: AttemptLimits,
+) => Promise<AttemptResult>;
