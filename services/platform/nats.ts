@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import {
+  type ConnectionOptions,
+  Events,
+  type NatsConnection,
+  connect,
+  credsAuthenticator,
+} from 'nats';
+import { type Log, sentenceOf } from './log.ts';
+
+export interface NatsOptions {
+  /** `nats://host:port`, several separated by commas. */
+  url: string;
+  /** Shown in the server's connection list. */
+  name: string;
+  /** A .creds file (JWT and nkey). */
+  credsFile?: string;
+  /** CA bundle in PEM for `tls://` servers. */
+  caFile?: string;
+  log: Log;
+  /** Gives up the first connection after this long; without it tries for ever. */
+  firstConnectTimeoutMs?: number;
+  signal?: AbortSignal;
+}
+
+/** The client's own defaults give up after 20 s and notice a half-open connection after 4 min. */
+const SETTINGS = {
+  maxReconnectAttempts: -1,
+  reconnectTimeWait: 250,
+  reconnectJitter: 500,
+  reconnectJitterTLS: 500,
+  pingInterval: 5_000,
+  maxPingOut: 2,
+  timeout: 2_000,
+} as const satisfies ConnectionOptions;
+
+const RETRY_MIN_MS = 100;
+const RETRY_MAX_MS = 2_000;
+
+/**
+ * Connects, and goes on trying until the server is there (or `signal` aborts, or the first
+ * time-out passes). Once connected the client reconnects for ever with jitter; loss and return of
+ * the link are logged.
+ */
+export async function connectNats(options: NatsOptions): Promise<NatsConnection> {
+  const startedMs = performance.now();
+  let waitMs = RETRY_MIN_MS;
+  let told = false;
+  for (;;) {
+    options.signal?.throwIfAborted();
+    try {
+      const connection = await connect(connectionOptions(options));
+      watch(connection, options.log);
+      return connection;
+    } catch (error) {
+      const waitedMs = performance.now() - startedMs;
+      if (waitedMs > (options.firstConnectTimeoutMs ?? Number.POSITIVE_INFINITY)) {
+        throw new Error(`cannot reach NATS at ${options.url}: ${sentenceOf(error)}`, {
+          cause: error,
+        });
+      }
+      if (!told) options.log.warn({ url: options.url, error: sentenceOf(error) }, 'NATS is away');
+      told = true;
+    }
+    await pause(waitMs, options.signal);
+    waitMs = Math.min(waitMs * 2, RETRY_MAX_MS);
+  }
+}
+
+function connectionOptions(options: NatsOptions): ConnectionOptions {
+  return {
+    ...SETTINGS,
+    servers: options.url.split(',').map((server) => server.trim()),
+    name: options.name,
+    ...(options.credsFile === undefined
+      ? {}
+      : { authenticator: credsAuthenticator(readFileSync(options.credsFile)) }),
+    ...(options.caFile === undefined ? {} : { tls: { caFile: options.caFile } }),
+  };
+}
+
+function watch(connection: NatsConnection, log: Log): void {
+  const follow = async (): Promise<void> => {
+    for await (const status of connection.status()) {
+      if (status.type === Events.Disconnect) log.warn('NATS link lost');
+      if (status.type === Events.Reconnect) log.info('NATS link is back');
+    }
+  };
+  follow().catch((error: unknown) => log.error({ error: sentenceOf(error) }, 'NATS status ended'));
+}
+
+/** Waits, or rejects as soon as `signal` aborts. */
+export async function pause(delayMs: number, signal?: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const onAbort = (): void => {
+      clearTimeout(timer);
+      reject(signal?.reason instanceof Error ? signal.reason : new Error('stopped'));
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    }, delayMs);
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export function encodeJson(value: unknown): Uint8Array {
+  return encoder.encode(JSON.stringify(value));
+}
+
+/** Parses a message that one of our processes wrote; undefined when it is no JSON object. */
+export function decodeJson(data: Uint8Array): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(decoder.decode(data));
+    return typeof value === 'object' && value !== null
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
