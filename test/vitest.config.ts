@@ -2,11 +2,12 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const reporter = new URL('support/reporter.ts', import.meta.url);
 
 export default defineConfig({
   root,
   test: {
-    reporters: process.stdout.isTTY ? ['default'] : ['dot'],
+    reporters: [process.stdout.isTTY ? 'default' : 'dot', fileURLToPath(reporter)],
     passWithNoTests: false,
     projects: [
       {

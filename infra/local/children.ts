@@ -3,7 +3,7 @@ import { closeSync, createWriteStream, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { PartError, lastLines } from './errors.ts';
-import { ensureGuard, markedEnv, unwatch, watch } from './guard.ts';
+import { ensureGuard, markedEnv, unwatch, watch } from './guarding.mjs';
 
 /** What to start, and where its output goes. */
 export interface GuardedSpec {

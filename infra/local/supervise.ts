@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Child, Exit } from './children.ts';
 
 /** A process that is started again when it ends, until it is stopped. */
@@ -14,6 +14,7 @@ export interface SuperviseOptions {
   /** Told when a start itself failed; it is tried again all the same. */
   readonly onSpawnError?: (error: unknown, restartInMs: number) => void;
   readonly now?: () => number;
+  readonly sleep?: (ms: number, options: { signal: AbortSignal }) => Promise<void>;
 }
 
 const FIRST_DELAY_MS = 100;
@@ -26,6 +27,7 @@ const STEADY_AFTER_MS = 10_000;
  */
 export function supervise(start: () => Child, options: SuperviseOptions = {}): Supervised {
   const now = options.now ?? Date.now;
+  const sleep = options.sleep ?? ((ms, { signal }) => delay(ms, undefined, { signal }));
   const stopping = new AbortController();
   let child: Child | undefined = start();
   const watching = watch();
@@ -55,7 +57,7 @@ export function supervise(start: () => Child, options: SuperviseOptions = {}): S
 
   async function pause(ms: number): Promise<void> {
     try {
-      await sleep(ms, undefined, { signal: stopping.signal });
+      await sleep(ms, { signal: stopping.signal });
     } catch {
       // Stopped while waiting: there is nothing to start.
     }

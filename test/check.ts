@@ -1,0 +1,25 @@
+// `npm run check`: types, lint and tidiness, in seconds.
+import { join } from 'node:path';
+import { ROOT } from '#local/install.mjs';
+import { runProgram } from '#local/program.mjs';
+
+const bin = (name: string): string => join(ROOT, 'node_modules', '.bin', name);
+
+const checks: Readonly<Record<string, readonly string[]>> = {
+  types: [bin('tsc'), '--noEmit', '-p', ROOT],
+  lint: [bin('oxlint'), '--type-aware', '--deny-warnings', '-c', join(ROOT, '.oxlintrc.json')],
+  tidy: [
+    process.execPath, join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run',
+    '--config', join(ROOT, 'test/vitest.config.ts'), 'test/tidy.test.ts',
+  ],
+};
+
+const failed: string[] = [];
+for (const [name, [command = '', ...args]] of Object.entries(checks)) {
+  process.stdout.write(`— ${name}\n`);
+  const status = await runProgram(command, args);
+  if (status >= 128) process.exit(status); // Interrupted.
+  if (status !== 0) failed.push(name);
+}
+process.stdout.write(failed.length === 0 ? 'check: all well\n' : `check: ${failed} failed\n`);
+process.exitCode = failed.length === 0 ? 0 : 1;
