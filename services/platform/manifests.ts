@@ -1,6 +1,6 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { parseAllDocuments } from 'yaml';
+import { type Document, parseAllDocuments } from 'yaml';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import { readResource } from '#contracts/resources/read.ts';
 import { type Resource } from '#contracts/resources/index.ts';
@@ -37,17 +37,16 @@ export async function readManifests(paths: readonly string[]): Promise<Manifests
 /** Reads the resources of one text of YAML (several documents) or JSON; a `List` is opened. */
 export function parseManifests(text: string, where: string): Manifests {
   const found: Manifests = { resources: [], problems: [] };
-  const documents = parseAllDocuments(text, { maxAliasCount: ALIASES_MAX } as never);
+  const documents = parseAllDocuments(text);
   if (!Array.isArray(documents)) return found;
   documents.forEach((document, index) => {
     const label = documents.length > 1 ? `${where} (document ${index + 1})` : where;
-    const error = document.errors[0];
-    if (error !== undefined) {
-      const message = error.message.split('\n')[0] ?? 'not readable';
+    const value = valueOf(document);
+    if (value instanceof Error) {
+      const message = value.message.split('\n')[0] ?? 'not readable';
       found.problems.push({ resource: label, path: '', reason: 'unreadable', message });
       return;
     }
-    const value: unknown = document.toJS({ maxAliasCount: ALIASES_MAX });
     if (value === null || value === undefined) return;
     for (const item of itemsOf(value)) {
       const result = readResource(item, label);
@@ -56,6 +55,16 @@ export function parseManifests(text: string, where: string): Manifests {
     }
   });
   return found;
+}
+
+/** The document as plain data, or why it is none. */
+function valueOf(document: Document.Parsed): unknown {
+  if (document.errors[0] !== undefined) return document.errors[0];
+  try {
+    return document.toJS({ maxAliasCount: ALIASES_MAX });
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 function itemsOf(value: unknown): unknown[] {
