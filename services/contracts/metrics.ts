@@ -8,6 +8,8 @@ import type { Column } from './record.ts';
 export const METRIC_SCHEMA = 1;
 /** A window is closed on this interval, aligned to the clock. */
 export const METRIC_WINDOW_MS = 2_000;
+/** The finest rollup: what alerts and dashboards can tell apart. */
+export const ROLLUP_STEP_MS = 10_000;
 
 const word = (name: string, meaning: string): Column => ({
   name,

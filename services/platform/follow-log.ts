@@ -140,7 +140,9 @@ class Follower implements LogFollower {
     const from = this.state.sequence + 1;
     const count = Math.min(READ_AHEAD, last - from + 1);
     const messages = await Promise.all(
-      Array.from({ length: count }, (_, i) => manager.streams.getMessage(stream, { seq: from + i })),
+      Array.from({ length: count }, (_, i) =>
+        manager.streams.getMessage(stream, { seq: from + i }),
+      ),
     );
     for (const message of messages) {
       for (const key of this.#apply(message.seq, message.data)) changed.add(key);

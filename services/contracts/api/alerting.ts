@@ -23,6 +23,10 @@ export interface SloStatus {
   }[];
   state: AlertState;
   evaluatedAt: string;
+  /** RFC 3339: end of the newest rollup step that the numbers include; absent without any data. */
+  dataUntil?: string;
+  /** What keeps it from being evaluated or notified as written, one sentence each. */
+  problems?: string[];
 }
 
 export interface SloList {

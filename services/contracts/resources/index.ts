@@ -1,7 +1,9 @@
 import type { TSchema } from 'typebox';
 import * as core from './core.ts';
 import * as gateway from './gateway-api.ts';
+import type { ResourceProblem } from '../problems.ts';
 import * as openslo from './openslo.ts';
+import { checkSlo } from './openslo-check.ts';
 import type { Metadata } from './schema.ts';
 import * as windrose from './windrose.ts';
 
@@ -12,6 +14,8 @@ export interface KindEntry {
   aliases: readonly string[];
   scope: 'Cluster' | 'Namespaced';
   schema: TSchema;
+  /** What the schema cannot say; called with a resource that the schema has accepted. */
+  check?: (resource: never) => Omit<ResourceProblem, 'resource'>[];
 }
 
 const kind = (
@@ -43,7 +47,7 @@ export const KINDS: readonly KindEntry[] = [
   kind(windrose.RateLimitPolicy, WINDROSE, 'RateLimitPolicy', 'Namespaced', ['ratelimitpolicies']),
   kind(windrose.TrafficPolicy, WINDROSE, 'TrafficPolicy', 'Namespaced', ['trafficpolicies']),
   kind(windrose.FaultPolicy, WINDROSE, 'FaultPolicy', 'Namespaced', ['faultpolicies', 'faults']),
-  kind(openslo.SLO, 'openslo/v1', 'SLO', 'Namespaced', ['slos']),
+  { ...kind(openslo.SLO, 'openslo/v1', 'SLO', 'Namespaced', ['slos']), check: checkSlo },
 ];
 
 const byName = new Map(KINDS.map((entry) => [entry.kind, entry]));

@@ -45,9 +45,15 @@ export function readResource(document: unknown, where: string): ReadResult {
     return unknownKind(label, apiVersion, kind, entry);
   }
   const validator = validatorOf(entry);
-  if (validator.Check(document)) return { ok: true, resource: withNamespace(document, entry) };
+  if (validator.Check(document)) return checked(withNamespace(document, entry), entry, label);
   const problems = toProblems(validator.Errors(document), document, entry.kind, label);
   return { ok: false, problems: problems.slice(0, PROBLEMS_PER_RESOURCE_MAX) };
+}
+
+function checked(resource: Resource, entry: KindEntry, label: string): ReadResult {
+  const findings = entry.check?.(resource as never) ?? [];
+  if (findings.length === 0) return { ok: true, resource };
+  return { ok: false, problems: findings.map((finding) => ({ resource: label, ...finding })) };
 }
 
 function refuse(
