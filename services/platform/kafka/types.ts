@@ -1,0 +1,149 @@
+import type { Clock } from '../clock.ts';
+
+export type KafkaLog = (
+  level: 'debug' | 'info' | 'warn' | 'error',
+  message: string,
+  fields?: Record<string, unknown>,
+) => void;
+
+export interface KafkaSettings {
+  /** `host:port` each. */
+  brokers: readonly string[];
+  /** What the broker's logs and quotas call this process. */
+  clientId: string;
+  /** TLS: true for the system's roots; `cert` and `key` for mTLS. PEM texts. */
+  ssl?: boolean | { ca?: string; cert?: string; key?: string };
+  sasl?: { mechanism: 'scram-sha-256' | 'scram-sha-512'; username: string; password: string };
+  log: KafkaLog;
+  clock?: Clock;
+}
+
+/** A link to one cluster; opening it does no I/O, and the cluster may be away. */
+export interface Kafka {
+  createProducer(): BlockProducer;
+  /** Joins a consumer group and stays in it, over crashes and outages, until `stop`. */
+  consumeGroup(options: GroupOptions): GroupConsumer;
+  /** Makes topics that are absent and checks those that are there; one result each, in order. */
+  ensureTopics(topics: readonly TopicSpec[]): Promise<TopicResult[]>;
+  /** Number of a topic's partitions; 0 when there is no such topic; throws when Kafka is away. */
+  partitionCount(topic: string): Promise<number>;
+  /** What a group has committed for a topic, by partition; offset -1 where it has nothing. */
+  committed(groupId: string, topic: string): Promise<Committed[]>;
+  /** Oldest and next offset of each partition. */
+  offsets(topic: string): Promise<{ partition: number; oldest: bigint; next: bigint }[]>;
+  /** Ends every connection made here, and waits for sends and handlers under way. */
+  close(): Promise<void>;
+}
+
+export interface BlockMessage {
+  /** Empty for a message without rows. */
+  value: Uint8Array;
+  headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * `no_topic`: wait until someone creates it. `unavailable`: the message may or may not be stored;
+ * send the same again. `refused`: the broker will never take this message.
+ */
+export type SendResult =
+  { ok: true; offset: bigint } | { ok: false; reason: SendFailure; message: string };
+export type SendFailure = 'no_topic' | 'unavailable' | 'refused';
+
+/**
+ * Sends one message at a time, zstd-compressed, acknowledged by all in-sync replicas. `ok` means
+ * stored at least once; a retry inside may have stored it twice, which the block's own sequence
+ * number shows. A second `send` while one is under way waits for it. Never rejects.
+ */
+export interface BlockProducer {
+  send(topic: string, partition: number, message: BlockMessage): Promise<SendResult>;
+  close(): Promise<void>;
+}
+
+export interface TopicSpec {
+  topic: string;
+  partitions: number;
+  /** Topic settings such as `retention.ms`. */
+  config?: Readonly<Record<string, string>>;
+  /** Default: the broker's own. */
+  replicas?: number;
+}
+
+/** `problem` is one sentence: what is wrong with the topic, or why it could not be made. */
+export interface TopicResult {
+  topic: string;
+  created: boolean;
+  partitions: number;
+  problem?: string;
+}
+
+export interface Committed {
+  partition: number;
+  offset: bigint;
+  metadata: string;
+}
+
+export interface GroupOptions {
+  groupId: string;
+  topics: readonly string[];
+  /** Where a partition without a committed offset begins. */
+  from: 'oldest' | 'newest';
+  sessionTimeoutMs?: number;
+  heartbeatIntervalMs?: number;
+  /** Longest that a fetch waits for `minBytes`. */
+  maxWaitMs?: number;
+  minBytes?: number;
+  maxBytes?: number;
+  maxBytesPerPartition?: number;
+  /** Batches of different partitions handled at once (default 1). */
+  concurrency?: number;
+  /** Ends before the first batch of the new assignment is handed out. */
+  assigned?(assignment: Assignment): Promise<void> | void;
+  /** The assignment before is over; handlers of its batches have ended. */
+  revoked?(): void;
+  /** A throw means: hand out again from the last resolved offset, after a pause. */
+  batch(batch: GroupBatch): Promise<void>;
+}
+
+export interface Assignment {
+  memberId: string;
+  partitions: { topic: string; partition: number }[];
+}
+
+export interface GroupMessage {
+  offset: bigint;
+  timestampMs: number;
+  headers: Readonly<Record<string, string>>;
+  value: Buffer;
+}
+
+/** Consecutive messages of one partition. */
+export interface GroupBatch {
+  topic: string;
+  partition: number;
+  messages: readonly GroupMessage[];
+  /** The offset after the newest message of the partition. */
+  highWatermark: bigint;
+  /** The next fetch continues after this offset, which is not yet committed by that. */
+  resolve(offset: bigint): void;
+  /**
+   * Commits `offset` as the next to read, with metadata (at most 4 KiB). Resolves only when the
+   * group's coordinator has stored it under this member's generation; throws otherwise, and a
+   * member that the group has left behind is always refused.
+   */
+  commit(offset: bigint, metadata?: string): Promise<void>;
+  /** To be called at least once a session time-out in long work; throws when the group moved on. */
+  heartbeat(): Promise<void>;
+  /** False once the consumer stops or lost the partition: finish early, commit nothing more. */
+  live(): boolean;
+}
+
+export interface GroupConsumer {
+  /** What is held now; undefined while joining. */
+  assignment(): Assignment | undefined;
+  /** The next fetch of a held partition begins here. */
+  seek(topic: string, partition: number, offset: bigint): void;
+  /** Crashes so far, each followed by a new start. */
+  crashes(): number;
+  /** Waits for handlers under way and leaves the group. */
+  stop(): Promise<void>;
+}
