@@ -21,5 +21,6 @@ for (const [name, [command = '', ...args]] of Object.entries(checks)) {
   if (status >= 128) process.exit(status); // Interrupted.
   if (status !== 0) failed.push(name);
 }
-process.stdout.write(failed.length === 0 ? 'check: all well\n' : `check: ${failed} failed\n`);
+const verdict = failed.length === 0 ? 'all well' : `${failed.join(', ')} failed`;
+process.stdout.write(`check: ${verdict}\n`);
 process.exitCode = failed.length === 0 ? 0 : 1;

@@ -1,13 +1,19 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PartError } from '#local/errors.ts';
-import { type Download, clientFailed, fetchOnce } from '#local/fetch.ts';
+import { type Download, type FetchContext, clientFailed, fetchOnce } from '#local/fetch.ts';
 import { fetchParts } from '#local/parts.ts';
 import type { ProgressLine } from '#local/progress.ts';
 import { tempDir } from '#test/parts.ts';
 import { expect, test } from 'vitest';
 
-function setup(): { cacheDir: string; lines: ProgressLine[]; context: Parameters<typeof fetchOnce>[0] } {
+interface Setup {
+  readonly cacheDir: string;
+  readonly lines: ProgressLine[];
+  readonly context: FetchContext;
+}
+
+function setup(): Setup {
   const cacheDir = join(tempDir(), 'parts');
   const lines: ProgressLine[] = [];
   const context = { cacheDir, env: {}, progress: (line: ProgressLine) => void lines.push(line) };
