@@ -1,0 +1,19 @@
+import { blocksTable, metricsTable, recordsTable, rollupStatements } from './tables.ts';
+
+/**
+ * One step of the schema. Steps only go forward, are never edited once released, and each of their
+ * statements may run twice without harm: a start that was interrupted simply runs it again.
+ */
+export interface Migration {
+  version: number;
+  name: string;
+  statements: () => string[];
+}
+
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    version: 1,
+    name: 'records, rollups and the ledger of blocks',
+    statements: () => [recordsTable(), metricsTable(), ...rollupStatements(), blocksTable()],
+  },
+];

@@ -1,0 +1,175 @@
+import { METRIC_COLUMNS } from '#contracts/metrics.ts';
+import { type Column, RECORD_COLUMNS } from '#contracts/record.ts';
+import { ROLLUPS, type Rollup, TABLES, errorSql } from '#contracts/tables.ts';
+
+/**
+ * How many of the latest inserts a table knows by their token. A retried insert is dropped only
+ * within this window, so it must cover all inserts of the longest outage of a consumer: at two
+ * inserts a second for each of twelve partitions, 10 000 are seven minutes of every partition.
+ */
+export const DEDUPLICATION_WINDOW = 10_000;
+const RECORDS_KEEP_DAYS = 7;
+const LEDGER_KEEP_DAYS = 90;
+
+const mergeTree = (options: {
+  engine?: string;
+  partitionBy: string;
+  orderBy: string;
+  ttl: string;
+}): string =>
+  [
+    `ENGINE = ${options.engine ?? 'MergeTree'}`,
+    `PARTITION BY ${options.partitionBy}`,
+    `ORDER BY (${options.orderBy})`,
+    `TTL ${options.ttl}`,
+    `SETTINGS non_replicated_deduplication_window = ${DEDUPLICATION_WINDOW}, ` +
+      'ttl_only_drop_parts = 1',
+  ].join('\n');
+
+const columnSql = (column: Column): string =>
+  `  ${column.name} ${column.type ?? column.wire} ` +
+  `COMMENT '${column.meaning.replaceAll("'", "''")}'` +
+  (column.codec === undefined ? '' : ` CODEC(${column.codec})`);
+
+/** Raw records, a part per day, dropped by the day. */
+export function recordsTable(): string {
+  const indexes = [
+    '  INDEX time_range time TYPE minmax GRANULARITY 1',
+    '  INDEX by_trace trace_id TYPE bloom_filter GRANULARITY 4',
+    '  INDEX by_request request_id TYPE bloom_filter GRANULARITY 4',
+  ];
+  return `CREATE TABLE IF NOT EXISTS ${TABLES.records} (
+${[...RECORD_COLUMNS.map(columnSql), ...indexes].join(',\n')}
+)
+${mergeTree({
+  partitionBy: 'toYYYYMMDD(time)',
+  // The hour first: most questions are about the last minutes, of any service.
+  orderBy: 'toStartOfHour(time), direction, destination, time',
+  ttl: `toDateTime(time) + INTERVAL ${RECORDS_KEEP_DAYS} DAY`,
+})}`;
+}
+
+/** The metric stream passes through here into the rollups; nothing is kept. */
+export function metricsTable(): string {
+  const plain = METRIC_COLUMNS.map((column: Column) => {
+    const { codec: _codec, ...kept } = column;
+    return columnSql(kept);
+  });
+  return `CREATE TABLE IF NOT EXISTS ${TABLES.metrics} (
+${plain.join(',\n')}
+)
+ENGINE = Null`;
+}
+
+const MEASURES = `  requests SimpleAggregateFunction(sum, UInt64),
+  errors SimpleAggregateFunction(sum, UInt64),
+  retries SimpleAggregateFunction(sum, UInt64),
+  bytes_in SimpleAggregateFunction(sum, UInt64),
+  bytes_out SimpleAggregateFunction(sum, UInt64),
+  duration_us_sum SimpleAggregateFunction(sum, UInt64),
+  durations SimpleAggregateFunction(sumMap, Map(UInt16, UInt64))`;
+
+function keyColumn(name: string): string {
+  const column = METRIC_COLUMNS.find((each) => each.name === name);
+  if (column === undefined) throw new Error(`the metric stream has no column ${name}`);
+  return columnSql(column);
+}
+
+export function rollupTable(rollup: Rollup): string {
+  return `CREATE TABLE IF NOT EXISTS ${rollup.table} (
+  time DateTime('UTC') COMMENT 'start of ${rollup.stepSeconds} s' CODEC(Delta, ZSTD(1)),
+${rollup.keys.map(keyColumn).join(',\n')},
+${MEASURES}
+)
+${mergeTree({
+  engine: 'AggregatingMergeTree',
+  partitionBy: 'toYYYYMMDD(time)',
+  orderBy: `time, ${rollup.keys.join(', ')}`,
+  ttl: `time + INTERVAL ${rollup.keepDays} DAY`,
+})}`;
+}
+
+/** From the stream itself: counts errors and cuts time into rows. */
+function rollupView(rollup: Rollup): string {
+  const keys = rollup.keys.join(', ');
+  return `CREATE MATERIALIZED VIEW IF NOT EXISTS ${rollup.table}_view TO ${rollup.table} AS
+SELECT
+  toStartOfInterval(metrics.time, INTERVAL ${rollup.stepSeconds} SECOND) AS time,
+  ${keys},
+  sum(requests) AS requests,
+  sumIf(metrics.requests, ${errorSql()}) AS errors,
+  sum(retries) AS retries,
+  sum(bytes_in) AS bytes_in,
+  sum(bytes_out) AS bytes_out,
+  sum(duration_us_sum) AS duration_us_sum,
+  sumMap(durations) AS durations
+FROM ${TABLES.metrics}
+WHERE ${rollup.where}
+GROUP BY time, ${keys}`;
+}
+
+/** From a finer rollup: the same sums over longer rows. */
+function coarserView(rollup: Rollup, finer: Rollup): string {
+  const keys = rollup.keys.join(', ');
+  return `CREATE MATERIALIZED VIEW IF NOT EXISTS ${rollup.table}_view TO ${rollup.table} AS
+SELECT
+  toStartOfInterval(${finer.table}.time, INTERVAL ${rollup.stepSeconds} SECOND) AS time,
+  ${keys},
+  sum(requests) AS requests,
+  sum(errors) AS errors,
+  sum(retries) AS retries,
+  sum(bytes_in) AS bytes_in,
+  sum(bytes_out) AS bytes_out,
+  sum(duration_us_sum) AS duration_us_sum,
+  sumMap(durations) AS durations
+FROM ${finer.table}
+GROUP BY time, ${keys}`;
+}
+
+/** Targets before their views, finer before coarser. */
+export function rollupStatements(): string[] {
+  const { routes, routesMinute, edges, edgesMinute, inbound } = ROLLUPS;
+  return [
+    ...Object.values(ROLLUPS).map(rollupTable),
+    rollupView(routes),
+    rollupView(edges),
+    rollupView(inbound),
+    coarserView(routesMinute, routes),
+    coarserView(edgesMinute, edges),
+  ];
+}
+
+/**
+ * The ledger. Its rows are inserted after their block's rows were stored, so what stands here is
+ * stored; `time` is the broker's, so that a repeated insert falls into the same part.
+ */
+export function blocksTable(): string {
+  return `CREATE TABLE IF NOT EXISTS ${TABLES.blocks} (
+  stream LowCardinality(String) COMMENT 'access or metrics',
+  proxy LowCardinality(String),
+  instance LowCardinality(String),
+  worker UInt16,
+  seq UInt64 COMMENT 'number of the block among those of its instance, worker and stream, from 1',
+  schema UInt16,
+  log_epoch UInt32,
+  rows UInt32,
+  served UInt64 COMMENT 'running totals of the worker when the block was closed',
+  sampled_out UInt64,
+  dropped UInt64,
+  min_time DateTime64(3, 'UTC'),
+  max_time DateTime64(3, 'UTC'),
+  end UInt8 COMMENT '0 more follow, 1 ended cleanly, 2 crashed',
+  bound UInt32 COMMENT 'after a crash: most rows that the open block may have held',
+  topic LowCardinality(String),
+  generation UInt64 COMMENT 'tells topics of one name apart',
+  partition UInt16,
+  offset UInt64,
+  time DateTime64(3, 'UTC') COMMENT 'when Kafka stored the message',
+  stored_at DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+${mergeTree({
+  partitionBy: 'toMonday(time)',
+  orderBy: 'stream, instance, worker, seq',
+  ttl: `toDateTime(time) + INTERVAL ${LEDGER_KEEP_DAYS} DAY`,
+})}`;
+}

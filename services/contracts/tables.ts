@@ -1,0 +1,133 @@
+import { CALLER_SIDE_SQL } from './record.ts';
+import { REASONS } from './reasons.ts';
+
+/** The ClickHouse database of one mesh. A mesh's name has no underscore, so no two meshes meet. */
+export function meshDatabase(mesh: string): string {
+  return `windrose_${mesh.replaceAll('-', '_')}`;
+}
+
+export const TABLES = {
+  /** Raw access log, RECORD_COLUMNS, kept for days. */
+  records: 'records',
+  /** Landing of the metric stream, METRIC_COLUMNS; it keeps nothing, its views fill the rollups. */
+  metrics: 'metrics',
+  /** Ledger: one row for each stored block of either stream. */
+  blocks: 'blocks',
+  /** Versions of this schema that were applied. */
+  migrations: 'migrations',
+} as const;
+
+/** What every rollup sums up; read them with `sum(…)`, `durations` with `sumMap(durations)`. */
+export const ROLLUP_MEASURES = [
+  'requests',
+  'errors',
+  'retries',
+  'bytes_in',
+  'bytes_out',
+  'duration_us_sum',
+  'durations',
+] as const;
+
+export interface Rollup {
+  table: string;
+  /** Width of a row in seconds; `time` (DateTime, UTC) is its start. */
+  stepSeconds: number;
+  /** What tells one row from another, besides `time`, in the order of the table's key. */
+  keys: readonly string[];
+  /** Rows of the metric stream that it counts. */
+  where: string;
+  /** Days that rows are kept. */
+  keepDays: number;
+}
+
+const ROUTE_KEYS = [
+  'route',
+  'destination',
+  'backend',
+  'consumer',
+  'direction',
+  'status_class',
+  'reason',
+  'log_epoch',
+  'revision',
+] as const;
+const EDGE_KEYS = [
+  'destination',
+  'source',
+  'direction',
+  'status_class',
+  'reason',
+  'log_epoch',
+  'revision',
+] as const;
+const INBOUND_KEYS = ['destination', 'proxy', 'status_class', 'reason'] as const;
+
+/**
+ * The rollups. `routes` and `edges` hold the caller's side only, so that summing one of them never
+ * counts a request at two proxies; `inbound` is the callee's own view, to be shown beside, never
+ * added.
+ */
+export const ROLLUPS = {
+  routes: {
+    table: 'routes_10s',
+    stepSeconds: 10,
+    keys: ROUTE_KEYS,
+    where: CALLER_SIDE_SQL,
+    keepDays: 14,
+  },
+  routesMinute: {
+    table: 'routes_1m',
+    stepSeconds: 60,
+    keys: ROUTE_KEYS,
+    where: CALLER_SIDE_SQL,
+    keepDays: 90,
+  },
+  edges: {
+    table: 'edges_10s',
+    stepSeconds: 10,
+    keys: EDGE_KEYS,
+    where: CALLER_SIDE_SQL,
+    keepDays: 14,
+  },
+  edgesMinute: {
+    table: 'edges_1m',
+    stepSeconds: 60,
+    keys: EDGE_KEYS,
+    where: CALLER_SIDE_SQL,
+    keepDays: 90,
+  },
+  inbound: {
+    table: 'services_inbound_10s',
+    stepSeconds: 10,
+    keys: INBOUND_KEYS,
+    where: "direction = 'inbound'",
+    keepDays: 14,
+  },
+} as const satisfies Record<string, Rollup>;
+
+const BLAMED = Object.entries(REASONS)
+  .filter(([, entry]) => entry.status >= 500)
+  .map(([reason]) => `'${reason}'`)
+  .join(', ');
+
+/** SQL: the class of a record's `status`, as the metric stream has it (statusClassOf). */
+export const STATUS_CLASS_SQL =
+  "if(status >= 100 AND status < 600, concat(toString(intDiv(status, 100)), 'xx'), 'none')";
+
+/**
+ * SQL condition and meaning in one place: what counts as an error of the called side. An answer of
+ * 5xx; an answer that broke off after its head; or no answer at all where the reason lies with the
+ * upstream or the proxy. A client that went away is no error. `statusClass` is the expression that
+ * yields the status class: a column of the rollups and of the metric stream, `STATUS_CLASS_SQL` in
+ * `records`.
+ */
+export function errorSql(statusClass = 'status_class'): string {
+  return (
+    `(${statusClass} = '5xx' OR reason = 'upstream_aborted' OR ` +
+    `(${statusClass} = 'none' AND reason IN (${BLAMED})))`
+  );
+}
+
+/** The two streams of blocks, as `blocks.stream` names them. */
+export const STREAMS = ['access', 'metrics'] as const;
+export type Stream = (typeof STREAMS)[number];
