@@ -1,0 +1,140 @@
+import type { ResourceKey } from '#contracts/names.ts';
+import type { Revision } from '#contracts/revision.ts';
+import type { ApiKeyConfig, Credential } from '../policy/api-key/config.ts';
+import type { FaultConfig } from '../policy/fault/config.ts';
+import type { LimitConfig } from '../policy/rate-limit/config.ts';
+import type { RetryConfig } from '../policy/retry/config.ts';
+import type { RouteTimeouts, ServiceTimeouts } from '../policy/timeout/config.ts';
+import type { HeaderEdit } from '../route/filters.ts';
+import type { HostTable } from '../route/host-table.ts';
+import type { PathTable } from '../route/path-table.ts';
+import type { AddressRules } from '../upstream/addresses.ts';
+import type { Balancing, DeclaredEndpoint, OutlierConfig } from '../upstream/settings.ts';
+import type { SnapshotIndex } from './index.ts';
+import type { Table } from './table.ts';
+
+declare const compiled: unique symbol;
+
+/**
+ * All resources of a mesh as of one revision, as the frozen tables that a proxy decides with. Only
+ * `compile` makes one. It holds the whole mesh, whatever the proxy's role: `servedListeners` says
+ * what a proxy opens. Tables that an edit does not touch are the same objects as before.
+ */
+export interface CompiledSnapshot {
+  readonly [compiled]: true;
+  readonly revision: Revision;
+  readonly logDigest: string;
+  /** Of every Gateway, sorted by name. A proxy opens `servedListeners(snapshot, scope)`. */
+  readonly listeners: readonly ListenerSpec[];
+  /** By listener name. */
+  readonly edge: Table<CompiledListener>;
+  /** By `namespace/name`, as the three below. */
+  readonly services: Table<CompiledService>;
+  readonly meshRoutes: Table<MeshRoutes>;
+  readonly mesh: MeshSettings;
+  /** By `namespace/sha256`. */
+  readonly credentials: Table<Credential>;
+  /** What compile needs to make the next snapshot from this one; nobody else reads it. */
+  readonly index: SnapshotIndex;
+}
+
+/** A Gateway's listener, as something to open. */
+export interface ListenerSpec {
+  /** `Gateway/namespace/name/listener`: the record's listener once the host has decided it. */
+  readonly name: string;
+  /** `namespace/name` of the Gateway. */
+  readonly gateway: string;
+  /** Of the Gateway; empty: the proxy's default address. */
+  readonly addresses: readonly string[];
+  readonly port: number;
+  /** Lower case, perhaps with `*.` in front; absent: any host. */
+  readonly hostname?: string;
+  /**
+   * One `socketName(address, port)` for each address. Several listeners may share a socket, also
+   * of different Gateways; the request's host decides between them. Whoever accepts a request puts
+   * the socket's name into `request.listener`; the route phase replaces it by the listener's.
+   */
+  readonly sockets: readonly string[];
+  /** Sequence of the revision that created the Gateway: the older wins a shared host. */
+  readonly createdAt: number;
+}
+
+/** Names a socket in `ListenerSpec.sockets`: `:8080` on the default address, `127.0.0.2:8080`. */
+export function socketName(address: string | undefined, port: number): string {
+  if (address === undefined || address === '') return `:${port}`;
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+export interface CompiledListener {
+  readonly spec: ListenerSpec;
+  readonly hosts: HostTable<CompiledRule>;
+  /** Of the Gateway and of this listener. */
+  readonly security: Security;
+}
+
+export interface CompiledService {
+  /** `namespace/name`. */
+  readonly name: string;
+  readonly ports: readonly ServicePort[];
+  /** Ready endpoints of its EndpointSlices. */
+  readonly declared: readonly DeclaredEndpoint[];
+  readonly balancing: Balancing;
+  readonly outlier: OutlierConfig;
+  /** Requests in flight towards the service, per proxy. */
+  readonly circuitRequests: number;
+  readonly timeouts: ServiceTimeouts;
+  readonly retry: RetryConfig;
+  readonly fault: FaultConfig | undefined;
+  /** Enforced at the callee's inbound, or by the caller where no sidecar announced the endpoint. */
+  readonly security: Security;
+}
+
+export interface ServicePort {
+  readonly port: number;
+  /** Empty when it has none. */
+  readonly name: string;
+}
+
+/** Mesh routes of a Service by port. A port with a table answers 404 to what matches nothing. */
+export interface MeshRoutes {
+  readonly ports: ReadonlyMap<number, PathTable<CompiledRule>>;
+}
+
+/** What has to let a request pass; every level acts, none weakens another. */
+export interface Security {
+  readonly authentication: readonly ApiKeyConfig[];
+  readonly limits: readonly LimitConfig[];
+  /** Policies that could not be compiled: their target answers 503, it is never open. */
+  readonly unavailable: readonly ResourceKey[];
+}
+
+export interface MeshSettings {
+  /** Where endpoints may be. */
+  readonly addresses: AddressRules;
+}
+
+/** One rule of a route, shared by all its matches. */
+export interface CompiledRule {
+  /** `namespace/name` of the HTTPRoute. */
+  readonly route: string;
+  /** Its name, or its number from 0. */
+  readonly rule: string;
+  readonly backends: readonly CompiledBackend[];
+  /** Sum of the weights; 0: every request gets `invalid_backend`. */
+  readonly weightSum: number;
+  readonly requestHeaders: readonly HeaderEdit[];
+  readonly responseHeaders: readonly HeaderEdit[];
+  readonly timeouts: RouteTimeouts;
+  /** Of the route and of this rule. */
+  readonly security: Security;
+}
+
+export interface CompiledBackend {
+  /** `namespace/name`, and with its port as the record has it. */
+  readonly service: string;
+  readonly port: number;
+  readonly label: string;
+  readonly weight: number;
+  /** False: the reference is invalid, its share of requests gets `invalid_backend`. */
+  readonly valid: boolean;
+}

@@ -1,0 +1,23 @@
+import type { Endpoint } from '#contracts/events.ts';
+
+export type Balancing = 'RoundRobin' | 'LeastRequest' | 'Random';
+export const BALANCING_DEFAULT: Balancing = 'LeastRequest';
+
+/** When passive checks take an endpoint out for a while. */
+export interface OutlierConfig {
+  readonly consecutiveErrors: number;
+  readonly ejectMs: number;
+  /** Share of a service's endpoints that may be out at once, from 0 to 1. */
+  readonly ejectedShareMax: number;
+}
+
+export const OUTLIER_DEFAULT: OutlierConfig = Object.freeze({
+  consecutiveErrors: 5,
+  ejectMs: 30_000,
+  ejectedShareMax: 0.5,
+});
+
+/** An endpoint of an EndpointSlice serves one named port of its Service. */
+export interface DeclaredEndpoint extends Endpoint {
+  readonly portName: string;
+}
