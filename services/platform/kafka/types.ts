@@ -133,7 +133,10 @@ export interface GroupBatch {
   commit(offset: bigint, metadata?: string): Promise<void>;
   /** To be called at least once a session time-out in long work; throws when the group moved on. */
   heartbeat(): Promise<void>;
-  /** False once the consumer stops or lost the partition: finish early, commit nothing more. */
+  /**
+   * False once the consumer stops or the group rebalances: begin nothing new. A commit of what is
+   * done already is still tried, and refused when it comes too late.
+   */
   live(): boolean;
 }
 

@@ -1,0 +1,46 @@
+import { createRequire } from 'node:module';
+import { promisify } from 'node:util';
+import { zstdCompress, zstdDecompress } from 'node:zlib';
+import type kafkajsTypes from 'kafkajs';
+
+/** kafkajs with what decisions/0001-kafkajs.md changes in it; import it from nowhere else. */
+const require = createRequire(import.meta.url);
+
+interface RequestQueue {
+  pending: readonly unknown[];
+  throttledUntil: number;
+  scheduleCheckPendingRequests(): void;
+}
+
+const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+
+export const kafkajs = load();
+
+function load(): typeof kafkajsTypes {
+  const library = require('kafkajs') as typeof kafkajsTypes;
+  library.CompressionCodecs[library.CompressionTypes.ZSTD] = () => ({
+    compress: (encoder: { buffer: Buffer }) => compress(encoder.buffer),
+    decompress: (bytes: Buffer) => decompress(bytes, { maxOutputLength: MESSAGE_BYTES_MAX }),
+  });
+  stopIdlePolling(require('kafkajs/src/network/requestQueue') as { prototype: RequestQueue });
+  return library;
+}
+
+/**
+ * An idle connection of kafkajs 2.2.4 sets itself a timer with a negative delay after every
+ * answer and wakes a thousand times a second. A look at the queue is only due when something
+ * waits in it or the broker asked us to slow down.
+ */
+function stopIdlePolling(queue: { prototype: RequestQueue }): void {
+  const { prototype } = queue;
+  const schedule: unknown = prototype.scheduleCheckPendingRequests;
+  if (typeof schedule !== 'function') {
+    throw new Error('this kafkajs is not the one Windrose knows: see decisions/0001-kafkajs.md');
+  }
+  prototype.scheduleCheckPendingRequests = function scheduleWhenNeeded(this: RequestQueue): void {
+    if (this.pending.length === 0 && this.throttledUntil <= Date.now()) return;
+    schedule.call(this);
+  };
+}
