@@ -11,13 +11,19 @@ export const METRIC_WINDOW_MS = 2_000;
 /** The finest rollup: what alerts and dashboards can tell apart. */
 export const ROLLUP_STEP_MS = 10_000;
 
-const word = (name: string, meaning: string): Column => ({
+const word = <N extends string>(
+  name: N,
+  meaning: string,
+): Column & { name: N; wire: 'String' } => ({
   name,
   wire: 'String',
   type: 'LowCardinality(String)',
   meaning,
 });
-const count = (name: string, meaning: string): Column => ({ name, wire: 'UInt64', meaning });
+const count = <N extends string>(
+  name: N,
+  meaning: string,
+): Column & { name: N; wire: 'UInt64' } => ({ name, wire: 'UInt64', meaning });
 
 export const METRIC_COLUMNS = [
   {

@@ -27,14 +27,25 @@ export interface Column {
   meaning: string;
 }
 
-const word = (name: string, meaning: string): Column => ({
+/** A column whose name and wire type are known to the type checker, so that encoders are too. */
+type Named<N extends string, W extends WireType> = Column & { name: N; wire: W };
+
+const word = <N extends string>(name: N, meaning: string): Named<N, 'String'> => ({
   name,
   wire: 'String',
   type: 'LowCardinality(String)',
   meaning,
 });
-const text = (name: string, meaning: string): Column => ({ name, wire: 'String', meaning });
-const number = (name: string, wire: WireType, meaning: string): Column => ({ name, wire, meaning });
+const text = <N extends string>(name: N, meaning: string): Named<N, 'String'> => ({
+  name,
+  wire: 'String',
+  meaning,
+});
+const number = <N extends string, W extends WireType>(
+  name: N,
+  wire: W,
+  meaning: string,
+): Named<N, W> => ({ name, wire, meaning });
 
 export const RECORD_COLUMNS = [
   {

@@ -20,9 +20,10 @@ export const METRICS_PARTITIONS = 4;
  * Headers of a block's message; every value is text. A worker's number is never used twice within
  * an instance: the one that replaces a dead worker gets the next number. A message of 0 rows has
  * an empty body (see `end`). `seq` counts the blocks of one (instance, worker, stream) from 1.
- * `served`, `sampledOut` and `dropped` are running totals of that worker at the moment the block
- * was closed, so that the newest block of a worker accounts for all before it: served = stored +
- * sampledOut + dropped + crashLost.
+ * `served`, `sampledOut` and `dropped` are running totals of that worker's rows in this stream:
+ * the first two as of the moment the block was closed, `dropped` as of the moment it was sent,
+ * which are rows of blocks before it, since the oldest is dropped first. So the newest block of a
+ * worker accounts for all up to it: served = stored + sampledOut + dropped + crashLost.
  */
 export interface BlockHeaders {
   schema: number;
