@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import { userInfo } from 'node:os';
+import type { Command } from 'commander';
+import type { ChangeSetRequest, ChangeSetResponse, ReceiptBoard } from '#contracts/api/config.ts';
+import type { Client } from './client.ts';
+import { durationMs } from './input.ts';
+import { type Io, line, styleOf } from './io.ts';
+import { changesSummary, changesText } from './output/changes.ts';
+import { print } from './output/print.ts';
+import { type ServerOptions, configServer } from './servers.ts';
+import { type OutputOptions, withOutput, withServer } from './verb.ts';
+import { WAIT_DEFAULT, appliedText, waitForReceipts } from './wait.ts';
+
+/** The options of every verb that writes. */
+export interface WriteOptions extends ServerOptions, OutputOptions {
+  message?: string;
+  author?: string;
+  dryRun?: boolean;
+  wait?: string;
+}
+
+export function withWriting(command: Command): Command {
+  return withServer(
+    withOutput(
+      command
+        .option('-m, --message <text>', 'why, for the history')
+        .option('--author <name>', 'who (default: WINDROSE_AUTHOR, or the user of this machine)')
+        .option('--dry-run', 'check and show what would change; change nothing')
+        .option(
+          '--wait [=duration]',
+          `wait until every proxy has applied it (default ${WAIT_DEFAULT})`,
+        ),
+    ),
+  );
+}
+
+/** Sends one change-set, says what came of it and, if asked to, waits for the proxies. */
+export async function write(
+  io: Io,
+  options: WriteOptions,
+  request: Omit<ChangeSetRequest, 'author' | 'message'>,
+): Promise<void> {
+  const timeoutMs = options.wait === undefined ? undefined : durationMs(options.wait, '--wait');
+  const client = await configServer(io, options);
+  const response = await send(io, client, options, request);
+  for (const warning of response.warnings) {
+    line(io.err, styleOf(io, io.err).yellow(`warning: ${warning}`));
+  }
+  if (options.output === 'table') line(io.out, resultText(io, response));
+  const waits = timeoutMs !== undefined && !response.dryRun;
+  const board = waits
+    ? await waitForReceipts(io, { client, revision: response.revision, timeoutMs })
+    : undefined;
+  if (options.output === 'table') {
+    if (board !== undefined) line(io.out, appliedText(board));
+    return;
+  }
+  print(io, options.output, withBoard(response, board), () => '');
+}
+
+async function send(
+  io: Io,
+  client: Client,
+  options: WriteOptions,
+  request: Omit<ChangeSetRequest, 'author' | 'message'>,
+): Promise<ChangeSetResponse> {
+  const body: ChangeSetRequest = {
+    ...request,
+    author: options.author ?? authorOf(io),
+    ...(options.message === undefined ? {} : { message: options.message }),
+  };
+  return client.post<ChangeSetResponse>('/v1/changesets', body, {
+    query: options.dryRun === true ? { dryRun: true } : {},
+    headers: { 'idempotency-key': randomUUID() },
+  });
+}
+
+function authorOf(io: Io): string {
+  const given = io.env['WINDROSE_AUTHOR']?.trim() ?? '';
+  if (given !== '') return given;
+  try {
+    return userInfo().username;
+  } catch {
+    return 'unknown'; // A user without an entry in the system's list, as in many containers.
+  }
+}
+
+function resultText(io: Io, response: ChangeSetResponse): string {
+  const changed = response.changes.filter((each) => each.change !== 'unchanged');
+  const lines = changed.length === 0 ? [] : [changesText(changed, styleOf(io, io.out))];
+  const summary = changesSummary(response.changes);
+  if (response.dryRun) lines.push(`dry run: ${summary}; nothing was written`);
+  else if (response.created) lines.push(`revision ${response.revision}: ${summary}`);
+  else lines.push(`nothing changed; the head is still revision ${response.revision}`);
+  return lines.join('\n');
+}
+
+function withBoard(
+  response: ChangeSetResponse,
+  board: ReceiptBoard | undefined,
+): ChangeSetResponse & { receipts?: ReceiptBoard['items'] } {
+  return board === undefined ? response : { ...response, receipts: board.items };
+}

@@ -1,0 +1,16 @@
+import { run } from './program.ts';
+
+// `windrose logs | head` closes the pipe early: that is the reader's wish, not a failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+process.exitCode = await run(process.argv.slice(2), {
+  out: process.stdout,
+  err: process.stderr,
+  stdin: process.stdin,
+  env: process.env,
+  signal: new AbortController().signal,
+  wallMs: Date.now,
+});

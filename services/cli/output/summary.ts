@@ -1,0 +1,56 @@
+import type { HTTPRoute, Resource } from '#contracts/resources/index.ts';
+import { count } from './format.ts';
+
+/** What matters most of a resource, in a few words. */
+export function summaryOf(resource: Resource): string {
+  switch (resource.kind) {
+    case 'Service':
+      return resource.spec.ports.map((port) => port.port).join(', ');
+    case 'EndpointSlice':
+      return count(resource.endpoints.length, 'endpoint');
+    case 'Gateway':
+      return resource.spec.listeners.map((each) => `${each.name} :${each.port}`).join(', ');
+    case 'HTTPRoute':
+      return routeSummary(resource);
+    case 'Mesh':
+      return (resource.spec.endpointCidrs ?? []).join(', ');
+    case 'Consumer':
+      return count(resource.spec.credentials.length, 'key');
+    case 'RateLimitPolicy':
+      return resource.spec.limits.map((each) => `${each.requests} per ${each.per}`).join(', ');
+    case 'FaultPolicy':
+      return faultSummary(resource.spec);
+    case 'SLO':
+      return resource.spec.objectives.map((each) => `${each.target * 100} %`).join(', ');
+    case 'AuthenticationPolicy':
+    case 'TrafficPolicy':
+      return resource.spec.targetRefs.map((each) => `${each.kind}/${each.name}`).join(', ');
+    case 'Namespace':
+    case 'GatewayClass':
+      return '';
+    default:
+      return resource satisfies never;
+  }
+}
+
+function routeSummary(route: HTTPRoute): string {
+  const parents = route.spec.parentRefs.map((each) => `${each.kind ?? 'Gateway'}/${each.name}`);
+  const backends = new Map<string, string>();
+  for (const rule of route.spec.rules) {
+    const several = (rule.backendRefs?.length ?? 0) > 1;
+    for (const ref of rule.backendRefs ?? []) {
+      backends.set(ref.name, several ? `${ref.name}=${ref.weight ?? 1}` : ref.name);
+    }
+  }
+  return `${parents.join(', ')} -> ${[...backends.values()].join(', ') || 'nothing'}`;
+}
+
+type Fault = Extract<Resource, { kind: 'FaultPolicy' }>['spec'];
+
+function faultSummary(spec: Fault): string {
+  const parts = [
+    ...(spec.abort === undefined ? [] : [`${spec.abort.percent} % ${spec.abort.status}`]),
+    ...(spec.delay === undefined ? [] : [`${spec.delay.percent} % +${spec.delay.fixed}`]),
+  ];
+  return `${parts.join(', ')} until ${spec.expires}`;
+}

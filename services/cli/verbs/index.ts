@@ -1,0 +1,47 @@
+import type { Adder } from '../verb.ts';
+import { addApply } from './apply.ts';
+import { addAudit } from './audit.ts';
+import { addConsumer } from './consumer.ts';
+import { addDelete } from './delete.ts';
+import { addDiff } from './diff.ts';
+import { addExplain } from './explain.ts';
+import { addGet } from './get.ts';
+import { addGraph } from './graph.ts';
+import { addHistory } from './history.ts';
+import { addLogs } from './logs.ts';
+import { addProxy } from './proxy.ts';
+import { addQuery } from './query.ts';
+import { addRollback } from './rollback.ts';
+import { addShow } from './show.ts';
+import { addSlo } from './slo.ts';
+import { addStatus } from './status.ts';
+import { addTap } from './tap.ts';
+import { addTop } from './top.ts';
+import { addUp } from './up.ts';
+import { addValidate } from './validate.ts';
+import { addWait } from './wait.ts';
+
+/** In the order of `windrose --help`. */
+export const VERBS: readonly Adder[] = [
+  addUp,
+  addProxy,
+  addApply,
+  addDelete,
+  addGet,
+  addDiff,
+  addValidate,
+  addHistory,
+  addShow,
+  addRollback,
+  addWait,
+  addStatus,
+  addExplain,
+  addLogs,
+  addTap,
+  addTop,
+  addGraph,
+  addSlo,
+  addAudit,
+  addQuery,
+  addConsumer,
+];

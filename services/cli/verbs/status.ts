@@ -1,0 +1,74 @@
+import type { Command } from 'commander';
+import type { ProxyList, ProxyStatus } from '#contracts/api/config.ts';
+import { formatRevision } from '#contracts/revision.ts';
+import { type Io, styleOf } from '../io.ts';
+import { ageOf, count, milliseconds } from '../output/format.ts';
+import { print } from '../output/print.ts';
+import { problemsText } from '../output/problems.ts';
+import { table } from '../output/table.ts';
+import { type ServerOptions, configServer } from '../servers.ts';
+import { type OutputOptions, addVerb, withOutput, withServer } from '../verb.ts';
+
+export function addStatus(program: Command, io: Io): void {
+  const command = addVerb(program, {
+    usage: 'status',
+    summary: 'list the proxies and the revision each has; stragglers first',
+    examples: ['windrose status', 'windrose status -o json'],
+  });
+  withServer(withOutput(command)).action(async (options: ServerOptions & OutputOptions) => {
+    const client = await configServer(io, options);
+    const list = await client.get<ProxyList>('/v1/proxies');
+    print(io, options.output, list, () => textOf(io, list));
+  });
+}
+
+function textOf(io: Io, list: ProxyList): string {
+  const up = list.items.filter((item) => item.state === 'up');
+  const current = up.filter((item) => item.behind === 0 && item.receipt?.result !== 'rejected');
+  const head =
+    `head is revision ${list.revision}; ` +
+    `${current.length} of ${count(up.length, 'proxy', 'proxies')} up to date`;
+  if (list.items.length === 0) return `head is revision ${list.revision}; there are no proxies`;
+  const style = styleOf(io, io.out);
+  const troubles = list.items.flatMap((item) => {
+    const problems = item.receipt?.problems ?? [];
+    if (problems.length === 0) return [];
+    return [
+      `\n${style.bold(item.proxy)}: ${item.receipt?.result}\n${problemsText(problems, style)}`,
+    ];
+  });
+  return [head, '', tableOf(io, list.items), ...troubles].join('\n');
+}
+
+function tableOf(io: Io, items: readonly ProxyStatus[]): string {
+  const style = styleOf(io, io.out);
+  const nowMs = io.wallMs();
+  const ok = (item: ProxyStatus): boolean => item.state === 'up' && item.behind === 0;
+  return table<ProxyStatus>(
+    [
+      { title: 'PROXY', value: (item) => item.proxy },
+      { title: 'ROLE', value: (item) => item.heartbeat.role },
+      {
+        title: 'STATE',
+        value: (item) => item.state,
+        paint: (text, item) => (ok(item) ? style.green(text) : style.yellow(text)),
+      },
+      { title: 'WORKLOAD', value: (item) => item.heartbeat.workload },
+      { title: 'VERSION', value: (item) => item.heartbeat.version },
+      { title: 'REVISION', value: (item) => formatRevision(item.heartbeat.revision) },
+      { title: 'BEHIND', value: (item) => String(item.behind), align: 'right' },
+      { title: 'LAST RECEIPT', value: receiptText },
+      { title: 'SEEN', value: (item) => ageOf(item.lastSeen, nowMs), align: 'right' },
+    ],
+    items,
+  );
+}
+
+function receiptText(item: ProxyStatus): string {
+  const { receipt } = item;
+  if (receipt === undefined) return '';
+  const revision = formatRevision(receipt.revision);
+  const problems = receipt.problems.length;
+  const trouble = problems === 0 ? '' : `, ${count(problems, 'problem')}`;
+  return `${receipt.result} ${revision} after ${milliseconds(receipt.lagMs)}${trouble}`;
+}

@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import type { ResourceProblem } from '#contracts/problems.ts';
+import type { Resource } from '#contracts/resources/index.ts';
+import { MeshState } from '#platform/state.ts';
+import { CliError, EXIT } from '../errors.ts';
+import { readResources } from '../input.ts';
+import { type Io, line } from '../io.ts';
+import { count } from '../output/format.ts';
+import { addVerb } from '../verb.ts';
+
+interface Options {
+  filename: string[];
+}
+
+export function addValidate(program: Command, io: Io): void {
+  addVerb(program, {
+    usage: 'validate',
+    summary: 'check files by themselves, without a server',
+    details:
+      'The same code as in the config service and in every proxy: schemas, references, regular\n' +
+      'expressions. The files are taken as the whole configuration: what they refer to must be\n' +
+      'among them; `apply --dry-run` checks against what is there.',
+    examples: ['windrose validate -f infra/demo/manifests'],
+  })
+    .requiredOption('-f, --filename <path...>', 'files, folders, or - for standard input')
+    .action(async (options: Options) => {
+      const resources = await readResources(io, options.filename);
+      const problems = await compileProblems(io, resources);
+      if (problems.length > 0) throw new CliError(EXIT.invalid, 'this is not valid', problems);
+      line(io.out, `valid: ${count(resources.length, 'resource')}`);
+    });
+}
+
+/** What a proxy would find wrong with a mesh that has these resources and no others. */
+async function compileProblems(io: Io, resources: Resource[]): Promise<ResourceProblem[]> {
+  // Loaded here only: no other verb pays for the compiler.
+  const { compile } = await import('#proxy/pure.ts');
+  const revision = { epoch: 1, sequence: 1 };
+  const state = new MeshState();
+  const time = new Date(io.wallMs()).toISOString();
+  state.apply({ sequence: revision.sequence, time, upserts: resources, deletes: [] });
+  const { entries, digest: logDigest } = state;
+  return compile({ entries, revision, logDigest, nowMs: io.wallMs() }).problems;
+}

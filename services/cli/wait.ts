@@ -1,0 +1,126 @@
+import type { ReceiptBoard } from '#contracts/api/config.ts';
+import type { Client } from './client.ts';
+import { CliError, EXIT } from './errors.ts';
+import { type Io, line, styleOf } from './io.ts';
+import { count, some } from './output/format.ts';
+import { problemsText } from './output/problems.ts';
+import { createTicker } from './output/ticker.ts';
+import { pause } from './pause.ts';
+
+/** The default of `--wait` and of `windrose wait`. */
+export const WAIT_DEFAULT = '30s';
+const RECONNECT_MS = 250;
+
+export interface WaitOptions {
+  client: Client;
+  revision: string;
+  timeoutMs: number;
+}
+
+/**
+ * Follows the receipts of a revision until every proxy of its audience has spoken. Says so while
+ * they come in, and throws: status 1 when one applied it in part or refused it, 5 when time ran
+ * out.
+ */
+export async function waitForReceipts(io: Io, options: WaitOptions): Promise<ReceiptBoard> {
+  const startedMs = io.wallMs();
+  const ticker = createTicker(io.err);
+  let board: ReceiptBoard | undefined;
+  try {
+    board = await follow(io, options, (next) => ticker.show(progressText(next)));
+  } finally {
+    ticker.end();
+  }
+  return conclude(io, options, board, io.wallMs() - startedMs);
+}
+
+async function follow(
+  io: Io,
+  options: WaitOptions,
+  show: (board: ReceiptBoard) => void,
+): Promise<ReceiptBoard | undefined> {
+  const deadline = AbortSignal.timeout(options.timeoutMs);
+  const signal = AbortSignal.any([deadline, io.signal]);
+  const path = `/v1/revisions/${encodeURIComponent(options.revision)}/receipts`;
+  let board: ReceiptBoard | undefined;
+  while (!signal.aborted) {
+    try {
+      for await (const next of options.client.events<ReceiptBoard>(path, {}, signal)) {
+        board = next;
+        show(next);
+        if (next.done) return next;
+      }
+    } catch (error) {
+      // A config service that restarts while we wait is no reason to stop waiting; the first
+      // answer of all must come, or there is nobody to wait for.
+      if (board === undefined && !signal.aborted) throw error;
+    }
+    await pause(RECONNECT_MS, signal);
+  }
+  return board;
+}
+
+type Item = ReceiptBoard['items'][number];
+
+function named(board: ReceiptBoard, state: Item['state']): string[] {
+  return board.items.filter((item) => item.state === state).map((item) => item.proxy);
+}
+
+function progressText(board: ReceiptBoard): string {
+  const gone = named(board, 'gone').length;
+  const waiting = named(board, 'pending');
+  const heard = board.items.length - gone - waiting.length;
+  const tail = waiting.length === 0 ? '' : `; waiting for ${some(waiting)}`;
+  return `${heard} of ${count(board.items.length - gone, 'proxy', 'proxies')} answered${tail}`;
+}
+
+function conclude(
+  io: Io,
+  options: WaitOptions,
+  board: ReceiptBoard | undefined,
+  tookMs: number,
+): ReceiptBoard {
+  const seconds = `${(tookMs / 1_000).toFixed(1)} s`;
+  if (board === undefined) {
+    throw new CliError(EXIT.timeout, `no word of revision ${options.revision} within ${seconds}`);
+  }
+  const gone = named(board, 'gone');
+  if (gone.length > 0) {
+    line(io.err, `${count(gone.length, 'proxy', 'proxies')} gone, not waited for: ${some(gone)}`);
+  }
+  const failed = board.items.filter(
+    (item) => item.state === 'partial' || item.state === 'rejected',
+  );
+  const late = named(board, 'pending');
+  for (const item of failed) sayFailure(io, item);
+  if (failed.length > 0) {
+    throw new CliError(
+      EXIT.failed,
+      `revision ${board.revision} is not in effect everywhere: ` +
+        `${some(failed.map((item) => `${item.proxy} (${item.state})`))}`,
+    );
+  }
+  if (late.length > 0) {
+    throw new CliError(
+      EXIT.timeout,
+      `time ran out after ${seconds}: ${count(late.length, 'proxy has', 'proxies have')} not ` +
+        `applied revision ${board.revision}: ${some(late, 20)}`,
+    );
+  }
+  return board;
+}
+
+function sayFailure(io: Io, item: Item): void {
+  const style = styleOf(io, io.err);
+  line(io.err, `${style.red(item.state)} on ${style.bold(item.proxy)}`);
+  const problems = item.receipt?.problems ?? [];
+  if (problems.length > 0) line(io.err, problemsText(problems, style));
+}
+
+/** `revision 1-42 applied by 7 proxies`. */
+export function appliedText(board: ReceiptBoard): string {
+  const applied = named(board, 'applied').length;
+  return applied === 0
+    ? `revision ${board.revision}: no proxy is up, so none had to apply it`
+    : `revision ${board.revision} applied by ${count(applied, 'proxy', 'proxies')}`;
+}
