@@ -79,7 +79,7 @@ async function install(root, say) {
     rmSync(stampFile(root), { force: true });
     say('installing the packages; the first time takes a minute or two (about 1 GB)');
     const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
-    await run(root, npm(), args, 'npm could not install the packages');
+    await run(root, root, npm(), args, 'npm could not install the packages');
   }
   await ensureNode(root, say);
   writeFileSync(stampFile(root), wantedStamp(root));
@@ -136,7 +136,7 @@ async function ensureNode(root, say) {
   say(`fetching Node ${version}`);
   const script = [process.execPath, join(folder, 'installArchSpecificPackage.js')];
   const sorry = `Node ${version}, which Windrose runs on, could not be fetched from npm`;
-  await run(folder, script, [], sorry);
+  await run(root, folder, script, [], sorry);
   if (nodeVersion(root) !== wanted) {
     throw new InstallError(`${sorry}: there is no build of it for ${process.platform} `
       + `${process.arch}, or it does not run here (try node_modules/.bin/node --version)`);
@@ -156,14 +156,15 @@ function npm() {
 
 /**
  * Runs a package client quietly: what it prints goes to a log, and is shown when it fails.
+ * @param {string} root
  * @param {string} cwd
  * @param {string[]} command
  * @param {string[]} args
  * @param {string} sorry
  */
-async function run(cwd, command, args, sorry) {
-  mkdirSync(join(ROOT, '.windrose'), { recursive: true });
-  const logFile = join(ROOT, '.windrose', 'install.log');
+async function run(root, cwd, command, args, sorry) {
+  mkdirSync(join(root, '.windrose'), { recursive: true });
+  const logFile = join(root, '.windrose', 'install.log');
   const log = openSync(logFile, 'w');
   ensureGuard();
   const [program = '', ...first] = command;
@@ -181,8 +182,18 @@ async function run(cwd, command, args, sorry) {
   });
   if (pid !== undefined) unwatch(pid);
   if (failed === '') return;
-  const lines = readFileSync(logFile, 'utf8').trim().split('\n').slice(-8).join('\n');
-  throw new InstallError(`${sorry} (${failed}). Its last words, from ${logFile}:\n${lines}`);
+  throw new InstallError(`${sorry} (${failed}). From ${logFile}:\n${gist(logFile)}`);
+}
+
+/**
+ * The first lines of what a package client said that say something: npm starts with the cause
+ * and ends with its manual.
+ * @param {string} logFile
+ */
+function gist(logFile) {
+  const lines = readFileSync(logFile, 'utf8').split('\n').map((line) => line.trim());
+  const telling = lines.filter((line) => line !== '' && !/^npm (notice|error$)/.test(line));
+  return telling.slice(0, 8).join('\n');
 }
 
 /** The path without folders of packages: an outdated `node` there must not run npm. */
