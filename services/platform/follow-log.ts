@@ -28,7 +28,10 @@ export interface FollowLogOptions {
   mesh: string;
   clock: Clock;
   log: Log;
-  /** Called after each time events were applied, and once when the head was first reached. */
+  /**
+   * Called each time the head was reached with something new, and the first time in any case:
+   * never with a state between two heads.
+   */
   changed?: (keys: ReadonlySet<ResourceKey>) => void;
 }
 
@@ -49,6 +52,8 @@ class Follower implements LogFollower {
   readonly #options: FollowLogOptions;
   #problem: string | undefined = 'the config log has not been read yet';
   #reachedHead = false;
+  /** Changed since the last call of `changed`. */
+  #changed = new Set<ResourceKey>();
   #reading = false;
   #again = false;
   #stopped = false;
@@ -119,24 +124,18 @@ class Follower implements LogFollower {
     if (head.messages > 0 && head.first_seq > this.state.sequence + 1) {
       throw new ChainError(`the config log begins at ${head.first_seq}: earlier events are gone`);
     }
-    const changed = new Set<ResourceKey>();
-    try {
-      while (this.state.sequence < head.last_seq && !this.#stopped) {
-        await this.#readBatch(manager, stream, head.last_seq, changed);
-      }
-    } finally {
-      const first = !this.#reachedHead && this.state.sequence >= head.last_seq;
-      if (first) this.#reachedHead = true;
-      if (first || changed.size > 0) this.#options.changed?.(changed);
+    while (this.state.sequence < head.last_seq) {
+      if (this.#stopped) return;
+      await this.#readBatch(manager, stream, head.last_seq);
     }
+    if (this.#reachedHead && this.#changed.size === 0) return;
+    const changed = this.#changed;
+    this.#reachedHead = true;
+    this.#changed = new Set();
+    this.#options.changed?.(changed);
   }
 
-  async #readBatch(
-    manager: JetStreamManager,
-    stream: string,
-    last: number,
-    changed: Set<ResourceKey>,
-  ): Promise<void> {
+  async #readBatch(manager: JetStreamManager, stream: string, last: number): Promise<void> {
     const from = this.state.sequence + 1;
     const count = Math.min(READ_AHEAD, last - from + 1);
     const messages = await Promise.all(
@@ -145,7 +144,7 @@ class Follower implements LogFollower {
       ),
     );
     for (const message of messages) {
-      for (const key of this.#apply(message.seq, message.data)) changed.add(key);
+      for (const key of this.#apply(message.seq, message.data)) this.#changed.add(key);
     }
   }
 

@@ -1,0 +1,141 @@
+import type { NatsConnection } from 'nats';
+import { meshDatabase } from '#contracts/tables.ts';
+import { connectClickHouse } from '#platform/clickhouse.ts';
+import type { Clock, Random, Timer } from '#platform/clock.ts';
+import { createApi, listen } from '#platform/http.ts';
+import { type Log, sentenceOf } from '#platform/log.ts';
+import { connectNats } from '#platform/nats.ts';
+import { DESCRIPTION, addRoutes } from './api.ts';
+import { Evaluator } from './evaluator.ts';
+import { createMetrics } from './metrics.ts';
+import { Notifier } from './notifier.ts';
+import { Objectives } from './objectives.ts';
+import { StateFile } from './state-file.ts';
+
+export interface AlertingOptions {
+  mesh: string;
+  natsUrl: string;
+  natsCredsFile?: string | undefined;
+  clickhouseUrl: string;
+  /** `host:port`. */
+  listen: string;
+  insecureListen?: boolean;
+  /** Name → URL. */
+  webhooks: ReadonlyMap<string, string>;
+  intervalMs: number;
+  dataDir: string;
+  clock: Clock;
+  random: Random;
+  log: Log;
+}
+
+/** A query that takes longer is given up: the next evaluation asks again. */
+const QUERY_TIMEOUT_MS = 8_000;
+
+/** Serves at once and gets to work as its parts come up; rejects only for a wrong bootstrap. */
+export async function startAlerting(
+  options: AlertingOptions,
+): Promise<{ url: string; stop: () => Promise<void> }> {
+  const { clock, log, mesh, random, webhooks } = options;
+  const file = await StateFile.open(options.dataDir, mesh);
+  const names = new Set(webhooks.keys());
+  const objectives = new Objectives({ mesh, clock, log, webhooks: names });
+  const notReady = (): string | undefined => objectives.problem ?? evaluator.problem;
+  const api = await createApi({ name: 'alerting', description: DESCRIPTION, log, notReady });
+  const metrics = createMetrics(api.registry, () => ({
+    firing: file.current.alerts.filter(({ state }) => state === 'firing').length,
+    outbox: file.current.outbox.length,
+  }));
+  const notifier = new Notifier({ webhooks, file, clock, random, log, metrics });
+  const clickhouse = connectClickHouse({
+    url: options.clickhouseUrl,
+    database: meshDatabase(mesh),
+    requestTimeoutMs: QUERY_TIMEOUT_MS,
+  });
+  const evaluator = new Evaluator({
+    mesh,
+    query: (sql, params) => clickhouse.query(sql, params),
+    file,
+    webhooks: names,
+    clock,
+    log,
+    metrics,
+    queued: () => notifier.wake(),
+  });
+  addRoutes(api.app, { evaluator, file, notReady });
+  const { url } = await listen(api.app, options.listen, {
+    insecure: options.insecureListen ?? false,
+  });
+  notifier.wake();
+  const link = followWhenReached(options, objectives);
+  const rounds = startRounds(options, async () => {
+    if (objectives.all === undefined) metrics.evaluations.inc({ result: 'no_config' });
+    else await evaluator.evaluate(objectives.all);
+  });
+  return {
+    url,
+    stop: async () => {
+      await Promise.all([rounds.stop(), notifier.stop(), api.app.close()]);
+      objectives.stop();
+      await link.stop();
+      await clickhouse.close();
+    },
+  };
+}
+
+/** Connects to NATS however long that takes, then follows the config log. */
+function followWhenReached(
+  options: AlertingOptions,
+  objectives: Objectives,
+): { stop: () => Promise<void> } {
+  const stopping = new AbortController();
+  const { log, natsCredsFile, natsUrl } = options;
+  const connected: Promise<NatsConnection | undefined> = connectNats({
+    url: natsUrl,
+    name: 'windrose-alerting',
+    ...(natsCredsFile === undefined ? {} : { credsFile: natsCredsFile }),
+    log,
+    signal: stopping.signal,
+  }).then(
+    (connection) => {
+      objectives.follow(connection);
+      return connection;
+    },
+    (error: unknown) => {
+      if (!stopping.signal.aborted) log.error({ error: sentenceOf(error) }, 'NATS was given up');
+      return undefined;
+    },
+  );
+  return {
+    stop: async () => {
+      stopping.abort(new Error('stopping'));
+      await (await connected)?.close();
+    },
+  };
+}
+
+/** Rounds follow each other `intervalMs` from start to start, and never overlap. */
+function startRounds(
+  options: AlertingOptions,
+  round: () => Promise<void>,
+): { stop: () => Promise<void> } {
+  const { clock, intervalMs } = options;
+  let stopped = false;
+  let timer: Timer | undefined;
+  let running: Promise<void> = Promise.resolve();
+  const run = (): void => {
+    const startedMs = clock.nowMs();
+    running = round().finally(() => {
+      if (stopped) return;
+      timer = clock.after(Math.max(0, startedMs + intervalMs - clock.nowMs()), run);
+    });
+  };
+  run();
+  return {
+    stop: async () => {
+      stopped = true;
+      timer?.cancel();
+      await running;
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import type { FastifyInstance } from 'fastify';
+import type { AlertList, SloList } from '#contracts/api/alerting.ts';
+import { HttpProblem } from '#platform/http.ts';
+import type { Evaluator } from './evaluator.ts';
+import { AlertListSchema, SloListSchema } from './schemas.ts';
+import type { StateFile } from './state-file.ts';
+import { alertList } from './view.ts';
+
+export const DESCRIPTION =
+  'Objectives (openslo/v1 SLO), their error budgets and burn rates, and the alerts made of them';
+
+export interface ApiParts {
+  evaluator: Evaluator;
+  file: StateFile;
+  notReady: () => string | undefined;
+}
+
+export function addRoutes(app: FastifyInstance, parts: ApiParts): void {
+  app.get(
+    '/v1/slos',
+    {
+      schema: {
+        summary: 'Objectives with their budget and burn rates, as last evaluated',
+        response: { 200: SloListSchema },
+      },
+    },
+    async (): Promise<SloList> => {
+      // Before the first evaluation an empty list would say that there are no objectives.
+      if (parts.evaluator.evaluations === 0) {
+        throw new HttpProblem('unavailable', parts.notReady() ?? 'no evaluation has been made yet');
+      }
+      return { items: [...parts.evaluator.statuses] };
+    },
+  );
+  app.get(
+    '/v1/alerts',
+    {
+      schema: {
+        summary: 'Alerts that fire, then the last ones that are resolved, newest first',
+        response: { 200: AlertListSchema },
+      },
+    },
+    async (): Promise<AlertList> => ({ items: alertList(parts.file.current.alerts) }),
+  );
+}

@@ -1,0 +1,29 @@
+/** Error budgets and how fast they burn. Pure. */
+export interface Counts {
+  good: number;
+  total: number;
+}
+
+/**
+ * Error ratio ÷ error budget: 1 uses up exactly the budget over the objective's window, 0 when
+ * there was no request. Rounded to nine decimals: `1 - 0.999` is a little more than 0.001, and a
+ * burn rate of exactly 14.4 has to reach a threshold of 14.4.
+ */
+export function burnRate(counts: Counts, target: number): number {
+  if (counts.total === 0) return 0;
+  return round((counts.total - counts.good) / (counts.total * (1 - target)));
+}
+
+/** Share of the budget that is left: 1 untouched, 0 used up, negative when overdrawn. */
+export function budgetLeft(counts: Counts, target: number): number {
+  return round(1 - burnRate(counts, target));
+}
+
+/** good ÷ total; undefined without requests. */
+export function goodRatio(counts: Counts): number | undefined {
+  return counts.total === 0 ? undefined : round(counts.good / counts.total);
+}
+
+function round(value: number): number {
+  return Math.round(value * 1e9) / 1e9;
+}

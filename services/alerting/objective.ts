@@ -1,0 +1,137 @@
+/** An SLO resource as the evaluation needs it: windows in milliseconds, defaults filled in. */
+import { parseWindowMs } from '#contracts/duration.ts';
+import { DEFAULT_NAMESPACE } from '#contracts/names.ts';
+import type { SLO } from '#contracts/resources/index.ts';
+
+/** Which requests an objective is about; always the caller's side (SEMANTICS: what counts). */
+export type Selector =
+  | { by: 'service'; service: string }
+  | { by: 'route'; route: string }
+  | { by: 'edge'; source: string; destination: string };
+
+export interface Condition {
+  name: string;
+  op: 'gt' | 'gte';
+  /** Burn rate: 1 uses up exactly the budget over the objective's own window. */
+  threshold: number;
+  windowMs: number;
+}
+
+/** Fires when all its conditions hold. */
+export interface Policy {
+  name: string;
+  severity: string;
+  conditions: readonly Condition[];
+  /** Names of webhooks; `undefined` means every webhook that the bootstrap names. */
+  targets: readonly string[] | undefined;
+  whenBreaching: boolean;
+  whenResolved: boolean;
+}
+
+export interface Objective {
+  /** `namespace/name`. */
+  slo: string;
+  service: string;
+  displayName: string;
+  /** Share of good requests that is promised, above 0 and below 1. */
+  target: number;
+  windowMs: number;
+  selector: Selector;
+  goodClasses: readonly string[];
+  policies: readonly Policy[];
+}
+
+const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+
+/**
+ * What an SLO without `alertPolicies` gets: the multi-window, multi-burn-rate pairs of Google's SRE
+ * Workbook (chapter 5). 14.4 for an hour uses 2 % of a 30-day budget, 6 for six hours 5 %.
+ */
+export const DEFAULT_POLICIES: readonly Policy[] = [
+  pair('fast-burn', 'page', 14.4, HOUR_MS, 5 * MINUTE_MS),
+  pair('slow-burn', 'ticket', 6, 6 * HOUR_MS, 30 * MINUTE_MS),
+];
+
+function pair(
+  name: string,
+  severity: string,
+  threshold: number,
+  longMs: number,
+  shortMs: number,
+): Policy {
+  return {
+    name,
+    severity,
+    conditions: [
+      { name: 'long', op: 'gte', threshold, windowMs: longMs },
+      { name: 'short', op: 'gte', threshold, windowMs: shortMs },
+    ],
+    targets: undefined,
+    whenBreaching: true,
+    whenResolved: true,
+  };
+}
+
+/** Reads an SLO that `readResource` has accepted; throws one sentence for any other. */
+export function objectiveOf(slo: SLO): Objective {
+  const { metadata, spec } = slo;
+  const { good, total } = spec.indicator.spec.ratioMetric;
+  const objective = spec.objectives[0];
+  const timeWindow = spec.timeWindow[0];
+  const name = sloName(slo);
+  if (objective === undefined || timeWindow === undefined) {
+    throw new Error(`SLO ${name} has no objective or no time window`);
+  }
+  return {
+    slo: name,
+    service: spec.service,
+    displayName: objective.displayName ?? metadata.displayName ?? metadata.name,
+    target: objective.target,
+    windowMs: parseWindowMs(timeWindow.duration),
+    selector: selectorOf(total.metricSource.spec, name),
+    goodClasses: [...good.metricSource.spec.statusClasses],
+    policies: spec.alertPolicies === undefined ? DEFAULT_POLICIES : policiesOf(slo),
+  };
+}
+
+export function sloName(slo: SLO): string {
+  return `${slo.metadata.namespace ?? DEFAULT_NAMESPACE}/${slo.metadata.name}`;
+}
+
+function selectorOf(
+  spec: { service?: string; route?: string; source?: string; destination?: string },
+  name: string,
+): Selector {
+  const { service, route, source, destination } = spec;
+  if (service !== undefined) return { by: 'service', service };
+  if (route !== undefined) return { by: 'route', route };
+  if (source !== undefined && destination !== undefined) return { by: 'edge', source, destination };
+  throw new Error(`SLO ${name} selects no requests`);
+}
+
+function policiesOf(slo: SLO): Policy[] {
+  return (slo.spec.alertPolicies ?? []).map(({ metadata, spec }) => ({
+    name: metadata.name,
+    severity: spec.conditions[0]?.spec.severity ?? 'page',
+    conditions: spec.conditions.map((condition) => ({
+      name: condition.metadata.name,
+      op: condition.spec.condition.op,
+      threshold: condition.spec.condition.threshold,
+      windowMs: parseWindowMs(condition.spec.condition.lookbackWindow),
+    })),
+    targets: spec.notificationTargets.map((target) => target.spec.target),
+    whenBreaching: spec.alertWhenBreaching ?? true,
+    whenResolved: spec.alertWhenResolved ?? true,
+  }));
+}
+
+/** What cannot be notified as written, one sentence each. */
+export function unknownTargets(objective: Objective, webhooks: ReadonlySet<string>): string[] {
+  const problems = objective.policies.flatMap(({ name, targets }) =>
+    (targets ?? [])
+      .filter((target) => !webhooks.has(target))
+      .map((target) => `policy ${name} notifies ${target}, but no --webhook has that name`),
+  );
+  return [...new Set(problems)];
+}

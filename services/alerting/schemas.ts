@@ -1,0 +1,49 @@
+/** The answers of the API as schemas, for OpenAPI; held to the contract's types below. */
+import Type, { type Static } from 'typebox';
+import type { AlertList, SloList } from '#contracts/api/alerting.ts';
+
+const Time = Type.String({ format: 'date-time' });
+
+const SloStatusSchema = Type.Object({
+  slo: Type.String({ description: 'namespace/name' }),
+  service: Type.String(),
+  displayName: Type.String(),
+  target: Type.Number(),
+  windowMs: Type.Number(),
+  good: Type.Number(),
+  total: Type.Number(),
+  ratio: Type.Optional(Type.Number({ description: 'good ÷ total; absent without traffic' })),
+  budgetLeft: Type.Number({ description: '1 untouched, 0 used up, negative when overdrawn' }),
+  burnRates: Type.Array(
+    Type.Object({
+      policy: Type.String(),
+      condition: Type.String(),
+      windowMs: Type.Number(),
+      rate: Type.Number(),
+      threshold: Type.Number(),
+    }),
+  ),
+  state: Type.Enum(['ok', 'firing']),
+  evaluatedAt: Time,
+  dataUntil: Type.Optional(Time),
+  problems: Type.Optional(Type.Array(Type.String())),
+});
+
+const AlertSchema = Type.Object({
+  id: Type.String(),
+  slo: Type.String(),
+  service: Type.String(),
+  policy: Type.String(),
+  severity: Type.String(),
+  state: Type.Enum(['firing', 'resolved']),
+  startedAt: Time,
+  resolvedAt: Type.Optional(Time),
+  summary: Type.String(),
+});
+
+export const SloListSchema = Type.Object({ items: Type.Array(SloStatusSchema) });
+export const AlertListSchema = Type.Object({ items: Type.Array(AlertSchema) });
+
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
+true satisfies Same<Static<typeof SloListSchema>, SloList>;
+true satisfies Same<Static<typeof AlertListSchema>, AlertList>;
