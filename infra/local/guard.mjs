@@ -32,7 +32,8 @@ async function endAll() {
   const deadline = Date.now() + Number(graceMs);
   send('SIGTERM');
   while (send(0) && Date.now() < deadline) await sleep(50);
-  while (send('SIGKILL')) await sleep(20);
+  // A killed process may linger as a zombie where nobody reaps it: that is not ours to wait for.
+  for (let tries = 0; tries < 100 && send('SIGKILL'); tries++) await sleep(20);
   process.exit(0);
 }
 

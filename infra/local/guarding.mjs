@@ -13,7 +13,7 @@ export const MARKS_VARIABLE = 'WINDROSE_GUARDED_BY';
 export const GRACE_VARIABLE = 'WINDROSE_GUARD_GRACE_MS';
 
 const GUARD_FILE = fileURLToPath(new URL('guard.mjs', import.meta.url));
-const DEFAULT_GRACE_MS = '5000';
+const DEFAULT_GRACE_MS = 5000;
 
 const mark = `windrose-${process.pid}-${randomUUID()}`;
 /** @type {Set<number>} */
@@ -24,12 +24,13 @@ let guard;
 /**
  * Starts this process's guard if it has none yet. Called before a child is spawned: a child that
  * this process has no time left to announce is then found by its mark.
+ * @param {{ graceMs?: number }} [options] time between SIGTERM and SIGKILL
  */
-export function ensureGuard() {
+export function ensureGuard(options = {}) {
   if (guard) return;
   // Without marks: an outer guard must not end this one before its work is done.
   const { [MARKS_VARIABLE]: _marks, ...env } = process.env;
-  const graceMs = process.env[GRACE_VARIABLE] ?? DEFAULT_GRACE_MS;
+  const graceMs = String(options.graceMs ?? process.env[GRACE_VARIABLE] ?? DEFAULT_GRACE_MS);
   const started = spawn(process.execPath, ['--no-warnings', GUARD_FILE, mark, graceMs], {
     detached: true,
     env,
@@ -43,7 +44,7 @@ export function ensureGuard() {
   started.once('exit', () => {
     if (guard !== started) return;
     guard = undefined;
-    if (watched.size > 0) ensureGuard();
+    if (watched.size > 0) ensureGuard(options);
   });
   for (const pid of watched) tell('+', pid);
 }

@@ -166,7 +166,8 @@ async function run(root, cwd, command, args, sorry) {
   mkdirSync(join(root, '.windrose'), { recursive: true });
   const logFile = join(root, '.windrose', 'install.log');
   const log = openSync(logFile, 'w');
-  ensureGuard();
+  // No grace: the next start may come at once, and must not meet a package client at work.
+  ensureGuard({ graceMs: 0 });
   const [program = '', ...first] = command;
   const child = spawn(program, [...first, ...args], {
     cwd,
