@@ -14,7 +14,13 @@ const REQUEST_TIMEOUT_MS = 15_000;
  * start anew with fresh connections. All fields are given, since kafkajs has other defaults when
  * NODE_ENV is `test`.
  */
-const RETRY = { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000, factor: 0.2, multiplier: 2 };
+const RETRY = {
+  retries: 2,
+  initialRetryTime: 100,
+  maxRetryTime: 1_000,
+  factor: 0.2,
+  multiplier: 2,
+};
 
 /** A link to a cluster. Does no I/O itself; see the methods for what they guarantee. */
 export function connectKafka(settings: KafkaSettings): Kafka {

@@ -1,0 +1,136 @@
+import { RECORD_COLUMNS, RECORD_SCHEMA } from '#contracts/record.ts';
+import { NO_REVISION } from '#contracts/revision.ts';
+import type { Exchange } from '../../exchange.ts';
+import { BLOCK_BYTES_MAX, BLOCK_ROWS_MAX } from '../limits.ts';
+import { NativeBlock, fixedBytesOf } from '../native/block.ts';
+import type { ClosedBlock } from '../shipper/protocol.ts';
+import type { TelemetryIdentity } from '../types.ts';
+
+const FIXED_BYTES = fixedBytesOf(RECORD_COLUMNS);
+const NO_GRPC_STATUS = -1;
+
+/** The open block of records: each exchange goes straight into its columns. */
+export class AccessBlock {
+  readonly #block = new NativeBlock(RECORD_COLUMNS, BLOCK_ROWS_MAX);
+  readonly #identity: TelemetryIdentity;
+  #rows = 0;
+  #bytes = 0;
+  #epoch = NO_REVISION.epoch;
+  #minTs = 0;
+  #maxTs = 0;
+
+  constructor(identity: TelemetryIdentity) {
+    this.#identity = identity;
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** Log epoch of the rows added last. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get full(): boolean {
+    return this.#rows >= BLOCK_ROWS_MAX || this.#bytes >= BLOCK_BYTES_MAX;
+  }
+
+  /** A block holds rows of one log epoch only, which its header names. */
+  fits(exchange: Exchange): boolean {
+    return this.#rows === 0 || exchange.snapshot.revision.epoch === this.#epoch;
+  }
+
+  add(exchange: Exchange, durationUs: number, userAgent: string): void {
+    const { columns: c } = this.#block;
+    const { request, trace, snapshot } = exchange;
+    const { proxy, instance, worker, role, workload, zone } = this.#identity;
+    this.#begin(exchange);
+    c.time.push(exchange.arrivedAtUs);
+    let bytes = c.request_id.push(exchange.requestId);
+    bytes += c.trace_id.push(trace.traceId);
+    bytes += c.span_id.push(trace.spanId);
+    bytes += c.proxy.push(proxy);
+    bytes += c.instance.push(instance);
+    c.worker.push(worker);
+    bytes += c.role.push(role);
+    bytes += c.direction.push(request.direction);
+    bytes += c.workload.push(workload);
+    bytes += c.zone.push(zone);
+    c.log_epoch.push(snapshot.revision.epoch);
+    c.revision.push(snapshot.revision.sequence);
+    bytes += c.consumer.push(exchange.consumer);
+    bytes += c.client_address.push(request.clientAddress);
+    bytes += c.source.push(exchange.source);
+    bytes += c.destination.push(exchange.destination);
+    bytes += c.listener.push(request.listener);
+    bytes += c.route.push(exchange.route);
+    bytes += c.rule.push(exchange.rule);
+    bytes += c.backend.push(exchange.backend);
+    bytes += c.endpoint.push(exchange.endpoint);
+    bytes += c.method.push(request.method);
+    bytes += c.host.push(request.host);
+    bytes += c.path_template.push(exchange.pathTemplate);
+    bytes += c.path.push(request.path);
+    bytes += c.protocol.push(request.protocol);
+    bytes += c.user_agent.push(userAgent);
+    bytes += c.reason.push(exchange.reason);
+    bytes += c.retry_reason.push(exchange.retryReason);
+    this.#addNumbers(exchange, durationUs);
+    this.#rows++;
+    this.#bytes += bytes + FIXED_BYTES;
+  }
+
+  /** Closes the block, if it has a row, and opens the next. */
+  take(): ClosedBlock | undefined {
+    const rows = this.#rows;
+    if (rows === 0) return undefined;
+    this.#rows = 0;
+    this.#bytes = 0;
+    return {
+      schema: RECORD_SCHEMA,
+      rows,
+      logEpoch: this.#epoch,
+      minTs: Math.floor(this.#minTs),
+      maxTs: Math.ceil(this.#maxTs),
+      bytes: this.#block.take(rows),
+    };
+  }
+
+  /** Forgets the open block, whatever is in its columns; returns the whole rows it had. */
+  discard(): number {
+    const rows = this.#rows;
+    this.#rows = 0;
+    this.#bytes = 0;
+    this.#block.take(0);
+    return rows;
+  }
+
+  #begin(exchange: Exchange): void {
+    const ts = exchange.arrivedAtUs / 1_000;
+    if (this.#rows === 0) {
+      this.#epoch = exchange.snapshot.revision.epoch;
+      this.#minTs = ts;
+      this.#maxTs = ts;
+    } else if (ts < this.#minTs) this.#minTs = ts;
+    else if (ts > this.#maxTs) this.#maxTs = ts;
+  }
+
+  #addNumbers(exchange: Exchange, durationUs: number): void {
+    const { columns: c } = this.#block;
+    c.status.push(exchange.status);
+    c.grpc_status.push(NO_GRPC_STATUS);
+    c.retries.push(exchange.retries);
+    c.ejected.push(exchange.ejected ? 1 : 0);
+    c.fallback.push(0);
+    c.mirrored.push(0);
+    c.bytes_in.push(exchange.bytesIn);
+    c.bytes_out.push(exchange.bytesOut);
+    c.duration_us.push(durationUs);
+    c.ttfb_us.push(exchange.ttfbMs * 1_000);
+    c.queue_us.push(exchange.queueMs * 1_000);
+    c.connect_us.push(exchange.connectMs * 1_000);
+    c.upstream_us.push(exchange.upstreamMs * 1_000);
+    c.weight.push(1);
+  }
+}

@@ -1,0 +1,125 @@
+import { readdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { type BlockHeaders, encodeBlockHeaders, meshTopics } from '#contracts/topics.ts';
+import { type Kafka, connectKafka } from '#platform/kafka.ts';
+import { sentenceOf } from '#platform/log.ts';
+import { CRASH_BOUND_ROWS } from './limits.ts';
+import { Destination } from './shipper/destination.ts';
+import { type LedgerState, isLedger, ledgerDirOf, readLedger } from './shipper/ledger.ts';
+import type { CrashReportOptions } from './types.ts';
+
+/**
+ * Tells Kafka of workers that died: for each ledger the last message of its stream, from which
+ * the audit knows how many rows were closed and not stored (exactly), and how many more there may
+ * have been at most (`bound`). A ledger is deleted once Kafka has its message. Waits for Kafka,
+ * and for its topics, until the signal. The caller makes sure that the workers are dead.
+ */
+export async function reportCrash(options: CrashReportOptions): Promise<void> {
+  const dir = ledgerDirOf(options.dataDir);
+  const found = ledgersOf(options, dir);
+  if (found.length === 0 || options.kafkaBrokers.length === 0) return;
+  const kafka = connectKafka({
+    brokers: options.kafkaBrokers,
+    clientId: 'windrose-proxy-crash-report',
+    log: options.log,
+  });
+  try {
+    for (const { file, state } of found) {
+      if (!(await tell(options, kafka, state))) return;
+      rmSync(file, { force: true });
+      options.log('warn', 'a worker had ended without a goodbye; its rows are accounted for', {
+        ...state.owner,
+        lostRows: sumOf(state.waiting),
+        boundRows: boundOf(state),
+      });
+    }
+  } finally {
+    await kafka.close();
+  }
+}
+
+function ledgersOf(
+  options: CrashReportOptions,
+  dir: string,
+): { file: string; state: LedgerState }[] {
+  const { instance, worker, exceptInstance, log } = options;
+  return namesIn(dir).flatMap((name) => {
+    const file = path.join(dir, name);
+    const state = readLedger(file);
+    if (state === undefined) {
+      // Cut off in its first line: the worker died while it started, before it served.
+      log('warn', 'a ledger that says nothing is deleted', { file: name });
+      rmSync(file, { force: true });
+      return [];
+    }
+    const { owner } = state;
+    const wanted =
+      owner.mesh === options.mesh &&
+      owner.instance !== exceptInstance &&
+      (instance === undefined || owner.instance === instance) &&
+      (worker === undefined || owner.worker === worker);
+    return wanted ? [{ file, state }] : [];
+  });
+}
+
+function namesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir).filter(isLedger).sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** False when the signal came first. */
+async function tell(
+  options: CrashReportOptions,
+  kafka: Kafka,
+  state: LedgerState,
+): Promise<boolean> {
+  const { clock, log, signal } = options;
+  const destination = new Destination({
+    topic: meshTopics(state.owner.mesh)[state.owner.stream],
+    identity: state.owner,
+    kafka,
+    producer: kafka.createProducer(),
+    clock,
+    log,
+  });
+  const message = {
+    value: new Uint8Array(0),
+    headers: encodeBlockHeaders(headersOf(state, clock.wallMs())),
+  };
+  while (signal?.aborted !== true) {
+    const result = await destination.send(message);
+    if (result === 'stored') return true;
+    if (result === 'refused') throw new Error(`Kafka refuses ${sentenceOf(state.owner.instance)}`);
+    await new Promise<void>((resolve) => {
+      const timer = clock.after(destination.readyAtMs - clock.nowMs(), resolve);
+      signal?.addEventListener('abort', () => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+  return false;
+}
+
+function headersOf(state: LedgerState, nowMs: number): BlockHeaders {
+  const { proxy, instance, worker } = state.owner;
+  const { schema, lastSeq, logEpoch, served, sampledOut, dropped } = state;
+  return {
+    ...{ schema, proxy, instance, worker, seq: lastSeq + 1, logEpoch, rows: 0 },
+    ...{ served, sampledOut, dropped, minTs: nowMs, maxTs: nowMs },
+    ...{ end: 2, bound: boundOf(state) },
+  };
+}
+
+/** Metric blocks count the same requests again: what of them is unknown has the same bound. */
+function boundOf(state: LedgerState): number {
+  return state.ended ? 0 : CRASH_BOUND_ROWS;
+}
+
+function sumOf(waiting: ReadonlyMap<number, number>): number {
+  return [...waiting.values()].reduce((sum, rows) => sum + rows, 0);
+}

@@ -1,0 +1,157 @@
+import type { RequestSeries, SeriesSnapshot, TelemetryStats } from '../types.ts';
+import { PROMETHEUS_BOUNDS } from './totals.ts';
+
+type Labels = Record<string, string>;
+
+/**
+ * Prometheus text of one proxy: the workers' series summed, and what telemetry itself did.
+ * `extra` is text of the same format and is put behind.
+ */
+export function renderPrometheus(snapshots: readonly SeriesSnapshot[], extra = ''): string {
+  const text = new PrometheusText();
+  const series = merged(snapshots);
+  renderRequests(text, series);
+  renderDurations(text, series);
+  renderTelemetry(text, snapshots);
+  return text.toString() + (extra === '' || extra.endsWith('\n') ? extra : `${extra}\n`);
+}
+
+class PrometheusText {
+  #text = '';
+
+  family(name: string, type: 'counter' | 'gauge' | 'histogram', help: string): void {
+    this.#text += `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
+  }
+
+  sample(name: string, labels: Labels, value: number): void {
+    const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`);
+    this.#text += `${name}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}\n`;
+  }
+
+  toString(): string {
+    return this.#text;
+  }
+}
+
+interface Merged {
+  proxy: string;
+  series: RequestSeries;
+}
+
+function merged(snapshots: readonly SeriesSnapshot[]): Merged[] {
+  const sums = new Map<string, Merged>();
+  for (const { proxy, requests } of snapshots) {
+    for (const one of requests) {
+      const { direction, route, service, statusClass, reason } = one;
+      const key = [proxy, direction, route, service, statusClass, reason].join('|');
+      const sum = sums.get(key)?.series;
+      if (sum === undefined) {
+        sums.set(key, { proxy, series: { ...one, durations: [...one.durations] } });
+        continue;
+      }
+      sum.requests += one.requests;
+      sum.retries += one.retries;
+      sum.bytesIn += one.bytesIn;
+      sum.bytesOut += one.bytesOut;
+      sum.durationUsSum += one.durationUsSum;
+      one.durations.forEach((count, i) => (sum.durations[i] = (sum.durations[i] ?? 0) + count));
+    }
+  }
+  return [...sums.values()];
+}
+
+function renderRequests(text: PrometheusText, all: readonly Merged[]): void {
+  const counters = [
+    ['windrose_requests_total', 'Requests that ended.', 'requests'],
+    ['windrose_retries_total', 'Further tries after the first.', 'retries'],
+    ['windrose_request_body_bytes_total', 'Body bytes from clients.', 'bytesIn'],
+    ['windrose_response_body_bytes_total', 'Body bytes to clients.', 'bytesOut'],
+  ] as const;
+  for (const [name, help, field] of counters) {
+    text.family(name, 'counter', help);
+    for (const { proxy, series } of all) {
+      text.sample(name, { ...labelsOf(proxy, series), reason: series.reason }, series[field]);
+    }
+  }
+}
+
+function renderDurations(text: PrometheusText, all: readonly Merged[]): void {
+  const name = 'windrose_request_duration_seconds';
+  text.family(name, 'histogram', 'From the request head to the last byte out.');
+  const sums = new Map<string, { labels: Labels; sum: number; counts: number[] }>();
+  for (const { proxy, series } of all) {
+    const labels = labelsOf(proxy, series);
+    const key = Object.values(labels).join('|');
+    const found = sums.get(key) ?? { labels, sum: 0, counts: [] };
+    found.sum += series.durationUsSum / 1e6;
+    series.durations.forEach((count, i) => (found.counts[i] = (found.counts[i] ?? 0) + count));
+    sums.set(key, found);
+  }
+  for (const { labels, sum, counts } of sums.values()) {
+    let below = 0;
+    PROMETHEUS_BOUNDS.forEach((bound, i) => {
+      below += counts[i] ?? 0;
+      text.sample(`${name}_bucket`, { ...labels, le: String(bound) }, below);
+    });
+    below += counts[PROMETHEUS_BOUNDS.length] ?? 0;
+    text.sample(`${name}_bucket`, { ...labels, le: '+Inf' }, below);
+    text.sample(`${name}_sum`, labels, sum);
+    text.sample(`${name}_count`, labels, below);
+  }
+}
+
+function renderTelemetry(text: PrometheusText, snapshots: readonly SeriesSnapshot[]): void {
+  const rows = 'windrose_telemetry_rows_total';
+  text.family(rows, 'counter', 'Rows by stream and what became of them.');
+  for (const { proxy, worker, stats } of snapshots) {
+    for (const stream of ['access', 'metrics'] as const) {
+      const labels = { proxy, worker: String(worker), stream };
+      for (const [state, value] of [
+        ['served', stats[stream].served],
+        ['acked', stats[stream].acked],
+        ['sampled_out', stats[stream].sampledOut],
+        ['dropped', stats[stream].dropped],
+      ] as const) {
+        text.sample(rows, { ...labels, state }, value);
+      }
+    }
+  }
+  const others: readonly [string, 'counter' | 'gauge', string, keyof TelemetryStats][] = [
+    ['windrose_telemetry_queue_bytes', 'gauge', 'Blocks waiting for Kafka.', 'queueBytes'],
+    [
+      'windrose_telemetry_series_overflow_total',
+      'counter',
+      'Requests counted under __other__.',
+      'seriesOverflow',
+    ],
+    ['windrose_telemetry_spans_exported_total', 'counter', 'Spans taken.', 'spansExported'],
+    ['windrose_telemetry_spans_dropped_total', 'counter', 'Spans given up.', 'spansDropped'],
+    [
+      'windrose_access_log_dropped_total',
+      'counter',
+      'Lines of the access log given up.',
+      'accessLogDropped',
+    ],
+    [
+      'windrose_telemetry_shipper_restarts_total',
+      'counter',
+      'Ends of the shipper thread.',
+      'shipperRestarts',
+    ],
+  ];
+  for (const [name, type, help, field] of others) {
+    text.family(name, type, help);
+    for (const { proxy, worker, stats } of snapshots) {
+      text.sample(name, { proxy, worker: String(worker) }, Number(stats[field]));
+    }
+  }
+}
+
+function labelsOf(proxy: string, series: RequestSeries): Labels {
+  const { direction, route, service, statusClass } = series;
+  return { proxy, direction, route, service, status_class: statusClass };
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+}

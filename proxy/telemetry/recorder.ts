@@ -1,0 +1,203 @@
+import { METRIC_WINDOW_MS } from '#contracts/metrics.ts';
+import { RECORD_SCHEMA } from '#contracts/record.ts';
+import type { Clock, Timer } from '#platform/clock.ts';
+import { sentenceOf } from '#platform/log.ts';
+import type { Exchange } from '../exchange.ts';
+import { AccessBlock } from './access/access-block.ts';
+import type { AccessLog } from './access/access-log.ts';
+import { rowOf } from './access/row.ts';
+import { UserAgents } from './access/user-agent.ts';
+import { BLOCK_AGE_MS, SPANS_AGE_MS, SPANS_BATCH_MAX } from './limits.ts';
+import { MetricEncoder } from './metrics/metric-block.ts';
+import { SeriesTable } from './metrics/series.ts';
+import { SeriesTotals } from './metrics/totals.ts';
+import type { Counters, Stream } from './shipper/protocol.ts';
+import type { ShipperThread } from './shipper/thread.ts';
+import { SPAN_FIELDS, keepsSpan, pushSpan } from './trace/spans.ts';
+import type {
+  SeriesSnapshot,
+  StreamStats,
+  Telemetry,
+  TelemetryIdentity,
+  TelemetryLog,
+  TelemetryStats,
+} from './types.ts';
+
+export interface RecorderOptions {
+  identity: TelemetryIdentity;
+  clock: Clock;
+  log: TelemetryLog;
+  counters: Counters;
+  shipper: ShipperThread | undefined;
+  /** Whether records and metrics go to Kafka, and spans to a receiver. */
+  blocks: boolean;
+  spans: boolean;
+  accessLog: AccessLog | undefined;
+  closeTimeoutMs: number;
+}
+
+/** The request thread's part of telemetry: fills columns, counts, and hands over what is full. */
+export class Recorder implements Telemetry {
+  readonly #options: RecorderOptions;
+  readonly #access: AccessBlock;
+  readonly #metrics: MetricEncoder;
+  readonly #table = new SeriesTable();
+  readonly #totals = new SeriesTotals();
+  readonly #userAgents = new UserAgents();
+  readonly #served: Record<Stream, number> = { access: 0, metrics: 0 };
+  #spans: (string | number)[] = [];
+  #accessTimer: Timer | undefined;
+  #spansTimer: Timer | undefined;
+  #windowTimer: Timer | undefined;
+  #windowStartMs = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    this.#access = new AccessBlock(options.identity);
+    this.#metrics = new MetricEncoder(options.identity);
+  }
+
+  record(exchange: Exchange): void {
+    const { clock, blocks, spans, accessLog, identity } = this.#options;
+    try {
+      const durationMs = clock.nowMs() - exchange.startedMs;
+      const durationUs = durationMs > 0 ? Math.round(durationMs * 1_000) : 0;
+      this.#count(exchange, durationUs);
+      if (spans && keepsSpan(exchange)) this.#addSpan(exchange, durationUs);
+      this.#served.access++;
+      if (!blocks && accessLog === undefined) return;
+      const userAgent = this.#userAgents.familyOf(exchange.request.headers.get('user-agent'));
+      if (blocks) this.#addRow(exchange, durationUs, userAgent);
+      accessLog?.write(rowOf(identity, exchange, durationUs, userAgent));
+    } catch (error) {
+      this.#spoiled(error);
+    }
+  }
+
+  series(): SeriesSnapshot {
+    const totals = this.#totals.copy();
+    this.#table.forEachTouched((window) => totals.fold(window));
+    const { proxy, role, worker } = this.#options.identity;
+    return { proxy, role, worker, requests: totals.list(), stats: this.stats() };
+  }
+
+  stats(): TelemetryStats {
+    const { counters, shipper, accessLog } = this.#options;
+    return {
+      access: this.#streamStats('access'),
+      metrics: this.#streamStats('metrics'),
+      queueBytes: counters.get('queueBytes'),
+      seriesOverflow: this.#table.overflow,
+      spansExported: counters.get('spansExported'),
+      spansDropped: counters.get('spansDropped') + (shipper?.spansDropped ?? 0),
+      accessLogDropped: accessLog?.dropped ?? 0,
+      shipperRestarts: shipper?.restarts ?? 0,
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#closeAccess();
+    this.#closeWindow();
+    this.#sendSpans();
+    const { shipper, accessLog, closeTimeoutMs } = this.#options;
+    await Promise.all([shipper?.close(closeTimeoutMs), accessLog?.close()]);
+  }
+
+  #addRow(exchange: Exchange, durationUs: number, userAgent: string): void {
+    const block = this.#access;
+    if (!block.fits(exchange)) this.#closeAccess();
+    block.add(exchange, durationUs, userAgent);
+    if (block.full) this.#closeAccess();
+    else if (block.rows === 1) {
+      this.#accessTimer = this.#options.clock.after(BLOCK_AGE_MS, () => this.#closeAccess());
+    }
+  }
+
+  #closeAccess(): void {
+    this.#accessTimer?.cancel();
+    this.#accessTimer = undefined;
+    const closed = this.#access.take();
+    if (closed !== undefined) this.#options.shipper?.block('access', closed);
+  }
+
+  /** A request counts in the window in which it ends. */
+  #count(exchange: Exchange, durationUs: number): void {
+    const { clock } = this.#options;
+    const wallMs = clock.wallMs();
+    if (!this.#table.empty && wallMs >= this.#windowStartMs + METRIC_WINDOW_MS) {
+      this.#closeWindow();
+    }
+    if (this.#table.empty) {
+      this.#windowStartMs = Math.floor(wallMs / METRIC_WINDOW_MS) * METRIC_WINDOW_MS;
+      const leftMs = this.#windowStartMs + METRIC_WINDOW_MS - wallMs;
+      this.#windowTimer = clock.after(leftMs, () => this.#closeWindow());
+    }
+    this.#table.add(exchange, durationUs);
+  }
+
+  #closeWindow(): void {
+    this.#windowTimer?.cancel();
+    this.#windowTimer = undefined;
+    if (this.#table.empty) return;
+    const { shipper, blocks } = this.#options;
+    if (!blocks) {
+      this.#table.drain((series) => this.#totals.fold(series));
+      return;
+    }
+    const closed = this.#metrics.encode(this.#table, this.#windowStartMs, (series) =>
+      this.#totals.fold(series),
+    );
+    for (const block of closed) {
+      this.#served.metrics += block.rows;
+      shipper?.block('metrics', block);
+    }
+  }
+
+  #addSpan(exchange: Exchange, durationUs: number): void {
+    pushSpan(this.#spans, exchange, durationUs);
+    if (this.#spans.length >= SPANS_BATCH_MAX * SPAN_FIELDS.length) this.#sendSpans();
+    else this.#spansTimer ??= this.#options.clock.after(SPANS_AGE_MS, () => this.#sendSpans());
+  }
+
+  #sendSpans(): void {
+    this.#spansTimer?.cancel();
+    this.#spansTimer = undefined;
+    if (this.#spans.length === 0) return;
+    this.#options.shipper?.spans(this.#spans);
+    this.#spans = [];
+  }
+
+  /**
+   * An exchange that cannot be written, which only a mistake of ours can make, may leave the
+   * columns of the open block uneven: its rows are given up and counted.
+   */
+  #spoiled(error: unknown): void {
+    const { log, shipper, clock } = this.#options;
+    const rows = this.#access.discard() + 1;
+    const nowMs = clock.wallMs();
+    const times = { minTs: nowMs, maxTs: nowMs };
+    shipper?.lost('access', {
+      schema: RECORD_SCHEMA,
+      rows,
+      logEpoch: this.#access.epoch,
+      ...times,
+    });
+    log('error', 'a request could not be recorded', { why: sentenceOf(error), rows });
+  }
+
+  #streamStats(stream: Stream): StreamStats {
+    const { counters, shipper } = this.#options;
+    return {
+      served: this.#served[stream],
+      acked: counters.get(`${stream}AckedRows`),
+      sampledOut: 0,
+      dropped: counters.get(`${stream}DroppedRows`) + (shipper?.droppedHere(stream) ?? 0),
+    };
+  }
+}

@@ -1,0 +1,87 @@
+import type { TelemetryIdentity } from '../types.ts';
+
+/** What crosses between the request thread and the shipper thread. */
+export type Stream = 'access' | 'metrics';
+export const STREAMS: readonly Stream[] = ['access', 'metrics'];
+
+/** A block as its encoder closes it; the bytes own their whole ArrayBuffer. */
+export interface ClosedBlock {
+  schema: number;
+  rows: number;
+  logEpoch: number;
+  minTs: number;
+  maxTs: number;
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** A closed block with its place among its stream's blocks, and the totals after it. */
+export interface NumberedBlock extends ClosedBlock {
+  stream: Stream;
+  seq: number;
+  served: number;
+  sampledOut: number;
+}
+
+export type ToShipper =
+  | { kind: 'block'; block: NumberedBlock }
+  /** A block that was closed and dropped before it got here; its number is used up. */
+  | { kind: 'dropped'; block: Omit<NumberedBlock, 'bytes'> }
+  /** Spans, each SPAN_FIELDS values in a row (trace/spans.ts). */
+  | { kind: 'spans'; fields: (string | number)[]; count: number }
+  | { kind: 'close'; timeoutMs: number };
+
+export type FromShipper =
+  | {
+      kind: 'log';
+      level: 'debug' | 'info' | 'warn' | 'error';
+      message: string;
+      fields?: Record<string, unknown>;
+    }
+  | { kind: 'closed' };
+
+/** Given to the thread when it starts. */
+export interface ShipperSettings {
+  identity: TelemetryIdentity;
+  kafkaBrokers: string[];
+  otlpEndpoint: string | undefined;
+  ledgerDir: string;
+  queueBytesMax: number;
+  counters: SharedArrayBuffer;
+}
+
+/** Totals that the shipper writes and the request thread reads, without messages. */
+const COUNTER_NAMES = [
+  'accessWrittenBlocks',
+  'metricsWrittenBlocks',
+  'accessAckedRows',
+  'metricsAckedRows',
+  'accessDroppedRows',
+  'metricsDroppedRows',
+  'queueBytes',
+  'spansTaken',
+  'spansExported',
+  'spansDropped',
+] as const;
+export type CounterName = (typeof COUNTER_NAMES)[number];
+
+export class Counters {
+  readonly buffer: SharedArrayBuffer;
+  readonly #values: BigInt64Array;
+
+  constructor(buffer = new SharedArrayBuffer(COUNTER_NAMES.length * 8)) {
+    this.buffer = buffer;
+    this.#values = new BigInt64Array(buffer);
+  }
+
+  get(name: CounterName): number {
+    return Number(Atomics.load(this.#values, COUNTER_NAMES.indexOf(name)));
+  }
+
+  add(name: CounterName, by: number): void {
+    Atomics.add(this.#values, COUNTER_NAMES.indexOf(name), BigInt(by));
+  }
+
+  set(name: CounterName, value: number): void {
+    Atomics.store(this.#values, COUNTER_NAMES.indexOf(name), BigInt(value));
+  }
+}

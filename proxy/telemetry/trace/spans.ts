@@ -1,0 +1,82 @@
+import { REASONS } from '#contracts/reasons.ts';
+import type { Exchange } from '../../exchange.ts';
+
+/**
+ * What is kept of an exchange for its span, in this order: flat, so that a batch crosses to the
+ * shipper thread as one array.
+ */
+export const SPAN_FIELDS = [
+  'traceId',
+  'spanId',
+  'parentId',
+  'state',
+  'startUs',
+  'endUs',
+  'status',
+  'reason',
+  'method',
+  'host',
+  'port',
+  'path',
+  'pathTemplate',
+  'protocol',
+  'clientAddress',
+  'direction',
+  'route',
+  'backend',
+  'endpoint',
+  'consumer',
+  'source',
+  'destination',
+  'requestId',
+  'revision',
+  'retries',
+] as const;
+
+export type SpanField = (typeof SPAN_FIELDS)[number];
+
+/** Sampled by the head of the trace, or an error, which is always kept. */
+export function keepsSpan(exchange: Exchange): boolean {
+  return exchange.trace.sampled || isError(exchange.status, exchange.reason);
+}
+
+/** An answer of 5xx, or none because the upstream failed. */
+export function isError(status: number, reason: string): boolean {
+  if (status >= 500) return true;
+  return status === 0 && reason !== 'ok' && reason !== 'client_closed' && reason in REASONS;
+}
+
+export function pushSpan(
+  fields: (string | number)[],
+  exchange: Exchange,
+  durationUs: number,
+): void {
+  const { request, trace, snapshot, arrivedAtUs } = exchange;
+  fields.push(
+    trace.traceId,
+    trace.spanId,
+    trace.parentId,
+    trace.state,
+    arrivedAtUs,
+    arrivedAtUs + durationUs,
+    exchange.status,
+    exchange.reason,
+    request.method,
+    request.host,
+    request.port ?? 0,
+    request.path,
+    exchange.pathTemplate,
+    request.protocol,
+    request.clientAddress,
+    request.direction,
+    exchange.route,
+    exchange.backend,
+    exchange.endpoint,
+    exchange.consumer,
+    exchange.source,
+    exchange.destination,
+    exchange.requestId,
+    `${snapshot.revision.epoch}-${snapshot.revision.sequence}`,
+    exchange.retries,
+  );
+}
