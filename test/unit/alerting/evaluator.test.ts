@@ -1,0 +1,175 @@
+import { Registry } from 'prom-client';
+import { FakeClock } from '#platform/clock.ts';
+import { createLog } from '#platform/log.ts';
+import { tempDir } from '#test/parts.ts';
+import { expect, test } from 'vitest';
+import { Evaluator } from '../../../services/alerting/evaluator.ts';
+import { createMetrics } from '../../../services/alerting/metrics.ts';
+import { objectiveOf } from '../../../services/alerting/objective.ts';
+import { StateFile } from '../../../services/alerting/state-file.ts';
+import { policy, slo } from './fixtures.ts';
+
+const objective = objectiveOf(slo({ timeWindow: '1h' }));
+
+/** [good, total] of the windows of 1 min, 20 s and 1 h, as the rollup would answer. */
+type Windows = [good: number, total: number][];
+
+async function setUp(webhooks = ['oncall']) {
+  const clock = new FakeClock();
+  const file = await StateFile.open(tempDir(), 'demo');
+  const registry = new Registry();
+  const rollup: { windows: Windows | undefined; error: Error | undefined } = {
+    windows: undefined,
+    error: undefined,
+  };
+  const evaluator = new Evaluator({
+    mesh: 'demo',
+    file,
+    clock,
+    webhooks: new Set(webhooks),
+    log: createLog({ service: 'alerting', level: 'silent' }),
+    metrics: createMetrics(registry, () => ({ firing: 0, outbox: 0 })),
+    queued: () => undefined,
+    query: async (sql) => {
+      if (rollup.error !== undefined) throw rollup.error;
+      if (sql.includes('FROM blocks')) {
+        return rollup.windows === undefined ? [] : [{ newest: clock.wallMs(), ended: 0 }];
+      }
+      const columns = (rollup.windows ?? []).flatMap(([good, total], i) => [
+        [`good_${i}`, good],
+        [`total_${i}`, total],
+      ]);
+      return [Object.fromEntries(columns) as Record<string, unknown>];
+    },
+  });
+  const round = async (windows: Windows | undefined, objectives = [objective]) => {
+    clock.advance(10_000);
+    rollup.windows = windows;
+    await evaluator.evaluate(objectives);
+    return file.current.outbox.map(({ notification }) => notification.alert.state);
+  };
+  return { clock, evaluator, file, registry, rollup, round };
+}
+
+// The budget is 1 %, the threshold 10 times that.
+const BAD: Windows = [
+  [85, 100],
+  [12, 20],
+  [9_900, 10_000],
+];
+const SHORT_ENDED: Windows = [
+  [85, 100],
+  [20, 20],
+  [9_900, 10_000],
+];
+const SHORT_ONLY: Windows = [
+  [95, 100],
+  [12, 20],
+  [9_900, 10_000],
+];
+const GOOD: Windows = [
+  [100, 100],
+  [20, 20],
+  [9_950, 10_000],
+];
+
+test('an alert fires once, goes on, resolves, and a new one is another alert', async () => {
+  const { file, round } = await setUp();
+  expect(await round(SHORT_ONLY)).toEqual([]);
+  expect(await round(BAD)).toEqual(['firing']);
+  expect(await round(BAD)).toEqual(['firing']);
+  expect(await round(SHORT_ONLY)).toEqual(['firing']);
+  expect(await round(SHORT_ENDED)).toEqual(['resolved']);
+  expect(await round(GOOD)).toEqual(['resolved']);
+  expect(await round(BAD)).toEqual(['resolved', 'firing']);
+  const [first, second] = file.current.alerts;
+  expect(first).toMatchObject({
+    state: 'resolved',
+    startedAt: '2026-01-01T00:00:20.000Z',
+    resolvedAt: '2026-01-01T00:00:50.000Z',
+  });
+  expect(second?.id).not.toBe(first?.id);
+});
+
+test('a notification names the service, the objective and the rates', async () => {
+  const { file, round } = await setUp();
+  await round(BAD);
+  expect(file.current.outbox[0]?.notification).toMatchObject({
+    version: 1,
+    mesh: 'demo',
+    alert: {
+      slo: 'shop/payments',
+      service: 'payments',
+      severity: 'page',
+      state: 'firing',
+      summary:
+        'payments: "Payments answer" (99 %) burns its error budget 15 times as fast as allowed ' +
+        'over 1m (threshold 10) and 40 times as fast as allowed over 20s (threshold 10)',
+    },
+    objective: { displayName: 'Payments answer', target: 0.99 },
+    burnRates: [
+      { condition: 'long', windowMs: 60_000, rate: 15, threshold: 10 },
+      { condition: 'short', windowMs: 20_000, rate: 40, threshold: 10 },
+    ],
+  });
+});
+
+test('the status shows budget, rates and state', async () => {
+  const { evaluator, round } = await setUp();
+  await round(BAD);
+  expect(evaluator.statuses).toMatchObject([
+    {
+      slo: 'shop/payments',
+      good: 9_900,
+      total: 10_000,
+      ratio: 0.99,
+      budgetLeft: 0,
+      state: 'firing',
+      evaluatedAt: '2026-01-01T00:00:10.000Z',
+      dataUntil: '2026-01-01T00:00:10.000Z',
+    },
+  ]);
+});
+
+test('neither an error nor missing data fires or resolves anything', async () => {
+  const { evaluator, registry, rollup, round } = await setUp();
+  await round(BAD);
+  rollup.error = new Error('nobody listens there');
+  expect(await round(GOOD)).toEqual(['firing']);
+  expect(evaluator.problem).toBe('the objectives cannot be evaluated: nobody listens there');
+  rollup.error = undefined;
+  expect(await round(undefined)).toEqual(['firing']);
+  expect(evaluator.problem).toBeUndefined();
+  expect(evaluator.statuses[0]?.problems).toEqual(['no data has come in: alerts stay as they are']);
+  const text = await registry.metrics();
+  expect(text).toContain('windrose_alerting_evaluations_total{result="done"} 1');
+  expect(text).toContain('windrose_alerting_evaluations_total{result="failed"} 1');
+  expect(text).toContain('windrose_alerting_evaluations_total{result="no_data"} 1');
+});
+
+test('an alert ends with its policy', async () => {
+  const { file, round } = await setUp();
+  await round(BAD);
+  const renamed = { ...(policy(10, ['1m']) as object), metadata: { name: 'other' } };
+  const other = objectiveOf(slo({ timeWindow: '1h', policies: [renamed] }));
+  await round(GOOD, [other]);
+  expect(file.current.outbox.map(({ notification }) => notification)).toMatchObject([
+    {
+      alert: {
+        state: 'resolved',
+        policy: 'burn',
+        summary: expect.stringContaining('was removed') as string,
+      },
+      objective: { displayName: 'Payments answer', target: 0.99 },
+    },
+  ]);
+});
+
+test('a webhook that nobody named is a problem of the objective, and the alert fires', async () => {
+  const { evaluator, file, round } = await setUp([]);
+  expect(await round(BAD)).toEqual([]);
+  expect(file.current.alerts).toMatchObject([{ state: 'firing' }]);
+  expect(evaluator.statuses[0]?.problems).toEqual([
+    'policy burn notifies oncall, but no --webhook has that name',
+  ]);
+});

@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest';
+import { readResource } from '#contracts/resources/read.ts';
+import {
+  DEFAULT_POLICIES,
+  objectiveOf,
+  unknownTargets,
+} from '../../../services/alerting/objective.ts';
+import { type SloSettings, policy, slo, sloDocument } from './fixtures.ts';
+
+describe('an SLO', () => {
+  test('becomes an objective in milliseconds', () => {
+    expect(objectiveOf(slo())).toEqual({
+      slo: 'shop/payments',
+      service: 'payments',
+      displayName: 'Payments answer',
+      target: 0.99,
+      windowMs: 30 * 86_400_000,
+      selector: { by: 'service', service: 'shop/payments' },
+      goodClasses: ['1xx', '2xx', '3xx', '4xx'],
+      policies: [
+        {
+          name: 'burn',
+          severity: 'page',
+          conditions: [
+            { name: 'long', op: 'gte', threshold: 10, windowMs: 60_000 },
+            { name: 'short', op: 'gte', threshold: 10, windowMs: 20_000 },
+          ],
+          targets: ['oncall'],
+          whenBreaching: true,
+          whenResolved: true,
+        },
+      ],
+    });
+  });
+
+  test('selects a route or an edge as well', () => {
+    const route = objectiveOf(slo({ selector: { route: 'shop/storefront' } }));
+    expect(route.selector).toEqual({ by: 'route', route: 'shop/storefront' });
+    const ends = { source: 'shop/orders', destination: 'shop/payments' };
+    expect(objectiveOf(slo({ selector: ends })).selector).toEqual({ by: 'edge', ...ends });
+  });
+
+  test('without policies gets the two pairs of windows of the SRE Workbook', () => {
+    const { policies } = objectiveOf(slo({ policies: undefined }));
+    expect(policies).toBe(DEFAULT_POLICIES);
+    expect(
+      policies.map(({ severity, conditions }) => [
+        severity,
+        conditions.map(({ threshold, windowMs }) => [threshold, windowMs / 60_000]),
+      ]),
+    ).toEqual([
+      [
+        'page',
+        [
+          [14.4, 60],
+          [14.4, 5],
+        ],
+      ],
+      [
+        'ticket',
+        [
+          [6, 360],
+          [6, 30],
+        ],
+      ],
+    ]);
+  });
+
+  test('without any policy alerts nobody', () => {
+    expect(objectiveOf(slo({ policies: [] })).policies).toEqual([]);
+  });
+
+  test('says which of its webhooks nobody knows', () => {
+    const objective = objectiveOf(slo());
+    expect(unknownTargets(objective, new Set(['oncall']))).toEqual([]);
+    expect(unknownTargets(objective, new Set(['chat']))).toEqual([
+      'policy burn notifies oncall, but no --webhook has that name',
+    ]);
+  });
+});
+
+describe('an SLO that could not be evaluated is refused', () => {
+  const problemsOf = (settings: SloSettings) => {
+    const result = readResource(sloDocument(settings), 'test');
+    return result.ok ? [] : result.problems.map(({ path, message }) => `${path}: ${message}`);
+  };
+
+  test('a window shorter than the step of the data, or none of its multiples', () => {
+    const path = (n: number) =>
+      `spec.alertPolicies[0].spec.conditions[${n}].spec.condition.lookbackWindow`;
+    expect(problemsOf({ policies: [policy(10, ['5s', '15s'])] })).toEqual([
+      `${path(0)}: 5s is no multiple of 10s, the step of the data`,
+      `${path(1)}: 15s is no multiple of 10s, the step of the data`,
+    ]);
+  });
+
+  test.each([
+    { selector: {} },
+    { selector: { service: 'shop/a', route: 'shop/b' } },
+    { selector: { source: 'shop/a' } },
+  ])('requests selected by $selector', ({ selector }) => {
+    expect(problemsOf({ selector: selector as unknown as Record<string, string> })).toEqual([
+      'spec.indicator.spec.ratioMetric.total.metricSource.spec: requests are selected by ' +
+        'exactly one of service, route, or source with destination',
+    ]);
+  });
+
+  test('two policies of one name, and two severities in one', () => {
+    const mixed = policy(10, ['1m', '20s']) as {
+      spec: { conditions: { spec: { severity: string } }[] };
+    };
+    const second = mixed.spec.conditions[1];
+    if (second !== undefined) second.spec.severity = 'ticket';
+    expect(problemsOf({ policies: [policy(10, ['1m']), mixed] })).toEqual([
+      'spec.alertPolicies[1].metadata.name: another policy of this SLO is called burn',
+      'spec.alertPolicies[1].spec.conditions[1].spec.severity: the conditions of one policy ' +
+        'make one alert: they have the same severity',
+    ]);
+  });
+});
