@@ -73,14 +73,12 @@ function writerOf(wire: WireType, rows: number): ColumnWriter {
     case 'String':
       return new TextColumn();
     case 'UInt8':
-      return new NumberColumn(new Uint8Array(rows));
     case 'Int16':
-      return new NumberColumn(new Int16Array(rows));
     case 'UInt16':
-      return new NumberColumn(new Uint16Array(rows));
     case 'UInt32':
+      return new NumberColumn(wire, rows);
     case "DateTime('UTC')":
-      return new NumberColumn(new Uint32Array(rows));
+      return new NumberColumn('UInt32', rows);
     case 'UInt64':
     case "DateTime64(6, 'UTC')":
       return new WideColumn(rows);

@@ -1,6 +1,6 @@
 /**
  * Columns of a block while it is filled, each in the bytes that ClickHouse's Native format wants
- * (little endian, as every machine that Node runs on). `push` returns the bytes it added.
+ * (little endian, as every machine that Node runs on).
  */
 export interface ColumnWriter {
   readonly byteLength: number;
@@ -14,43 +14,53 @@ export const TEXT_CHARS_MAX = 8_192;
 const ASCII_LOOP_MAX = 64;
 const FIRST_BYTES = 4_096;
 
-/** `String`: for each value its length in bytes as a varint, and its bytes in UTF-8. */
+/**
+ * `String`: for each value its length in bytes as a varint, and its bytes in UTF-8. Most columns
+ * repeat themselves, so a value equal to the one before is only counted, and written when another
+ * comes.
+ */
 export class TextColumn implements ColumnWriter {
   #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #length = 0;
-  /** The value before, and where its encoding lies: most columns repeat themselves. */
-  #last = '';
-  #lastStart = 0;
-  #lastEnd = 0;
+  #last: string | undefined;
+  #lastSize = 0;
+  #repeats = 0;
 
   get byteLength(): number {
-    return this.#length;
+    return this.#length + this.#repeats * this.#lastSize;
   }
 
   push(value: string): number {
-    const start = this.#length;
-    if (value === this.#last && this.#lastEnd > 0) {
-      const size = this.#lastEnd - this.#lastStart;
-      if (start + size > this.#bytes.length) this.#grow(size);
-      this.#bytes.copyWithin(start, this.#lastStart, this.#lastEnd);
-      this.#length = start + size;
-      return size;
+    if (value === this.#last) {
+      this.#repeats++;
+      return this.#lastSize;
     }
+    if (this.#repeats > 0) this.#writeRepeats();
+    const start = this.#length;
     if (value.length > ASCII_LOOP_MAX || !this.#pushAscii(value)) this.#pushAny(value);
     this.#last = value;
-    this.#lastStart = start;
-    this.#lastEnd = this.#length;
-    return this.#length - start;
+    this.#lastSize = this.#length - start;
+    return this.#lastSize;
   }
 
   copyTo(target: Uint8Array, at: number): void {
+    if (this.#repeats > 0) this.#writeRepeats();
     target.set(this.#bytes.subarray(0, this.#length), at);
   }
 
   reset(): void {
     this.#length = 0;
-    this.#last = '';
-    this.#lastEnd = 0;
+    this.#last = undefined;
+    this.#repeats = 0;
+  }
+
+  #writeRepeats(): void {
+    const size = this.#lastSize * this.#repeats;
+    if (this.#length + size > this.#bytes.length) this.#grow(size);
+    const value = this.#bytes.subarray(this.#length - this.#lastSize, this.#length);
+    this.#bytes.fill(value, this.#length, this.#length + size);
+    this.#length += size;
+    this.#repeats = 0;
   }
 
   /** Short and ASCII, which nearly all are: cheaper byte by byte than by a call into Node. */
@@ -84,36 +94,42 @@ export class TextColumn implements ColumnWriter {
   }
 }
 
-type Numbers = Uint8Array | Int16Array | Uint16Array | Uint32Array;
+const NARROW = { UInt8: Uint8Array, Int16: Int16Array, UInt16: Uint16Array, UInt32: Uint32Array };
 
-/** Whole numbers of up to 32 bits; a value outside the type's range is held at its edge. */
+/**
+ * Whole numbers of up to 32 bits; a value outside the type's range is held at its edge. While the
+ * column is filled all widths are 32 bits, so that the one line of code that stores a value sees
+ * one kind of array, which is several times faster than four.
+ */
 export class NumberColumn implements ColumnWriter {
-  #values: Numbers;
+  readonly #narrow: (typeof NARROW)[keyof typeof NARROW];
   readonly #min: number;
   readonly #max: number;
+  #values: Uint32Array;
   #rows = 0;
 
-  constructor(values: Numbers) {
-    this.#values = values;
-    const bits = values.BYTES_PER_ELEMENT * 8;
-    const signed = values instanceof Int16Array;
-    this.#min = signed ? -(2 ** (bits - 1)) : 0;
-    this.#max = signed ? 2 ** (bits - 1) - 1 : 2 ** bits - 1;
+  constructor(wire: keyof typeof NARROW, rows: number) {
+    this.#narrow = NARROW[wire];
+    this.#values = new Uint32Array(rows);
+    const bits = this.#narrow.BYTES_PER_ELEMENT * 8;
+    this.#min = wire === 'Int16' ? -(2 ** (bits - 1)) : 0;
+    this.#max = wire === 'Int16' ? 2 ** (bits - 1) - 1 : 2 ** bits - 1;
   }
 
   get byteLength(): number {
-    return this.#rows * this.#values.BYTES_PER_ELEMENT;
+    return this.#rows * this.#narrow.BYTES_PER_ELEMENT;
   }
 
-  push(value: number): number {
+  push(value: number): void {
     if (this.#rows === this.#values.length) this.#values = grown(this.#values);
+    // Stored modulo 2^32, and narrowed modulo 2^bits: negative numbers come out right.
     this.#values[this.#rows++] =
       value >= this.#min ? (value <= this.#max ? value : this.#max) : this.#min;
-    return this.#values.BYTES_PER_ELEMENT;
   }
 
   copyTo(target: Uint8Array, at: number): void {
-    target.set(new Uint8Array(this.#values.buffer, 0, this.byteLength), at);
+    const values = new this.#narrow(this.#values.subarray(0, this.#rows));
+    target.set(new Uint8Array(values.buffer), at);
   }
 
   reset(): void {
@@ -136,12 +152,11 @@ export class WideColumn implements ColumnWriter {
     return this.#length * 4;
   }
 
-  push(value: number): number {
+  push(value: number): void {
     if (this.#length === this.#words.length) this.#words = grown(this.#words);
     const whole = value > 0 ? value : 0;
     this.#words[this.#length++] = whole; // Stored modulo 2^32.
     this.#words[this.#length++] = whole / TWO_32;
-    return 8;
   }
 
   copyTo(target: Uint8Array, at: number): void {
@@ -162,7 +177,7 @@ export class BucketsColumn implements ColumnWriter {
 
   constructor(rows: number) {
     this.#ends = new WideColumn(rows);
-    this.#keys = new NumberColumn(new Uint16Array(4 * rows));
+    this.#keys = new NumberColumn('UInt16', 4 * rows);
     this.#values = new WideColumn(4 * rows);
   }
 
@@ -195,8 +210,8 @@ export class BucketsColumn implements ColumnWriter {
   }
 }
 
-function grown<T extends Numbers>(values: T): T {
-  const larger = new (values.constructor as new (length: number) => T)(values.length * 2);
+function grown(values: Uint32Array): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(Math.max(16, values.length * 2));
   larger.set(values);
   return larger;
 }
