@@ -6,7 +6,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-process.exitCode = await run(process.argv.slice(2), {
+const status = await run(process.argv.slice(2), {
   out: process.stdout,
   err: process.stderr,
   stdin: process.stdin,
@@ -14,3 +14,7 @@ process.exitCode = await run(process.argv.slice(2), {
   signal: new AbortController().signal,
   wallMs: Date.now,
 });
+
+// Not left to the event loop: a kept connection must not delay the prompt, and writes to files,
+// terminals and (on POSIX) pipes have happened when `write` returns.
+process.exit(status);

@@ -62,7 +62,7 @@ export async function otherServer(
     throw new CliError(
       EXIT.failed,
       `the config service at ${config.url} was not told where ${name} is: ` +
-        `start it with --${name}-url`,
+        `start it with --${name} URL`,
     );
   }
   return createClient({

@@ -121,6 +121,6 @@ function sayFailure(io: Io, item: Item): void {
 export function appliedText(board: ReceiptBoard): string {
   const applied = named(board, 'applied').length;
   return applied === 0
-    ? `revision ${board.revision}: no proxy is up, so none had to apply it`
+    ? `revision ${board.revision}: no proxy was up to apply it; see \`windrose status\``
     : `revision ${board.revision} applied by ${count(applied, 'proxy', 'proxies')}`;
 }

@@ -1,0 +1,96 @@
+import {
+  PartError,
+  PART_NAMES,
+  type PartName,
+  type RunningParts,
+  demoPorts,
+  startParts,
+} from '#local/parts.ts';
+import { orAborted } from '#demo/abort.ts';
+import type { PartAddresses } from '#demo/services.ts';
+import type { Progress } from '#local/progress.ts';
+import type { Started, Stopping } from './stopping.ts';
+
+export interface PartsOptions {
+  dataDir: string;
+  base: number;
+  only: readonly PartName[];
+  env: NodeJS.ProcessEnv;
+  progress: Progress;
+  say: (text: string) => void;
+}
+
+const GIVE_UP_MS = 5_000;
+const RESTARTS_MAX = 3;
+
+/** Starts the parts; one that dies later is started again, and if that fails all is stopped. */
+export async function bringUpParts(
+  options: PartsOptions,
+  stopping: Stopping,
+  started: Started,
+): Promise<PartAddresses> {
+  const up: { parts?: RunningParts } = {};
+  const starting = startParts({
+    dataDir: options.dataDir,
+    ports: demoPorts(options.base),
+    only: options.only,
+    progress: options.progress,
+    env: options.env,
+    died: (error) => {
+      if (stopping.signal.aborted) return;
+      options.say(error.message);
+      if (up.parts === undefined) stopping.fail(error);
+      else void revive(up.parts, options).catch((failure: Error) => stopping.fail(failure));
+    },
+  });
+  // A start that is given up may still be downloading: it is waited for a moment, and what is left
+  // then ends with this process (infra/local/guard.ts).
+  started.add(async () => {
+    const stop = starting.then(
+      (running) => running.stop(),
+      () => undefined,
+    );
+    await Promise.race([stop, up.parts === undefined ? delay(GIVE_UP_MS) : stop]);
+  });
+  const parts = await orAborted(stopping.signal, starting);
+  up.parts = parts;
+  return { ...defaultAddresses(options.base), ...given(options.env), ...parts.addresses };
+}
+
+async function revive(parts: RunningParts, options: PartsOptions): Promise<void> {
+  for (const name of PART_NAMES) {
+    const part = parts[name];
+    if (part === undefined || part.external || part.pid !== undefined) continue;
+    let last: unknown;
+    for (let tries = 0; tries < RESTARTS_MAX && part.pid === undefined; tries++) {
+      await part.restart().catch((error: unknown) => {
+        last = error;
+      });
+    }
+    if (part.pid === undefined) {
+      throw last instanceof Error ? last : new PartError(`${name} cannot be started again`);
+    }
+    options.say(`${name} is back on ${part.address}`);
+  }
+}
+
+/** Where the parts of this base are, for services that are started without them. */
+function defaultAddresses(base: number): PartAddresses {
+  const ports = demoPorts(base);
+  return {
+    NATS_URL: `nats://127.0.0.1:${ports.nats}`,
+    KAFKA_BROKERS: `127.0.0.1:${ports.kafka}`,
+    CLICKHOUSE_URL: `http://127.0.0.1:${ports.clickhouseHttp}`,
+  };
+}
+
+function given(env: NodeJS.ProcessEnv): PartAddresses {
+  const names = ['NATS_URL', 'KAFKA_BROKERS', 'CLICKHOUSE_URL'] as const;
+  return Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+}

@@ -1,0 +1,108 @@
+import { relative } from 'node:path';
+import type { PartAddresses } from '#demo/services.ts';
+import type { Shop } from '#demo/shop.ts';
+import { APPLICATIONS, DEMO_KEYS, GATEWAY_WORKERS } from '#demo/topology.ts';
+import { fields, table } from '../output/table.ts';
+import { REQUESTS_PER_SECOND } from './traffic.ts';
+
+export interface ScreenOptions {
+  shop: Pick<Shop, 'urls' | 'logDir'>;
+  addresses: PartAddresses;
+  base: number;
+  dataDir: string;
+  oncall: string;
+}
+
+const DEFAULT_BASE = 7_000;
+
+/** What to try next, and what it shows. */
+const NEXT: readonly (readonly [command: string, shows: string])[] = [
+  ['apply -f infra/demo/try/canary.yaml --wait', 'a canary: a tenth of all reviews from v2'],
+  ['apply -f infra/demo/try/fault.yaml --wait', 'a fault: 30 % of payments fail; the alert'],
+  ['rollback --wait', 'a rollback: take the last change back'],
+  ['graph', 'who calls whom, with rates and errors'],
+  ['slo', 'the budget: what is left, and alerts'],
+];
+
+/** The first screen of the demo: addresses, a curl, five commands, the boards, how to stop. */
+export function firstScreen(options: ScreenOptions): string {
+  const { urls } = options.shop;
+  const names = Object.keys(DEMO_KEYS).join(', ');
+  const started =
+    `Started: NATS, Kafka and ClickHouse (or yours), 3 services, a gateway with ${GATEWAY_WORKERS} ` +
+    `workers,\n${APPLICATIONS.length} applications with a sidecar each, and ${REQUESTS_PER_SECOND} ` +
+    `requests a second from ${names}.\nAll of it listens on 127.0.0.1 only.`;
+  return [
+    '',
+    started,
+    '',
+    fields([
+      ['edge', urls.edge],
+      ['config', `${urls.config}  (API: /openapi.json)`],
+      ['analytics', urls.analytics],
+      ['alerting', `${urls.alerting}  (alerts are printed here)`],
+      ...partFields(options.addresses),
+    ]),
+    '',
+    'API keys of the demo:',
+    ...Object.entries(DEMO_KEYS).map(([name, key]) => `  ${name.padEnd(8)} ${key}`),
+    '',
+    'A request:',
+    `  curl -H 'x-api-key: ${DEMO_KEYS.acme}' ${urls.edge}/products/compass`,
+    '',
+    'Then, in another terminal:',
+    ...baseHint(options.base),
+    indented(nextText()),
+    '',
+    'Boards: dashboards/grafana has two, API analytics and Mesh health; `docker compose -f',
+    'infra/compose/compose.yaml up` shows them in Grafana. No Docker: `npx windrose top`, `graph`.',
+    `Data and logs: ${relative(process.cwd(), options.dataDir) || '.'}. Ctrl-C stops all of it.`,
+    '',
+  ].join('\n');
+}
+
+/** What `up` without the demo shows. */
+export function shortScreen(options: {
+  services: Readonly<Record<string, string>>;
+  addresses: PartAddresses;
+  parts: readonly string[];
+  dataDir: string;
+}): string {
+  const known = partFields(options.addresses);
+  const started = known.filter(([name]) => options.parts.includes(name));
+  return [
+    '',
+    fields([...Object.entries(options.services), ...started]),
+    `Data and logs: ${relative(process.cwd(), options.dataDir) || '.'}. Ctrl-C stops all of it.`,
+    '',
+  ].join('\n');
+}
+
+function partFields(addresses: PartAddresses): [string, string][] {
+  return [
+    ['nats', addresses.NATS_URL ?? ''],
+    ['kafka', addresses.KAFKA_BROKERS ?? ''],
+    ['clickhouse', addresses.CLICKHOUSE_URL ?? ''],
+  ];
+}
+
+function nextText(): string {
+  return table(
+    [
+      { title: 'COMMAND', value: ([command]) => `npx windrose ${command}` },
+      { title: 'SHOWS', value: ([, shows]) => shows },
+    ],
+    NEXT,
+  )
+    .split('\n')
+    .slice(1)
+    .join('\n');
+}
+
+function baseHint(base: number): string[] {
+  return base === DEFAULT_BASE ? [] : [`  export WINDROSE_PORT_BASE=${base}`];
+}
+
+function indented(text: string): string {
+  return text.replaceAll(/^/gm, '  ');
+}
