@@ -168,7 +168,7 @@ export function blocksTable(): string {
   stored_at DateTime64(3, 'UTC') DEFAULT now64(3)
 )
 ${mergeTree({
-  partitionBy: 'toMonday(time)',
+  partitionBy: 'toYYYYMMDD(time)',
   orderBy: 'stream, instance, worker, seq',
   ttl: `toDateTime(time) + INTERVAL ${LEDGER_KEEP_DAYS} DAY`,
 })}`;

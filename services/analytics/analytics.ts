@@ -1,0 +1,157 @@
+import { meshDatabase } from '#contracts/tables.ts';
+import { type ClickHouse, connectClickHouse } from '#platform/clickhouse.ts';
+import type { Clock } from '#platform/clock.ts';
+import { createApi, listen } from '#platform/http.ts';
+import { type Kafka, connectKafka } from '#platform/kafka.ts';
+import { type Log, sentenceOf } from '#platform/log.ts';
+import { DESCRIPTION, addRoutes } from './api/routes.ts';
+import { type IngestConsumer, startConsumer } from './ingest/consumer.ts';
+import type { IngestEvents } from './ingest/outcome.ts';
+import { ensureMeshTopics } from './ingest/topics.ts';
+import { ingestEvents } from './metrics.ts';
+import { SchemaError, applySchema } from './schema/apply.ts';
+import { MIGRATIONS } from './schema/migrations.ts';
+
+export interface AnalyticsOptions {
+  mesh: string;
+  /** `host:port` each. */
+  kafkaBrokers: readonly string[];
+  clickhouseUrl: string;
+  /** For `POST /v1/query`: a user that may only read the mesh's database; default: the same. */
+  readerUrl?: string | undefined;
+  /** `host:port`. */
+  listen: string;
+  insecureListen?: boolean;
+  clock: Clock;
+  log: Log;
+}
+
+export interface Analytics {
+  url: string;
+  /**
+   * Resolves when the schema and the topics are there, so that what is asked is answered and what
+   * is produced is kept: true; or false when it was stopped before.
+   */
+  ready: Promise<boolean>;
+  stop(): Promise<void>;
+}
+
+/** Reading must not take connections from storing. */
+const QUERY_TIMEOUT_MS = 20_000;
+const RETRY_MS = 2_000;
+const LOOK_MS = 200;
+
+/** Serves at once and gets to work as its parts come up; rejects only for a wrong bootstrap. */
+export async function startAnalytics(options: AnalyticsOptions): Promise<Analytics> {
+  const { mesh, clock, log } = options;
+  const database = meshDatabase(mesh);
+  const writer = connectClickHouse({ url: options.clickhouseUrl, database });
+  const open = (url: string): ClickHouse =>
+    connectClickHouse({ url, database, requestTimeoutMs: QUERY_TIMEOUT_MS });
+  const clickhouse = open(options.clickhouseUrl);
+  const reader = open(options.readerUrl ?? options.clickhouseUrl);
+  const kafka = connectKafka({
+    brokers: options.kafkaBrokers,
+    clientId: 'windrose-analytics',
+    log: (level, message, fields) => log[level](fields ?? {}, message),
+    clock,
+  });
+  const work = new Work({ ...options, clickhouse: writer, kafka });
+  const api = await createApi({
+    name: 'analytics',
+    description: DESCRIPTION,
+    log,
+    notReady: () => work.problem(),
+  });
+  const stopping = new AbortController();
+  addRoutes(api.app, { clickhouse, reader, clock, stopping: stopping.signal });
+  const { url } = await listen(api.app, options.listen, {
+    insecure: options.insecureListen ?? false,
+  });
+  const events = ingestEvents(api.registry, log, clock);
+  const ready = work.start(events);
+  return {
+    url,
+    ready,
+    stop: async () => {
+      stopping.abort();
+      await Promise.all([work.stop(), api.app.close()]);
+      await kafka.close();
+      await Promise.all([writer.close(), clickhouse.close(), reader.close()]);
+    },
+  };
+}
+
+interface WorkParts extends AnalyticsOptions {
+  clickhouse: ClickHouse;
+  kafka: Kafka;
+}
+
+/** Schema, topics, then the consumer: each is tried until it works. */
+class Work {
+  readonly #parts: WorkParts;
+  #problem: string | undefined = 'starting';
+  #consumer: IngestConsumer | undefined;
+  #started: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(parts: WorkParts) {
+    this.#parts = parts;
+  }
+
+  problem(): string | undefined {
+    if (this.#problem !== undefined) return this.#problem;
+    return this.#consumer?.partitions() === undefined
+      ? 'not yet a member of the Kafka consumer group'
+      : undefined;
+  }
+
+  start(events: IngestEvents): Promise<boolean> {
+    this.#started = this.#start(events);
+    return this.#started.then(() => !this.#stopped);
+  }
+
+  async #start(events: IngestEvents): Promise<void> {
+    const { clickhouse, kafka, mesh, clock } = this.#parts;
+    await this.#untilDone('the schema in ClickHouse', async () => {
+      const versions = await applySchema(clickhouse, MIGRATIONS);
+      if (versions.length > 0) this.#parts.log.info({ versions }, 'schema applied');
+    });
+    await this.#untilDone('the topics in Kafka', async () => {
+      const { absent, different } = await ensureMeshTopics(kafka, mesh);
+      if (absent.length > 0) throw new Error(absent.join('; '));
+      for (const problem of different) this.#parts.log.warn({ problem }, 'a topic differs');
+    });
+    if (this.#stopped) return;
+    this.#problem = undefined;
+    this.#consumer = startConsumer({ mesh, kafka, clickhouse, events, clock });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#started;
+    await this.#consumer?.stop();
+  }
+
+  async #untilDone(what: string, work: () => Promise<void>): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        await work();
+        return;
+      } catch (error) {
+        if (error instanceof SchemaError) throw error;
+        const problem = `${what}: ${sentenceOf(error)}`;
+        if (problem !== this.#problem) this.#parts.log.warn({ problem }, 'waiting');
+        this.#problem = problem;
+      }
+      const dueMs = this.#parts.clock.nowMs() + RETRY_MS;
+      while (!this.#stopped && this.#parts.clock.nowMs() < dueMs) await this.#pause(LOOK_MS);
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#parts.clock.after(ms, resolve);
+    });
+  }
+}

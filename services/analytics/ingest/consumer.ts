@@ -1,0 +1,172 @@
+import type { Stream } from '#contracts/tables.ts';
+import { meshTopics } from '#contracts/topics.ts';
+import type { ClickHouse } from '#platform/clickhouse.ts';
+import type { Clock } from '#platform/clock.ts';
+import type { Assignment, GroupBatch, GroupConsumer, Kafka } from '#platform/kafka.ts';
+import { sendDeadTo } from './dead.ts';
+import { decodePosition } from './intent.ts';
+import { Ledger } from './ledger.ts';
+import type { IngestEvents } from './outcome.ts';
+import { type IngestParts, PartitionIngest } from './partition.ts';
+
+export interface ConsumerOptions {
+  mesh: string;
+  kafka: Kafka;
+  clickhouse: ClickHouse;
+  events: IngestEvents;
+  clock: Clock;
+}
+
+export interface IngestConsumer {
+  /** Partitions held now; undefined while the group is joined. */
+  partitions(): number | undefined;
+  /** Ends the insert under way, commits it, and leaves the group. */
+  stop(): Promise<void>;
+}
+
+/** A member that dies is replaced after this. */
+const SESSION_TIMEOUT_MS = 10_000;
+const HEARTBEAT_INTERVAL_MS = 2_000;
+/** Inserts cost the same for ten rows as for a thousand: wait a moment for more. */
+const LINGER_MS = 1_000;
+const LINGER_BYTES = 1024 * 1024;
+const PARTITION_BYTES = 8 * 1024 * 1024;
+/** Partitions stored at once. */
+const CONCURRENCY = 2;
+
+export function groupOf(mesh: string): string {
+  return `windrose.${mesh}.analytics`;
+}
+
+/** Joins the mesh's consumer group and stores both streams until stopped. */
+export function startConsumer(options: ConsumerOptions): IngestConsumer {
+  const { mesh, kafka } = options;
+  const topics = meshTopics(mesh);
+  const streams = new Map<string, Stream>([
+    [topics.access, 'access'],
+    [topics.metrics, 'metrics'],
+  ]);
+  const assignments = new Assignments(options, streams, () => group);
+  const group: GroupConsumer = kafka.consumeGroup({
+    groupId: groupOf(mesh),
+    topics: [...streams.keys()],
+    from: 'oldest',
+    sessionTimeoutMs: SESSION_TIMEOUT_MS,
+    heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
+    maxWaitMs: LINGER_MS,
+    minBytes: LINGER_BYTES,
+    maxBytesPerPartition: PARTITION_BYTES,
+    concurrency: CONCURRENCY,
+    assigned: (assignment) => assignments.take(assignment),
+    revoked: () => assignments.clear(),
+    batch: (batch) => assignments.handle(batch),
+  });
+  return {
+    partitions: () => group.assignment()?.partitions.length,
+    stop: () => group.stop(),
+  };
+}
+
+interface Standing {
+  partition: number;
+  committed: bigint;
+  metadata: string;
+  oldest: bigint;
+  next: bigint;
+}
+
+/** What this member holds: one PartitionIngest for each partition, made anew on assignment. */
+class Assignments {
+  readonly #options: ConsumerOptions;
+  readonly #streams: ReadonlyMap<string, Stream>;
+  readonly #parts: IngestParts;
+  #held = new Map<string, PartitionIngest>();
+
+  constructor(
+    options: ConsumerOptions,
+    streams: ReadonlyMap<string, Stream>,
+    group: () => GroupConsumer,
+  ) {
+    const { kafka, mesh, clickhouse, events, clock } = options;
+    this.#options = options;
+    this.#streams = streams;
+    this.#parts = {
+      clickhouse,
+      events,
+      clock,
+      ledger: new Ledger(clickhouse),
+      sendDead: sendDeadTo(kafka.createProducer(), meshTopics(mesh).dead),
+      seek: (topic, partition, offset) => group().seek(topic, partition, offset),
+    };
+  }
+
+  clear(): void {
+    this.#held = new Map();
+  }
+
+  /** Reads where each partition stands, from Kafka itself: nothing of before is trusted. */
+  async take(assignment: Assignment): Promise<void> {
+    this.#parts.ledger.forget();
+    const held = new Map<string, PartitionIngest>();
+    for (const [topic, stream] of this.#streams) {
+      const mine = new Set(
+        assignment.partitions.flatMap((one) => (one.topic === topic ? [one.partition] : [])),
+      );
+      if (mine.size === 0) continue;
+      for (const standing of await this.#standings(topic)) {
+        if (!mine.has(standing.partition)) continue;
+        const key = keyOf(topic, standing.partition);
+        held.set(key, this.#open(topic, stream, standing));
+      }
+    }
+    this.#held = held;
+  }
+
+  async handle(batch: GroupBatch): Promise<void> {
+    await this.#held.get(keyOf(batch.topic, batch.partition))?.take(batch);
+  }
+
+  async #standings(topic: string): Promise<Standing[]> {
+    const { kafka, mesh } = this.#options;
+    const [offsets, committed] = await Promise.all([
+      kafka.offsets(topic),
+      kafka.committed(groupOf(mesh), topic),
+    ]);
+    const byPartition = new Map(committed.map((one) => [one.partition, one]));
+    return offsets.map(({ partition, oldest, next }) => {
+      const found = byPartition.get(partition);
+      return {
+        ...{ partition, oldest, next, committed: found?.offset ?? -1n },
+        metadata: found?.metadata ?? '',
+      };
+    });
+  }
+
+  #open(topic: string, stream: Stream, standing: Standing): PartitionIngest {
+    const { partition, committed, metadata, oldest, next } = standing;
+    const { events, clock } = this.#options;
+    const where = { topic, partition };
+    const begin = (offset: bigint, generation: number): PartitionIngest => {
+      if (offset !== committed && committed >= 0n) this.#parts.seek(topic, partition, offset);
+      return new PartitionIngest(this.#parts, stream, offset, { generation });
+    };
+    events.lag(where, next - (committed < 0n ? oldest : committed));
+    const position = decodePosition(metadata);
+    if (committed < 0n || position === undefined) {
+      return begin(committed < oldest ? oldest : committed, clock.wallMs());
+    }
+    if (committed > next) {
+      events.generation(where, `the group stands at ${committed}, and the topic ends at ${next}`);
+      return begin(oldest, Math.max(clock.wallMs(), position.generation + 1));
+    }
+    if (committed < oldest) {
+      events.gap(where, oldest - committed);
+      return begin(oldest, position.generation);
+    }
+    return new PartitionIngest(this.#parts, stream, committed, position);
+  }
+}
+
+function keyOf(topic: string, partition: number): string {
+  return `${partition}/${topic}`;
+}
