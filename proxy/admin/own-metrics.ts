@@ -1,0 +1,49 @@
+import type { Revision } from '#contracts/revision.ts';
+import type { WorkerReport } from '../fleet.ts';
+
+export interface OwnState {
+  revision: Revision | undefined;
+  /** Undefined standalone: there is nothing to be connected to. */
+  link: { connected: boolean; behind: number } | undefined;
+  problems: number;
+  draining: boolean;
+  startedAtMs: number;
+}
+
+/** Prometheus text of what is the proxy's own: its place in the log, its link, its workers. */
+export function ownMetrics(state: OwnState, reports: readonly WorkerReport[]): string {
+  const lines: string[] = [];
+  const gauge = (name: string, help: string, values: readonly [string, number][]): void => {
+    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`);
+    for (const [labels, value] of values) lines.push(`${name}${labels} ${value}`);
+  };
+  const one = (value: number): [string, number][] => [['', value]];
+  const perWorker = (read: (report: WorkerReport) => number): [string, number][] =>
+    reports.map((report) => [`{worker="${report.worker}"}`, read(report)]);
+  gauge('windrose_proxy_start_time_seconds', 'when it started', one(state.startedAtMs / 1_000));
+  gauge('windrose_proxy_revision', 'sequence served', one(state.revision?.sequence ?? 0));
+  gauge('windrose_proxy_log_epoch', 'epoch of the log', one(state.revision?.epoch ?? 0));
+  gauge('windrose_proxy_problems', 'what could not be applied', one(state.problems));
+  gauge('windrose_proxy_draining', '1 while it shuts down', one(state.draining ? 1 : 0));
+  if (state.link !== undefined) {
+    const { connected, behind } = state.link;
+    gauge('windrose_proxy_connected', '1 while the log is followed', one(connected ? 1 : 0));
+    gauge('windrose_proxy_behind', 'revisions not served yet', one(behind));
+  }
+  gauge(
+    'windrose_proxy_connections',
+    'open client connections',
+    perWorker((report) => report.connections),
+  );
+  gauge(
+    'windrose_proxy_requests_in_flight',
+    'requests not over yet',
+    perWorker((report) => report.inFlight),
+  );
+  gauge(
+    'windrose_proxy_connections_turned_away',
+    'since start, for want of room',
+    perWorker((report) => report.turnedAway),
+  );
+  return `${lines.join('\n')}\n`;
+}

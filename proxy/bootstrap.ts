@@ -1,0 +1,268 @@
+import { randomUUID } from 'node:crypto';
+import { isIP } from 'node:net';
+import path from 'node:path';
+import type { Endpoint, ProxyRole } from '#contracts/events.ts';
+import { LABEL, SERVICE_NAME } from '#contracts/names.ts';
+import {
+  BootstrapError,
+  type BootstrapValues,
+  type FieldSpec,
+  readBootstrap,
+} from '#platform/bootstrap.ts';
+import type { Scope } from './dataplane.ts';
+import type { Identity } from './identity.ts';
+import type { HostPort, SidecarAddresses } from './sidecar.ts';
+
+export const PROGRAM = 'windrose proxy';
+
+type TextSpec<M> = { type: 'string'; description: string } & M;
+
+function text(description: string): TextSpec<object>;
+function text<const M extends object>(description: string, more: M): TextSpec<M>;
+function text(description: string, more: object = {}): TextSpec<object> {
+  return { type: 'string', description, ...more };
+}
+
+export const FIELDS = {
+  name: text('name of the proxy in its mesh; one live proxy has it', { env: 'WINDROSE_NAME' }),
+  role: text('what it serves', {
+    choices: ['gateway', 'sidecar', 'fused'],
+    default: 'gateway',
+    env: 'WINDROSE_ROLE',
+  }),
+  mesh: text('name of the mesh', { env: 'WINDROSE_MESH', default: 'demo' }),
+  zone: text('zone in which it runs', { env: 'WINDROSE_ZONE', default: '' }),
+  label: { type: 'list', description: 'k=v, several: shown by status', env: 'WINDROSE_LABELS' },
+  gateway: {
+    type: 'list',
+    description: 'namespace/name of the Gateways to serve; without it, all of class windrose',
+    env: 'WINDROSE_GATEWAYS',
+  },
+  address: text('where Gateways without spec.addresses listen', {
+    env: 'WINDROSE_ADDRESS',
+    default: '0.0.0.0',
+  }),
+  service: text('namespace/name of the Service behind a sidecar', { env: 'WINDROSE_SERVICE' }),
+  app: text('host:port where its application listens', { env: 'WINDROSE_APP' }),
+  inbound: text('host:port that receives for the application', { env: 'WINDROSE_INBOUND' }),
+  outbound: text('host:port that takes its calls', { env: 'WINDROSE_OUTBOUND' }),
+  workers: {
+    type: 'number',
+    description: 'processes that serve; more than one: a supervisor keeps the sockets',
+    env: 'WINDROSE_WORKERS',
+    default: 1,
+  },
+  resources: {
+    type: 'list',
+    description: 'files or folders with resources: standalone, without NATS and Kafka',
+    env: 'WINDROSE_RESOURCES',
+  },
+  accessLog: text('a file, or - for standard output: a JSON line per request', {
+    env: 'WINDROSE_ACCESS_LOG',
+  }),
+  admin: text('host:port of the admin port over TCP; a Unix socket is always there', {
+    env: 'WINDROSE_ADMIN',
+  }),
+  adminToken: text('bearer token for the admin port over TCP, but health and metrics', {
+    env: 'WINDROSE_ADMIN_TOKEN',
+  }),
+  dataDir: text('folder of the snapshot, the ledgers and the admin socket', {
+    env: 'WINDROSE_DATA_DIR',
+  }),
+  nats: text('nats://host:port, several with commas', { env: 'NATS_URL' }),
+  natsCreds: text('credentials file for NATS', { env: 'NATS_CREDS' }),
+  natsCa: text('CA bundle for NATS over TLS', { env: 'NATS_CA' }),
+  kafka: { type: 'list', description: 'host:port of Kafka brokers', env: 'KAFKA_BROKERS' },
+  otlp: text('base URL of an OTLP/HTTP receiver for spans', {
+    env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+  }),
+  logLevel: text('least level that is logged', {
+    env: 'WINDROSE_LOG_LEVEL',
+    choices: ['trace', 'debug', 'info', 'warn', 'error'],
+    default: 'info',
+  }),
+} as const satisfies Record<string, FieldSpec>;
+
+/** Everything that a proxy is told at its start; plain data, so that workers can have it too. */
+export interface ProxySettings {
+  identity: Identity;
+  scope: Scope;
+  defaultAddress: string;
+  sidecar: SidecarAddresses;
+  app: Endpoint | undefined;
+  /** Defined: standalone. */
+  resources: string[] | undefined;
+  accessLog: string | undefined;
+  admin: HostPort | undefined;
+  adminToken: string | undefined;
+  dataDir: string;
+  nats: { url: string; credsFile: string | undefined; caFile: string | undefined } | undefined;
+  kafkaBrokers: string[] | undefined;
+  otlpEndpoint: string | undefined;
+  logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
+}
+
+const WORKERS_MAX = 256;
+const NAME = new RegExp(LABEL);
+const SERVICE = new RegExp(SERVICE_NAME);
+type Values = BootstrapValues<typeof FIELDS>;
+
+/** Reads and checks flags, environment and file; throws one sentence about what is wrong. */
+export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): ProxySettings {
+  const values = readBootstrap({
+    program: PROGRAM,
+    fields: FIELDS,
+    argv: expandLists(argv),
+    env,
+  });
+  const standalone = values.resources !== undefined && values.resources.length > 0;
+  const role = values.role as ProxyRole;
+  checkNames(values, standalone);
+  checkRole(values, role);
+  const name = values.name ?? 'standalone';
+  if (!standalone && values.nats === undefined) {
+    throw new BootstrapError(
+      '--nats or NATS_URL is missing: where configuration comes from; or --resources to run alone',
+    );
+  }
+  const service = values.service;
+  return {
+    identity: {
+      mesh: values.mesh,
+      proxy: name,
+      instance: randomUUID(),
+      role,
+      workload: service ?? '',
+      zone: values.zone,
+      labels: readLabels(values.label ?? []),
+    },
+    scope: { role, proxy: name, gateways: values.gateway, service, workers: values.workers },
+    defaultAddress: checkAddress('address', values.address),
+    sidecar: readSidecar(values),
+    app: values.app === undefined ? undefined : endpointOf('app', values.app),
+    resources: standalone ? values.resources : undefined,
+    accessLog: values.accessLog,
+    admin: values.admin === undefined ? undefined : hostPort('admin', values.admin),
+    adminToken: values.adminToken,
+    dataDir: path.resolve(
+      values.dataDir ?? path.join('.windrose', 'proxy', `${values.mesh}-${name}`),
+    ),
+    nats:
+      standalone || values.nats === undefined
+        ? undefined
+        : { url: values.nats, credsFile: values.natsCreds, caFile: values.natsCa },
+    kafkaBrokers: standalone ? undefined : values.kafka,
+    otlpEndpoint: values.otlp,
+    logLevel: values.logLevel as ProxySettings['logLevel'],
+  };
+}
+
+/** `--resources a b` as `--resources a --resources b`: a list flag takes what follows it. */
+function expandLists(argv: readonly string[]): string[] {
+  const lists = new Set(['--resources', '--gateway', '--label']);
+  const expanded: string[] = [];
+  let list: string | undefined;
+  let values = 0;
+  for (const word of argv) {
+    if (word.startsWith('--')) {
+      list = lists.has(word) ? word : undefined;
+      values = 0;
+    } else if (list !== undefined && values++ > 0) {
+      expanded.push(list);
+    }
+    expanded.push(word);
+  }
+  return expanded;
+}
+
+function checkNames(values: Values, standalone: boolean): void {
+  if (values.name === undefined && !standalone) {
+    throw new BootstrapError('--name or WINDROSE_NAME is missing: name of the proxy in its mesh');
+  }
+  for (const field of ['name', 'mesh'] as const) {
+    const value = values[field];
+    if (value === undefined || NAME.test(value)) continue;
+    throw new BootstrapError(
+      `--${field} ${value} is no name: lower-case letters, digits and -, at most 63`,
+    );
+  }
+  const services = [...(values.gateway ?? []), ...(values.service ? [values.service] : [])];
+  for (const name of services) {
+    if (!SERVICE.test(name)) throw new BootstrapError(`${name} is not namespace/name`);
+  }
+  const { workers } = values;
+  if (!Number.isInteger(workers) || workers < 1 || workers > WORKERS_MAX) {
+    throw new BootstrapError(`--workers ${workers} is not a number from 1 to ${WORKERS_MAX}`);
+  }
+}
+
+function checkRole(values: Values, role: ProxyRole): void {
+  const sidecarOnly = (['service', 'app', 'inbound', 'outbound'] as const).filter(
+    (field) => values[field] !== undefined,
+  );
+  if (role === 'gateway') {
+    const field = sidecarOnly[0];
+    if (field === undefined) return;
+    throw new BootstrapError(`--${field} is for a sidecar; say --role sidecar or --role fused`);
+  }
+  if (role === 'sidecar' && values.gateway !== undefined) {
+    throw new BootstrapError('--gateway is for a gateway; say --role gateway or --role fused');
+  }
+  if (values.service === undefined) {
+    throw new BootstrapError('--service is missing: namespace/name of the Service of this sidecar');
+  }
+  if (values.inbound === undefined && values.outbound === undefined) {
+    throw new BootstrapError('--inbound or --outbound is missing: where the sidecar listens');
+  }
+  if (values.inbound !== undefined && values.app === undefined) {
+    throw new BootstrapError('--app is missing: host:port where the application listens');
+  }
+}
+
+function readSidecar(values: Values): SidecarAddresses {
+  const inbound = values.inbound === undefined ? undefined : hostPort('inbound', values.inbound);
+  if (inbound !== undefined && (inbound.host === '0.0.0.0' || inbound.host === '::')) {
+    throw new BootstrapError(
+      `--inbound ${values.inbound} is announced to others: name the one address they reach it at`,
+    );
+  }
+  const outbound =
+    values.outbound === undefined ? undefined : hostPort('outbound', values.outbound);
+  for (const [field, at] of [
+    ['inbound', inbound],
+    ['outbound', outbound],
+  ] as const) {
+    if (at !== undefined) checkAddress(field, at.host);
+  }
+  return { inbound, outbound };
+}
+
+function readLabels(labels: readonly string[]): Record<string, string> {
+  const pairs = labels.map((label) => {
+    const at = label.indexOf('=');
+    if (at < 1) throw new BootstrapError(`--label ${label} is not of the form key=value`);
+    return [label.slice(0, at), label.slice(at + 1)] as const;
+  });
+  return Object.fromEntries(pairs);
+}
+
+function endpointOf(field: string, value: string): Endpoint {
+  const { host, port } = hostPort(field, value);
+  return { address: host, port, proxy: '', zone: '' };
+}
+
+function checkAddress(field: string, host: string): string {
+  if (isIP(host) !== 0) return host;
+  throw new BootstrapError(`--${field} ${host} is not an IP address`);
+}
+
+/** `127.0.0.1:80`, `[::1]:80` or `localhost:80`. */
+function hostPort(field: string, value: string): HostPort {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):([0-9]{1,5})$/.exec(value);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || !(port >= 1 && port <= 65_535)) {
+    throw new BootstrapError(`--${field} ${value} is not host:port`);
+  }
+  return { host: host === 'localhost' ? '127.0.0.1' : host, port };
+}

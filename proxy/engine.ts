@@ -1,0 +1,185 @@
+import type { Endpoint, ServiceEndpoints } from '#contracts/events.ts';
+import type { ResourceKey } from '#contracts/names.ts';
+import type { ResourceProblem } from '#contracts/problems.ts';
+import type { Revision } from '#contracts/revision.ts';
+import type { Clock, Random, Timer } from '#platform/clock.ts';
+import { type Log, sentenceOf } from '#platform/log.ts';
+import type { MeshState } from '#platform/state.ts';
+import { DataPlane, type Scope } from './dataplane.ts';
+import type { Applied, WorkerReport } from './fleet.ts';
+import { UpstreamPool } from './forward/pool.ts';
+import { gatewaySockets, socketProblems } from './gateway.ts';
+import { Door } from './listener/door.ts';
+import { Listeners, type SocketFailure } from './listener/listeners.ts';
+import type { SocketSource } from './listener/sockets.ts';
+import { RandomHex } from './listener/trace.ts';
+import { type SidecarAddresses, sidecarSockets } from './sidecar.ts';
+import { compile } from './snapshot/compile.ts';
+import type { CompiledSnapshot } from './snapshot/compiled.ts';
+import type { Telemetry } from './telemetry/index.ts';
+
+export interface EngineOptions {
+  scope: Scope;
+  worker: number;
+  /** Where Gateways without addresses of their own listen. */
+  defaultAddress: string;
+  sidecar: SidecarAddresses;
+  app: Endpoint | undefined;
+  sockets: SocketSource;
+  telemetry: Telemetry;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  /** What could not be applied changed without an update. */
+  onProblems: (problems: ResourceProblem[]) => void;
+}
+
+/** Sockets that could not be opened are tried again this often. */
+const RETRY_SOCKETS_MS = 2_000;
+
+/** One worker's whole serving half: listeners, tables, forwarding, records. */
+export class Engine {
+  readonly #options: EngineOptions;
+  readonly #dataPlane: DataPlane;
+  readonly #door: Door;
+  readonly #listeners: Listeners;
+  readonly #pool = new UpstreamPool();
+  #draining = false;
+  #compileProblems: ResourceProblem[] = [];
+  #failures: SocketFailure[] = [];
+  #retry: Timer | undefined;
+  /** Updates and retries run one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    const { clock, random, log, scope } = options;
+    this.#dataPlane = new DataPlane({
+      scope,
+      clock,
+      random,
+      ...(options.app === undefined ? {} : { app: options.app }),
+      onError: (error, exchange) => {
+        const stack = error instanceof Error ? error.stack : sentenceOf(error);
+        log.error({ error: stack, id: exchange.requestId }, 'a phase failed');
+      },
+    });
+    this.#door = new Door({
+      dataPlane: this.#dataPlane,
+      telemetry: options.telemetry,
+      pool: this.#pool,
+      clock,
+      hex: new RandomHex(),
+      workload: scope.service ?? '',
+      log,
+      draining: () => this.#draining,
+    });
+    const handlers = {
+      request: this.#door.request.bind(this.#door),
+      unreadable: this.#door.unreadable.bind(this.#door),
+    };
+    this.#listeners = new Listeners(options.sockets, handlers, log);
+  }
+
+  /** Compiles beside what serves now, then swaps in one step. */
+  apply(
+    state: MeshState,
+    revision: Revision,
+    changed: ReadonlySet<ResourceKey> | undefined,
+  ): Promise<Applied> {
+    return this.#inTurn(async () => {
+      const { clock } = this.#options;
+      const startedMs = clock.nowMs();
+      const previous = this.#dataPlane.snapshot;
+      const { snapshot, problems } = compile({
+        entries: state.entries,
+        revision,
+        logDigest: state.digest,
+        nowMs: clock.wallMs(),
+        ...(previous === undefined || changed === undefined ? {} : { previous, changed }),
+      });
+      this.#compileProblems = problems;
+      await this.#open(snapshot, () => this.#dataPlane.swap(snapshot));
+      return { problems: this.#problems(snapshot), applyMs: clock.nowMs() - startedMs };
+    });
+  }
+
+  setEndpoints(announced: ServiceEndpoints): void {
+    this.#dataPlane.setEndpoints(announced);
+  }
+
+  report(): WorkerReport {
+    return {
+      worker: this.#options.worker,
+      pid: process.pid,
+      connections: this.#listeners.connections,
+      turnedAway: this.#listeners.turnedAway,
+      inFlight: this.#door.inFlight,
+      series: this.#options.telemetry.series(),
+      endpoints: this.#dataPlane.endpoints(),
+    };
+  }
+
+  async drain(): Promise<void> {
+    this.#draining = true;
+    this.#retry?.cancel();
+    await this.#turn.catch(() => undefined);
+    await this.#listeners.drain();
+    this.#pool.destroy();
+    await this.#options.telemetry.close();
+  }
+
+  async #open(snapshot: CompiledSnapshot, swap: () => void): Promise<void> {
+    const { scope, defaultAddress, sidecar } = this.#options;
+    const needs = [...sidecarSockets(sidecar), ...gatewaySockets(snapshot, scope, defaultAddress)];
+    if (this.#draining) {
+      swap();
+      return;
+    }
+    this.#failures = await this.#listeners.update(needs, swap);
+    this.#retry?.cancel();
+    if (this.#failures.length === 0) return;
+    this.#retry = this.#options.clock.after(RETRY_SOCKETS_MS, () => this.#retrySockets());
+  }
+
+  #retrySockets(): void {
+    void this.#inTurn(async () => {
+      const { snapshot } = this.#dataPlane;
+      if (snapshot === undefined || this.#draining) return;
+      const before = this.#failures.length;
+      await this.#open(snapshot, () => undefined);
+      if (this.#failures.length !== before) this.#options.onProblems(this.#problems(snapshot));
+    });
+  }
+
+  #problems(snapshot: CompiledSnapshot): ResourceProblem[] {
+    const { scope } = this.#options;
+    return mergeProblems([
+      this.#compileProblems,
+      socketProblems(snapshot, scope, this.#failures),
+      this.#failures
+        .filter(({ need }) => need.arrival.direction !== 'edge')
+        .map(({ need, message }) => ({
+          resource: `Proxy/-/${scope.proxy}`,
+          path: need.arrival.direction,
+          reason: 'cannot_apply' as const,
+          message,
+        })),
+    ]);
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(run, run);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+}
+
+/** The union of several lists, sorted by resource, path and message, each problem once. */
+export function mergeProblems(lists: readonly (readonly ResourceProblem[])[]): ResourceProblem[] {
+  const byText = new Map<string, ResourceProblem>();
+  for (const problem of lists.flat()) {
+    byText.set(`${problem.resource}\0${problem.path}\0${problem.message}`, problem);
+  }
+  return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, problem]) => problem);
+}

@@ -1,0 +1,97 @@
+import type { Socket } from 'node:net';
+
+interface Connection {
+  address: string;
+  /** Requests whose response is not finished. */
+  active: number;
+}
+
+export interface ConnectionLimits {
+  total: number;
+  perAddress: number;
+}
+
+/**
+ * The connections of one listener, oldest-idle first. When it is full the one that has been idle
+ * longest makes room; when none is idle the newcomer is turned away.
+ */
+export class Connections {
+  readonly #open = new Map<Socket, Connection>();
+  readonly #perAddress = new Map<string, number>();
+  readonly #limits: ConnectionLimits;
+  turnedAway = 0;
+
+  constructor(limits: ConnectionLimits) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** False: there is no room, and the socket was destroyed. */
+  admit(socket: Socket): boolean {
+    const address = socket.remoteAddress ?? '';
+    const ofAddress = this.#perAddress.get(address) ?? 0;
+    const full =
+      (ofAddress >= this.#limits.perAddress && !this.#evict(address)) ||
+      (this.#open.size >= this.#limits.total && !this.#evict(undefined));
+    if (full) {
+      this.turnedAway++;
+      socket.destroy();
+      return false;
+    }
+    this.#open.set(socket, { address, active: 0 });
+    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+    socket.once('close', () => this.#forget(socket));
+    return true;
+  }
+
+  begin(socket: Socket): void {
+    const connection = this.#open.get(socket);
+    if (connection !== undefined) connection.active++;
+  }
+
+  end(socket: Socket): void {
+    const connection = this.#open.get(socket);
+    if (connection === undefined) return;
+    connection.active--;
+    // To the end of the order: it has become idle just now.
+    this.#open.delete(socket);
+    this.#open.set(socket, connection);
+  }
+
+  isActive(socket: Socket): boolean {
+    return (this.#open.get(socket)?.active ?? 0) > 0;
+  }
+
+  closeIdle(): void {
+    for (const [socket, connection] of this.#open) {
+      if (connection.active === 0) socket.destroy();
+    }
+  }
+
+  closeAll(): void {
+    for (const socket of this.#open.keys()) socket.destroy();
+  }
+
+  #evict(address: string | undefined): boolean {
+    for (const [socket, connection] of this.#open) {
+      if (connection.active > 0) continue;
+      if (address !== undefined && connection.address !== address) continue;
+      this.#forget(socket);
+      socket.destroy();
+      return true;
+    }
+    return false;
+  }
+
+  #forget(socket: Socket): void {
+    const connection = this.#open.get(socket);
+    if (connection === undefined) return;
+    this.#open.delete(socket);
+    const left = (this.#perAddress.get(connection.address) ?? 1) - 1;
+    if (left === 0) this.#perAddress.delete(connection.address);
+    else this.#perAddress.set(connection.address, left);
+  }
+}

@@ -1,0 +1,171 @@
+import type { IncomingMessage } from 'node:http';
+import { HEADERS } from '#contracts/headers.ts';
+import { UNKNOWN_SOURCE } from '#contracts/record.ts';
+import type { Clock } from '#platform/clock.ts';
+import type { Direction, Exchange, RequestView } from '../exchange.ts';
+import { HeaderList } from '../headers.ts';
+import type { CompiledSnapshot } from '../snapshot/compiled.ts';
+import { type Head, readHead } from './head.ts';
+import { believedHeaders, upstreamHeaders } from './hop.ts';
+import type { Refusal } from './refusal.ts';
+import { RandomHex, readTrace } from './trace.ts';
+
+/** The socket on which a request arrived. */
+export interface Arrival {
+  direction: Direction;
+  /** Name of the socket at the edge (see ListenerSpec), else `inbound` or `outbound`. */
+  socket: string;
+}
+
+export interface IntakeParts {
+  clock: Clock;
+  hex: RandomHex;
+  /** `namespace/name` of the workload behind a sidecar: the source of its outbound calls. */
+  workload: string;
+}
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
+const TIMEOUT_MS = /^[0-9]{1,9}$/;
+const PATH_SHOWN_MAX = 1_024;
+const PATH_UNREAD = '';
+
+/** An exchange, and why the parse phase refuses it, if it does. */
+export interface Intake {
+  exchange: Exchange;
+  refusal: Refusal | undefined;
+}
+
+/** Turns what the parser delivers into an exchange that all phases can rely on. */
+export function takeIn(
+  request: IncomingMessage,
+  arrival: Arrival,
+  snapshot: CompiledSnapshot,
+  parts: IntakeParts,
+): Intake {
+  const raw = {
+    method: request.method ?? '',
+    url: request.url ?? '',
+    httpVersion: request.httpVersion,
+    rawHeaders: request.rawHeaders,
+  };
+  const clientAddress = request.socket.remoteAddress ?? '';
+  const head = readHead(raw, arrival.direction);
+  if (head.ok) {
+    return {
+      exchange: accept(head.value, arrival, clientAddress, snapshot, parts),
+      refusal: undefined,
+    };
+  }
+  const path = raw.url.split('?', 1)[0]?.slice(0, PATH_SHOWN_MAX) ?? PATH_UNREAD;
+  const exchange = unreadable(arrival, clientAddress, snapshot, parts);
+  Object.assign(exchange.request, {
+    method: raw.method,
+    path,
+    protocol: `http/${raw.httpVersion}`,
+  });
+  return { exchange, refusal: head };
+}
+
+/** An exchange for bytes that are no HTTP request, so that they are counted too. */
+export function unreadable(
+  arrival: Arrival,
+  clientAddress: string,
+  snapshot: CompiledSnapshot,
+  parts: IntakeParts,
+): Exchange {
+  const head: Head = {
+    method: '',
+    host: '',
+    port: undefined,
+    path: PATH_UNREAD,
+    query: '',
+    protocol: '',
+    headers: new HeaderList(),
+    hasBody: false,
+    connection: new Set(),
+  };
+  return accept(head, arrival, clientAddress, snapshot, parts);
+}
+
+function accept(
+  head: Head,
+  arrival: Arrival,
+  clientAddress: string,
+  snapshot: CompiledSnapshot,
+  parts: IntakeParts,
+): Exchange {
+  const { direction } = arrival;
+  const believed = believedHeaders(head.headers, direction);
+  const hop = direction === 'inbound' && head.headers.has(HEADERS.hop);
+  const startedMs = parts.clock.nowMs();
+  const requestId = requestIdOf(believed, parts.hex);
+  const view: RequestView = {
+    direction,
+    listener: arrival.socket,
+    method: head.method,
+    host: head.host,
+    port: head.port,
+    path: head.path,
+    query: head.query,
+    headers: believed,
+    hasBody: head.hasBody,
+    protocol: head.protocol,
+    clientAddress,
+  };
+  const host = believed.get('host') ?? authorityOf(head);
+  const forwardedBy = { direction, clientAddress, host, requestId, connection: head.connection };
+  return {
+    request: view,
+    snapshot,
+    arrivedAtUs: Math.round(parts.clock.wallMs() * 1_000),
+    startedMs,
+    requestId,
+    trace: readTrace(believed, parts.hex),
+    source: sourceOf(direction, hop, parts.workload),
+    deadlineMs: hop ? deadlineOf(head.headers, startedMs) : Number.POSITIVE_INFINITY,
+    upstreamHeaders: upstreamHeaders(believed, forwardedBy),
+    ...UNDECIDED,
+  };
+}
+
+const UNDECIDED = {
+  consumer: '',
+  destination: '',
+  route: '',
+  rule: '',
+  pathTemplate: '',
+  backend: '',
+  endpoint: '',
+  status: 0,
+  reason: 'ok',
+  retries: 0,
+  retryReason: '',
+  ejected: false,
+  bytesIn: 0,
+  bytesOut: 0,
+  ttfbMs: 0,
+  queueMs: 0,
+  connectMs: 0,
+  upstreamMs: 0,
+} as const;
+
+function authorityOf(head: Head): string {
+  return head.port === undefined ? head.host : `${head.host}:${head.port}`;
+}
+
+/** An edge is named by the route phase, which knows the Gateway. See UNKNOWN_SOURCE. */
+function sourceOf(direction: Direction, hop: boolean, workload: string): string {
+  if (direction === 'outbound') return workload;
+  return direction === 'edge' || hop ? '' : UNKNOWN_SOURCE;
+}
+
+function requestIdOf(headers: HeaderList, hex: RandomHex): string {
+  const given = headers.get(HEADERS.requestId);
+  return given !== undefined && REQUEST_ID.test(given) ? given : hex.take(32);
+}
+
+function deadlineOf(headers: HeaderList, startedMs: number): number {
+  const text = headers.get(HEADERS.timeout);
+  if (text === undefined || !TIMEOUT_MS.test(text)) return Number.POSITIVE_INFINITY;
+  return startedMs + Number(text);
+}

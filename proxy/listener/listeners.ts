@@ -1,0 +1,110 @@
+import type { Log } from '#platform/log.ts';
+import { LIMITS } from './limits.ts';
+import type { Arrival } from './intake.ts';
+import { ListenerServer, type ServerHandlers } from './server.ts';
+import { type Acquired, type SocketSource, bindProblem } from './sockets.ts';
+
+/** A socket that has to be open. `arrival.socket` is unique among all needs. */
+export interface SocketNeed {
+  arrival: Arrival;
+  address: string;
+  port: number;
+}
+
+export interface SocketFailure {
+  need: SocketNeed;
+  message: string;
+}
+
+interface OpenSocket {
+  need: SocketNeed;
+  server: ListenerServer;
+}
+
+/**
+ * The sockets on which this process accepts. An update opens what is new and drains what is gone;
+ * everything else is not touched.
+ */
+export class Listeners {
+  readonly #source: SocketSource;
+  readonly #handlers: ServerHandlers;
+  readonly #log: Log;
+  readonly #open = new Map<string, OpenSocket>();
+  /** Servers that no longer accept and whose connections are ending. */
+  readonly #leaving = new Map<ListenerServer, Promise<void>>();
+
+  constructor(source: SocketSource, handlers: ServerHandlers, log: Log) {
+    this.#source = source;
+    this.#handlers = handlers;
+    this.#log = log;
+  }
+
+  /**
+   * Brings the open sockets to `needs`. New ones are bound first, then `swap` runs, then they
+   * accept, so that no request meets a table that does not know its listener. Returns what could
+   * not be opened; asking again later tries again.
+   */
+  async update(needs: readonly SocketNeed[], swap: () => void): Promise<SocketFailure[]> {
+    const wanted = new Map(needs.map((need) => [need.arrival.socket, need]));
+    const gone = [...this.#open.values()].filter(({ need }) => {
+      const now = wanted.get(need.arrival.socket);
+      return now === undefined || now.address !== need.address || now.port !== need.port;
+    });
+    const missing = [...wanted.values()].filter((need) => {
+      const open = this.#open.get(need.arrival.socket)?.need;
+      return open === undefined || open.address !== need.address || open.port !== need.port;
+    });
+    const acquired = await Promise.all(
+      missing.map(async (need): Promise<[SocketNeed, Acquired]> => [
+        need,
+        await this.#source.acquire(need.address, need.port),
+      ]),
+    );
+    swap();
+    for (const open of gone) this.#close(open);
+    const results = await Promise.all(acquired.map(([need, got]) => this.#listen(need, got)));
+    return results.filter((result) => result !== undefined);
+  }
+
+  /** Stops accepting everywhere, lets requests end, and resolves when none is left. */
+  async drain(limitMs: number = LIMITS.drainMs): Promise<void> {
+    for (const open of this.#open.values()) this.#close(open, limitMs);
+    await Promise.all(this.#leaving.values());
+  }
+
+  get connections(): number {
+    let sum = 0;
+    for (const { server } of this.#open.values()) sum += server.connections;
+    for (const server of this.#leaving.keys()) sum += server.connections;
+    return sum;
+  }
+
+  get turnedAway(): number {
+    let sum = 0;
+    for (const { server } of this.#open.values()) sum += server.turnedAway;
+    return sum;
+  }
+
+  async #listen(need: SocketNeed, acquired: Acquired): Promise<SocketFailure | undefined> {
+    if (!acquired.ok) return { need, message: acquired.message };
+    const server = new ListenerServer(need.arrival, this.#handlers);
+    try {
+      await server.listen(acquired.handle);
+    } catch (error) {
+      this.#source.release(need.address, need.port);
+      return { need, message: bindProblem(error, need.address, need.port) };
+    }
+    this.#open.set(need.arrival.socket, { need, server });
+    this.#log.info({ address: need.address, port: need.port }, 'listening');
+    return undefined;
+  }
+
+  #close({ need, server }: OpenSocket, limitMs: number = LIMITS.drainMs): void {
+    this.#open.delete(need.arrival.socket);
+    server.stopAccepting();
+    this.#source.release(need.address, need.port);
+    const ended = server.drained(limitMs).finally(() => this.#leaving.delete(server));
+    this.#leaving.set(server, ended);
+    this.#log.info({ address: need.address, port: need.port }, 'no longer listening');
+  }
+}

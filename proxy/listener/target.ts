@@ -1,0 +1,78 @@
+import type { Checked } from './refusal.ts';
+import { refuse } from './refusal.ts';
+
+/** What the request line asks for (RFC 9112, section 3.2), with its path normalised. */
+export interface Target {
+  /** `host[:port]` of an absolute-form target, as it was written. */
+  authority: string | undefined;
+  path: string;
+  /** With its `?`; empty when there is none. */
+  query: string;
+}
+
+const VISIBLE = /^[\x21-\x7e]+$/;
+const ABSOLUTE = /^http:\/\/([^/?]*)(.*)$/i;
+/** A path that is its own normal form: nothing escaped, no dot segment, no empty segment. */
+const SUSPECT = /%|\/\/|\/\./;
+
+/**
+ * Reads a request target. Origin form, absolute form with `http`, and `*` for OPTIONS are served;
+ * everything else is refused.
+ */
+export function readTarget(method: string, url: string): Checked<Target> {
+  if (!VISIBLE.test(url)) return refuse('the request target has characters that must be escaped');
+  if (url.includes('#')) return refuse('a request target has no fragment');
+  if (url.includes('\\')) return refuse('the request target has a backslash');
+  if (url === '*' && method === 'OPTIONS') {
+    return { ok: true, value: { authority: undefined, path: '*', query: '' } };
+  }
+  let rest = url;
+  let authority: string | undefined;
+  if (!url.startsWith('/')) {
+    const absolute = ABSOLUTE.exec(url);
+    if (absolute === null) return refuse('the request target is neither a path nor an http URL');
+    authority = absolute[1] ?? '';
+    rest = absolute[2] ?? '';
+    if (!rest.startsWith('/')) rest = `/${rest}`;
+  }
+  const mark = rest.indexOf('?');
+  const path = normalisePath(mark < 0 ? rest : rest.slice(0, mark));
+  if (!path.ok) return path;
+  const query = mark < 0 ? '' : rest.slice(mark);
+  return { ok: true, value: { authority, path: path.value, query } };
+}
+
+/**
+ * The one spelling of a path on which everything is decided and which is forwarded: unreserved
+ * characters plain, other escapes in capitals, dot segments resolved, repeated slashes merged.
+ * What two programs could read differently is refused: escaped slashes, backslashes, dots and
+ * control characters, broken escapes, and paths that climb above the root.
+ */
+export function normalisePath(path: string): Checked<string> {
+  if (!SUSPECT.test(path)) return { ok: true, value: path };
+  let refused = '';
+  const unescaped = path.replace(/%(.?.?)/gs, (escape: string, digits: string) => {
+    if (!/^[0-9a-fA-F]{2}$/.test(digits)) refused = 'the path has a broken escape';
+    const code = Number.parseInt(digits, 16);
+    const char = String.fromCharCode(code);
+    if (code < 0x20 || code === 0x7f) refused = 'the path has an escaped control character';
+    if (char === '/' || char === '\\') refused = 'the path has an escaped slash or backslash';
+    if (char === '.') refused = 'the path has an escaped dot';
+    return /[A-Za-z0-9_~-]/.test(char) ? char : escape.toUpperCase();
+  });
+  if (refused !== '') return refuse(refused);
+  return resolveSegments(unescaped);
+}
+
+function resolveSegments(path: string): Checked<string> {
+  const kept: string[] = [];
+  const segments = path.split('/');
+  for (const segment of segments) {
+    if (segment === '' || segment === '.') continue;
+    if (segment !== '..') kept.push(segment);
+    else if (kept.pop() === undefined) return refuse('the path climbs above the root');
+  }
+  const last = segments.at(-1);
+  const folder = kept.length > 0 && (last === '' || last === '.' || last === '..');
+  return { ok: true, value: `/${kept.join('/')}${folder ? '/' : ''}` };
+}

@@ -1,0 +1,45 @@
+import type { ServiceEndpoints } from '#contracts/events.ts';
+import type { ResourceProblem } from '#contracts/problems.ts';
+import type { Log } from '#platform/log.ts';
+import { Engine, type EngineOptions } from './engine.ts';
+import type { Applied, Fleet, LogLevel, StateUpdate, WorkerReport } from './fleet.ts';
+
+/** The only worker is this process. */
+export class LocalFleet implements Fleet {
+  readonly workers = 1;
+  readonly #engine: Engine;
+  readonly #log: Log;
+  #onProblems: (problems: ResourceProblem[]) => void = () => undefined;
+
+  constructor(options: Omit<EngineOptions, 'onProblems'>) {
+    this.#log = options.log;
+    this.#engine = new Engine({
+      ...options,
+      onProblems: (problems) => this.#onProblems(problems),
+    });
+  }
+
+  apply(update: StateUpdate): Promise<Applied> {
+    return this.#engine.apply(update.state, update.revision, update.step?.changed);
+  }
+
+  setEndpoints(announced: ServiceEndpoints): void {
+    this.#engine.setEndpoints(announced);
+  }
+
+  async report(): Promise<WorkerReport[]> {
+    return [this.#engine.report()];
+  }
+
+  setLogLevel(level: LogLevel): void {
+    this.#log.level = level;
+  }
+
+  onProblems(run: (problems: ResourceProblem[]) => void): void {
+    this.#onProblems = run;
+  }
+
+  drain(): Promise<void> {
+    return this.#engine.drain();
+  }
+}

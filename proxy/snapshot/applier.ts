@@ -1,0 +1,219 @@
+import { type ChangeSetEvent, EVENT_SCHEMA, type ReceiptResult } from '#contracts/events.ts';
+import type { ResourceKey } from '#contracts/names.ts';
+import type { ResourceProblem } from '#contracts/problems.ts';
+import { NO_REVISION, type Revision } from '#contracts/revision.ts';
+import type { Clock } from '#platform/clock.ts';
+import { type Log, sentenceOf } from '#platform/log.ts';
+import { decodeJson } from '#platform/nats.ts';
+import { MeshState, type StateChange } from '#platform/state.ts';
+import type { Fleet } from '../fleet.ts';
+
+/** What is said of a revision; whoever sends it adds who says so. */
+export interface Verdict {
+  revision: Revision;
+  result: ReceiptResult;
+  logDigest: string;
+  problems: ResourceProblem[];
+  lagMs: number;
+  applyMs: number;
+}
+
+/** What the workers serve now. */
+export interface Served {
+  revision: Revision;
+  logDigest: string;
+  problems: ResourceProblem[];
+}
+
+export interface ApplierOptions {
+  mesh: string;
+  fleet: Fleet;
+  clock: Clock;
+  log: Log;
+  verdict: (verdict: Verdict) => void;
+  /** After each state that came into service. */
+  applied: (served: Served) => void;
+}
+
+/** Changes that are brought into service together while the proxy catches up. */
+const CHANGES_TOGETHER_MAX = 256;
+/** After a resync ended at a broken event, the log is read anew no sooner than this. */
+const RESYNC_INTERVAL_MS = 30_000;
+
+/**
+ * Follows the config log event by event: each has to continue the chain of digests, and a state is
+ * brought into service as a whole or not at all. A break in the chain asks for the log from its
+ * beginning; a break that is still there then leaves in service what was.
+ */
+export class Applier {
+  readonly #options: ApplierOptions;
+  #state = new MeshState();
+  #epoch = NO_REVISION.epoch;
+  #served: Served | undefined;
+  /** Changes in `#state` that the workers do not serve yet; undefined: they need all of it. */
+  #pending: { changes: StateChange[]; changed: Set<ResourceKey> } | undefined;
+  #newestTime = '';
+  #rebuilding = false;
+  #brokenAt = 0;
+  #noResyncBeforeMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ApplierOptions) {
+    this.#options = options;
+    options.fleet.onProblems((problems) => this.#problemsChanged(problems));
+  }
+
+  get state(): MeshState {
+    return this.#state;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get served(): Served | undefined {
+    return this.#served;
+  }
+
+  /** Puts a snapshot from disk into service. */
+  async restore(state: MeshState, epoch: number): Promise<void> {
+    this.#state = state;
+    this.#epoch = epoch;
+    this.#pending = undefined;
+    await this.#flush(false);
+  }
+
+  /** The log is known to hold nothing that was not read: an empty log is a state too. */
+  async reachedHead(): Promise<void> {
+    if (this.#served === undefined && !this.#rebuilding) await this.#flush(false);
+  }
+
+  /** False: the log has to be read again from `state.sequence + 1`. */
+  async accept(sequence: number, data: Uint8Array, more: boolean): Promise<boolean> {
+    if (sequence <= this.#state.sequence) return true;
+    const event = decodeJson(data) as ChangeSetEvent | undefined;
+    const refusal = event === undefined ? 'it is no JSON object' : this.#refusalOf(event);
+    if (event === undefined || refusal !== undefined) {
+      return this.#broken(sequence, refusal ?? '', false);
+    }
+    const change: StateChange = {
+      sequence,
+      time: event.time,
+      upserts: event.upserts,
+      deletes: event.deletes,
+    };
+    if (event.previousDigest !== this.#state.digest) {
+      return this.#broken(sequence, 'it does not follow from the state before it', true);
+    }
+    if (event.digest !== this.#digestAfter(change)) {
+      return this.#broken(sequence, 'its digest is not that of the state it makes', true);
+    }
+    const changed = this.#state.apply(change);
+    this.#newestTime = event.time;
+    if (this.#pending !== undefined) {
+      this.#pending.changes.push(change);
+      for (const key of changed) this.#pending.changed.add(key);
+    }
+    const full = (this.#pending?.changes.length ?? 0) >= CHANGES_TOGETHER_MAX;
+    if (!more || (full && !this.#rebuilding)) await this.#flush(true);
+    return true;
+  }
+
+  /** Forgets what was read, not what is served: the next events begin at 1. */
+  resync(): boolean {
+    const nowMs = this.#options.clock.nowMs();
+    if (nowMs < this.#noResyncBeforeMs) return false;
+    this.#noResyncBeforeMs = nowMs + RESYNC_INTERVAL_MS;
+    this.#state = new MeshState();
+    this.#pending = undefined;
+    this.#rebuilding = true;
+    return true;
+  }
+
+  #refusalOf(event: ChangeSetEvent): string | undefined {
+    if (!(event.schema <= EVENT_SCHEMA)) return 'it needs a newer version of the proxy';
+    if (event.mesh !== this.#options.mesh) return `it belongs to mesh ${String(event.mesh)}`;
+    if (event.epoch !== this.#epoch) return `it belongs to epoch ${String(event.epoch)}`;
+    if (!Array.isArray(event.upserts) || !Array.isArray(event.deletes)) {
+      return 'it has no lists of resources';
+    }
+    return undefined;
+  }
+
+  /** The digest after a change; undefined when a resource in it has no readable form. */
+  #digestAfter(change: StateChange): string | undefined {
+    try {
+      return this.#state.digestAfter(change);
+    } catch (error) {
+      this.#options.log.error({ error: sentenceOf(error) }, 'an event holds no readable resources');
+      return undefined;
+    }
+  }
+
+  #broken(sequence: number, why: string, mayResync: boolean): boolean {
+    if (mayResync && !this.#rebuilding && this.resync()) {
+      this.#options.log.warn({ sequence }, `event refused: ${why}; reading the whole log again`);
+      return false;
+    }
+    this.#rebuilding = false;
+    if (sequence === this.#brokenAt) return true;
+    this.#brokenAt = sequence;
+    const message = `event ${sequence} of the config log is refused: ${why}`;
+    this.#options.log.error({ sequence }, message);
+    this.#options.verdict({
+      revision: { epoch: this.#epoch, sequence },
+      result: 'rejected',
+      logDigest: this.#state.digest,
+      problems: [{ resource: '', path: '', reason: 'cannot_apply', message }],
+      lagMs: 0,
+      applyMs: 0,
+    });
+    return true;
+  }
+
+  async #flush(tell: boolean): Promise<void> {
+    const { fleet, log, clock } = this.#options;
+    const revision = { epoch: this.#epoch, sequence: this.#state.sequence };
+    const step = this.#served === undefined ? undefined : this.#pending;
+    this.#pending = undefined;
+    try {
+      const { problems, applyMs } = await fleet.apply({
+        state: this.#state,
+        revision,
+        ...(step === undefined ? {} : { step }),
+      });
+      this.#pending = { changes: [], changed: new Set() };
+      this.#rebuilding = false;
+      this.#served = { revision, logDigest: this.#state.digest, problems };
+      const lagMs = Math.max(0, clock.wallMs() - Date.parse(this.#newestTime));
+      if (tell) this.#tell(Number.isFinite(lagMs) ? lagMs : 0, applyMs);
+      this.#options.applied(this.#served);
+    } catch (error) {
+      const message = `the proxy failed to apply the state: ${sentenceOf(error)}`;
+      log.error({ revision: revision.sequence }, message);
+      const problem = { resource: '', path: '', reason: 'cannot_apply' as const, message };
+      const logDigest = this.#state.digest;
+      const result = 'rejected';
+      this.#options.verdict({
+        revision,
+        result,
+        logDigest,
+        problems: [problem],
+        lagMs: 0,
+        applyMs: 0,
+      });
+    }
+  }
+
+  #problemsChanged(problems: ResourceProblem[]): void {
+    if (this.#served === undefined) return;
+    this.#served = { ...this.#served, problems };
+    this.#tell(0, 0);
+  }
+
+  #tell(lagMs: number, applyMs: number): void {
+    if (this.#served === undefined) return;
+    const { problems } = this.#served;
+    const result = problems.length === 0 ? 'applied' : 'partial';
+    this.#options.verdict({ ...this.#served, result, lagMs, applyMs });
+  }
+}

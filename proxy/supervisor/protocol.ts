@@ -1,0 +1,34 @@
+import type { ServiceEndpoints } from '#contracts/events.ts';
+import type { ResourceProblem } from '#contracts/problems.ts';
+import type { Revision } from '#contracts/revision.ts';
+import type { StateChange, StateEntry } from '#platform/state.ts';
+import type { ProxySettings } from '../bootstrap.ts';
+import type { LogLevel, WorkerReport } from '../fleet.ts';
+
+/**
+ * What a supervisor and its workers say to each other over the child process's channel, structured
+ * clones. `id` pairs a question with its answer. A worker has one supervisor and dies with it.
+ */
+export type ToWorker =
+  | { type: 'start'; settings: ProxySettings; worker: number }
+  /** The whole state; the worker forgets what it had. */
+  | { type: 'state'; id: number; revision: Revision; entries: Omit<StateEntry, 'hash'>[] }
+  /** Changes since the last update; `digest` is that of the state after them. */
+  | { type: 'step'; id: number; revision: Revision; changes: StateChange[]; digest: string }
+  | { type: 'endpoints'; announced: ServiceEndpoints[] }
+  | { type: 'report'; id: number }
+  | { type: 'logLevel'; level: LogLevel }
+  /** With the socket's handle, unless there is a message that says why not. */
+  | { type: 'socket'; id: number; message?: string }
+  | { type: 'drain' };
+
+export type FromWorker =
+  | { type: 'hello' }
+  | { type: 'applied'; id: number; problems: ResourceProblem[]; applyMs: number }
+  /** `differs`: the state is not the supervisor's; it has to come as a whole. */
+  | { type: 'failed'; id: number; differs: boolean; message: string }
+  | { type: 'problems'; problems: ResourceProblem[] }
+  | { type: 'report'; id: number; report: WorkerReport }
+  | { type: 'acquire'; id: number; address: string; port: number }
+  | { type: 'release'; address: string; port: number }
+  | { type: 'drained' };

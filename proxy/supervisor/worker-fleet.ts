@@ -1,0 +1,160 @@
+import type { ServiceEndpoints } from '#contracts/events.ts';
+import type { ResourceProblem } from '#contracts/problems.ts';
+import type { Clock } from '#platform/clock.ts';
+import type { Log } from '#platform/log.ts';
+import type { ProxySettings } from '../bootstrap.ts';
+import { mergeProblems } from '../engine.ts';
+import type { Applied, Fleet, LogLevel, StateUpdate, WorkerReport } from '../fleet.ts';
+import { LIMITS } from '../listener/limits.ts';
+import { EndpointBook } from '../snapshot/endpoints.ts';
+import { HeldSockets } from './held-sockets.ts';
+import { WorkerProcess } from './worker-process.ts';
+
+export interface WorkerFleetOptions {
+  settings: ProxySettings;
+  clock: Clock;
+  log: Log;
+  /** A worker died: what its ledger holds has to be accounted for. */
+  crashed: (worker: number) => void;
+}
+
+/** A worker that lived shorter than this died of its start: the next one waits longer. */
+const SHORT_LIFE_MS = 5_000;
+const RESPAWN_MIN_MS = 20;
+const RESPAWN_MAX_MS = 10_000;
+const RESPAWN_GROWTH = 4;
+/** Beyond the time that workers give their requests, before they are ended. */
+const DRAIN_MARGIN_MS = 10_000;
+
+/**
+ * Workers as child processes that accept on the supervisor's sockets. One that dies is replaced at
+ * once, under the next number; while it is away the others serve.
+ */
+export class WorkerFleet implements Fleet {
+  readonly workers: number;
+  readonly #options: WorkerFleetOptions;
+  readonly #sockets = new HeldSockets();
+  readonly #live = new Set<WorkerProcess>();
+  readonly #endpoints = new EndpointBook();
+  readonly #problemsOf = new Map<number, ResourceProblem[]>();
+  #latest: StateUpdate | undefined;
+  #nextNumber = 0;
+  #shortLives = 0;
+  #logLevel: LogLevel | undefined;
+  #draining = false;
+  /** Called when any worker has come to serve the latest state. */
+  #onServing: (() => void)[] = [];
+  #onProblems: (problems: ResourceProblem[]) => void = () => undefined;
+
+  constructor(options: WorkerFleetOptions) {
+    this.#options = options;
+    this.workers = options.settings.scope.workers;
+    for (let i = 0; i < this.workers; i++) this.#spawn();
+  }
+
+  async apply(update: StateUpdate): Promise<Applied> {
+    this.#latest = { state: update.state, revision: update.revision };
+    const workers = [...this.#live];
+    const results = await Promise.all(workers.map((worker) => this.#bring(worker, update)));
+    const applied = results.filter((result) => result !== undefined);
+    if (applied.length === 0) return this.#whenServing();
+    if (applied.length === this.workers) this.#sockets.closeUnused();
+    return {
+      problems: this.#problems(),
+      applyMs: Math.max(...applied.map((result) => result.applyMs)),
+    };
+  }
+
+  setEndpoints(announced: ServiceEndpoints): void {
+    this.#endpoints.set(announced);
+    for (const worker of this.#live) worker.setEndpoints([announced]);
+  }
+
+  async report(): Promise<WorkerReport[]> {
+    const reports = await Promise.all([...this.#live].map((worker) => worker.report()));
+    return reports.filter((report) => report !== undefined);
+  }
+
+  setLogLevel(level: LogLevel): void {
+    this.#logLevel = level;
+    this.#options.log.level = level;
+    for (const worker of this.#live) worker.setLogLevel(level);
+  }
+
+  onProblems(run: (problems: ResourceProblem[]) => void): void {
+    this.#onProblems = run;
+  }
+
+  async drain(): Promise<void> {
+    this.#draining = true;
+    // First our own copies: a socket closes, with what waits in its queue, when the last copy does,
+    // and workers accept until then.
+    this.#sockets.closeAll();
+    const timer = this.#options.clock.after(LIMITS.drainMs + DRAIN_MARGIN_MS, () => {
+      for (const worker of this.#live) worker.kill();
+    });
+    await Promise.all([...this.#live].map((worker) => worker.drain()));
+    timer.cancel();
+  }
+
+  #spawn(): void {
+    const worker = new WorkerProcess(this.#nextNumber++, this.#options.settings, {
+      acquire: (number, address, port) => this.#sockets.acquire(number, address, port),
+      release: (number, address, port) => this.#sockets.release(number, address, port),
+      problems: (number, problems) => {
+        this.#problemsOf.set(number, problems);
+        this.#onProblems(this.#problems());
+      },
+      exit: (ended, how) => this.#onExit(ended, how),
+    });
+    this.#live.add(worker);
+    if (this.#logLevel !== undefined) worker.setLogLevel(this.#logLevel);
+    worker.setEndpoints(this.#endpoints.all());
+    if (this.#latest === undefined) return;
+    const update = this.#latest;
+    this.#bring(worker, update).then(
+      (applied) => {
+        if (applied === undefined) return;
+        const waiting = this.#onServing;
+        this.#onServing = [];
+        for (const run of waiting) run();
+      },
+      (error: unknown) => {
+        this.#options.log.error({ error, worker: worker.number }, 'a new worker cannot serve');
+        worker.kill();
+      },
+    );
+  }
+
+  async #bring(worker: WorkerProcess, update: StateUpdate): Promise<Applied | undefined> {
+    const applied = await worker.apply(update);
+    if (applied !== undefined) this.#problemsOf.set(worker.number, applied.problems);
+    return applied;
+  }
+
+  #onExit(worker: WorkerProcess, how: string): void {
+    this.#live.delete(worker);
+    this.#problemsOf.delete(worker.number);
+    this.#sockets.abandon(worker.number);
+    if (this.#draining) return;
+    const { clock, log, crashed } = this.#options;
+    const short = performance.now() - worker.startedMs < SHORT_LIFE_MS;
+    this.#shortLives = short ? this.#shortLives + 1 : 0;
+    const delayMs = Math.min(RESPAWN_MAX_MS, RESPAWN_MIN_MS * RESPAWN_GROWTH ** this.#shortLives);
+    log.error({ worker: worker.number, pid: worker.pid, how, delayMs }, 'a worker died');
+    crashed(worker.number);
+    clock.after(delayMs, () => {
+      if (!this.#draining) this.#spawn();
+    });
+  }
+
+  /** All workers died under an update: it counts once one of those that replace them serves it. */
+  async #whenServing(): Promise<Applied> {
+    await new Promise<void>((resolve) => this.#onServing.push(resolve));
+    return { problems: this.#problems(), applyMs: 0 };
+  }
+
+  #problems(): ResourceProblem[] {
+    return mergeProblems([...this.#problemsOf.values()]);
+  }
+}

@@ -1,0 +1,137 @@
+import type { ServiceEndpoints } from '#contracts/events.ts';
+import { systemClock } from '#platform/clock.ts';
+import { type Log, createLog, sentenceOf } from '#platform/log.ts';
+import { MeshState } from '#platform/state.ts';
+import type { ProxySettings } from '../bootstrap.ts';
+import { Engine } from '../engine.ts';
+import type { ListenHandle } from '../listener/server.ts';
+import type { Acquired, SocketSource } from '../listener/sockets.ts';
+import { engineOptions } from '../serving.ts';
+import type { FromWorker, ToWorker } from './protocol.ts';
+
+/** Sockets come from the supervisor, which keeps them open when this process dies. */
+class SupervisorSockets implements SocketSource {
+  readonly #waiting = new Map<number, (acquired: Acquired) => void>();
+  #nextId = 1;
+
+  acquire(address: string, port: number): Promise<Acquired> {
+    return new Promise((resolve) => {
+      const id = this.#nextId++;
+      this.#waiting.set(id, resolve);
+      send({ type: 'acquire', id, address, port });
+    });
+  }
+
+  release(address: string, port: number): void {
+    send({ type: 'release', address, port });
+  }
+
+  onSocket(id: number, message: string | undefined, handle: ListenHandle | undefined): void {
+    const resolve = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (handle !== undefined) resolve?.({ ok: true, handle });
+    else resolve?.({ ok: false, message: message ?? 'the supervisor sent no socket' });
+  }
+}
+
+/** A worker process: an engine whose state, endpoints and sockets come over the channel. */
+class WorkerMain {
+  readonly #sockets = new SupervisorSockets();
+  readonly #engine: Engine;
+  readonly #log: Log;
+  #state = new MeshState();
+  /** Updates one after the other, in the order in which they came. */
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(settings: ProxySettings, worker: number) {
+    const { mesh, proxy } = settings.identity;
+    this.#log = createLog({
+      service: 'proxy',
+      level: settings.logLevel,
+      fields: { mesh, proxy, worker },
+    });
+    this.#engine = new Engine({
+      ...engineOptions(settings, worker, systemClock, this.#log),
+      sockets: this.#sockets,
+      onProblems: (problems) => send({ type: 'problems', problems }),
+    });
+  }
+
+  onMessage(message: ToWorker, handle: ListenHandle | undefined): void {
+    switch (message.type) {
+      case 'start':
+        return;
+      case 'state':
+      case 'step':
+        this.#turn = this.#turn.then(() => this.#apply(message));
+        return;
+      case 'endpoints':
+        this.#setEndpoints(message.announced);
+        return;
+      case 'report':
+        send({ type: 'report', id: message.id, report: this.#engine.report() });
+        return;
+      case 'logLevel':
+        this.#log.level = message.level;
+        return;
+      case 'socket':
+        this.#sockets.onSocket(message.id, message.message, handle);
+        return;
+      case 'drain':
+        void this.#drain();
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  async #apply(message: Extract<ToWorker, { type: 'state' | 'step' }>): Promise<void> {
+    const { id, revision } = message;
+    let changed: Set<Parameters<MeshState['entries']['get']>[0]> | undefined;
+    try {
+      if (message.type === 'state') {
+        this.#state = MeshState.restore(message.entries, revision.sequence);
+      } else {
+        changed = new Set();
+        for (const change of message.changes) {
+          for (const key of this.#state.apply(change)) changed.add(key);
+        }
+        if (this.#state.digest !== message.digest) {
+          send({ type: 'failed', id, differs: true, message: 'the state differs' });
+          return;
+        }
+      }
+      const { problems, applyMs } = await this.#engine.apply(this.#state, revision, changed);
+      send({ type: 'applied', id, problems, applyMs });
+    } catch (error) {
+      this.#log.error({ error: error instanceof Error ? error.stack : error }, 'cannot apply');
+      send({ type: 'failed', id, differs: false, message: sentenceOf(error) });
+    }
+  }
+
+  #setEndpoints(announced: ServiceEndpoints[]): void {
+    for (const each of announced) this.#engine.setEndpoints(each);
+  }
+
+  async #drain(): Promise<void> {
+    await this.#engine.drain().catch((error: unknown) => {
+      this.#log.error({ error: sentenceOf(error) }, 'the drain did not end well');
+    });
+    send({ type: 'drained' });
+  }
+}
+
+function send(message: FromWorker): void {
+  if (process.connected) process.send?.(message);
+}
+
+let main: WorkerMain | undefined;
+process.on('message', (message: ToWorker, handle: ListenHandle | undefined) => {
+  if (message.type === 'start') main = new WorkerMain(message.settings, message.worker);
+  else main?.onMessage(message, handle);
+});
+// Without its supervisor a worker has no configuration, no socket and no owner.
+process.on('disconnect', () => process.exit(0));
+// A terminal sends these to the whole group: the supervisor drains the workers.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+send({ type: 'hello' });
