@@ -11,8 +11,7 @@ import { BLOCK_AGE_MS, SPANS_AGE_MS, SPANS_BATCH_MAX } from './limits.ts';
 import { MetricEncoder } from './metrics/metric-block.ts';
 import { SeriesTable } from './metrics/series.ts';
 import { SeriesTotals } from './metrics/totals.ts';
-import type { Counters, Stream } from './shipper/protocol.ts';
-import type { ShipperThread } from './shipper/thread.ts';
+import type { BlockSink, Counters, Stream } from './shipper/protocol.ts';
 import { SPAN_FIELDS, keepsSpan, pushSpan } from './trace/spans.ts';
 import type {
   SeriesSnapshot,
@@ -28,7 +27,7 @@ export interface RecorderOptions {
   clock: Clock;
   log: TelemetryLog;
   counters: Counters;
-  shipper: ShipperThread | undefined;
+  shipper: BlockSink | undefined;
   /** Whether records and metrics go to Kafka, and spans to a receiver. */
   blocks: boolean;
   spans: boolean;

@@ -209,15 +209,16 @@ function headLine(owner: LedgerOwner): string {
 }
 
 function ownerOf(line: string): LedgerOwner | undefined {
-  let head: Partial<Record<string, unknown>>;
+  let head: unknown;
   try {
-    head = JSON.parse(line) as typeof head;
+    head = JSON.parse(line);
   } catch {
     return undefined; // No ledger, or cut off in its first line.
   }
-  const { mesh, proxy, instance, worker, stream } = head;
+  if (typeof head !== 'object' || head === null || !('windrose' in head)) return undefined;
+  const { windrose, mesh, proxy, instance, worker, stream } = head as Record<string, unknown>;
   const known =
-    head['windrose'] === 'ledger' &&
+    windrose === 'ledger' &&
     typeof mesh === 'string' &&
     typeof proxy === 'string' &&
     typeof instance === 'string' &&

@@ -22,6 +22,19 @@ export interface NumberedBlock extends ClosedBlock {
   sampledOut: number;
 }
 
+/** What the request thread hands its telemetry to; nothing of it waits but `close`. */
+export interface BlockSink {
+  block(stream: Stream, closed: ClosedBlock): void;
+  /** Rows that were recorded and could not be made a block. */
+  lost(stream: Stream, rows: Omit<ClosedBlock, 'bytes'>): void;
+  /** Rows dropped on this side that the shipper does not know of yet. */
+  droppedHere(stream: Stream): number;
+  spans(fields: (string | number)[]): void;
+  close(timeoutMs: number): Promise<void>;
+  readonly spansDropped: number;
+  readonly restarts: number;
+}
+
 export type ToShipper =
   | { kind: 'block'; block: NumberedBlock }
   /** A block that was closed and dropped before it got here; its number is used up. */

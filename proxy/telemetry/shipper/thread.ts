@@ -4,6 +4,7 @@ import { sentenceOf } from '#platform/log.ts';
 import { SPANS_WAITING_MAX, UNWRITTEN_BLOCKS_MAX } from '../limits.ts';
 import type { TelemetryLog } from '../types.ts';
 import {
+  type BlockSink,
   type ClosedBlock,
   type Counters,
   type FromShipper,
@@ -46,7 +47,7 @@ const CLOSE_GRACE_MS = 2_000;
  * The request thread's side of the shipper: numbers the blocks, hands them over without a copy,
  * never waits. A thread that dies is started anew and finds in the ledger what was lost with it.
  */
-export class ShipperThread {
+export class ShipperThread implements BlockSink {
   restarts = 0;
   spansDropped = 0;
   readonly #options: ShipperThreadOptions;
@@ -77,13 +78,11 @@ export class ShipperThread {
     this.#post({ kind: 'block', block: { ...meta, bytes } }, [bytes.buffer]);
   }
 
-  /** Rows that were recorded and could not be made a block. */
   lost(stream: Stream, rows: Omit<ClosedBlock, 'bytes'>): void {
     const state = this.#streams[stream];
     state.dropped = mergedDrop(state.dropped, this.#number(stream, rows));
   }
 
-  /** Rows dropped on this side that the shipper does not know of yet. */
   droppedHere(stream: Stream): number {
     return this.#streams[stream].dropped?.rows ?? 0;
   }

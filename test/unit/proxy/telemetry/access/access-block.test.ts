@@ -1,0 +1,100 @@
+import { RECORD_COLUMNS, RECORD_SCHEMA } from '#contracts/record.ts';
+import type { Exchange } from '#proxy/exchange.ts';
+import { AccessBlock } from '#proxy/telemetry/access/access-block.ts';
+import { rowOf } from '#proxy/telemetry/access/row.ts';
+import { BLOCK_BYTES_MAX, BLOCK_ROWS_MAX } from '#proxy/telemetry/limits.ts';
+import { TEXT_CHARS_MAX } from '#proxy/telemetry/native/columns.ts';
+import { expect, test } from 'vitest';
+import { IDENTITY, exchangeOf } from '../exchanges.ts';
+import { readNative } from '../native-reader.ts';
+
+function encode(exchanges: readonly Exchange[]): Uint8Array {
+  const block = new AccessBlock(IDENTITY);
+  for (const exchange of exchanges) block.add(exchange, 2_500, 'curl');
+  return block.take()?.bytes ?? new Uint8Array(0);
+}
+
+test.each([1, 2, 127, 128, BLOCK_ROWS_MAX])('%i records: every column of every row', (rows) => {
+  const exchanges = Array.from({ length: rows }, (_, i) =>
+    exchangeOf({
+      requestId: `id-${i}`,
+      request: { path: `/products/${'x'.repeat(i % 90)}`, method: i % 3 === 0 ? 'GET' : 'POST' },
+      status: 200 + i,
+      bytesOut: i * 2 ** 33,
+      arrivedAtUs: Date.UTC(2026, 0, 1) * 1_000 + i,
+      route: i % 5 === 0 ? '' : `shop/r${i % 2}`,
+      sequence: i,
+    }),
+  );
+  const read = readNative(encode(exchanges));
+  expect(read.rows).toBe(rows);
+  expect(Object.keys(read.columns)).toEqual(RECORD_COLUMNS.map((column) => column.name));
+  exchanges.forEach((exchange, i) => {
+    const expected = {
+      ...rowOf(IDENTITY, exchange, 2_500, 'curl'),
+      time: exchange.arrivedAtUs,
+    };
+    const found = Object.entries(read.columns).map(([name, values]) => [name, values[i]]);
+    expect(Object.fromEntries(found)).toEqual(expected);
+  });
+});
+
+test('every type on the wire is the one of the contract', () => {
+  const { types } = readNative(encode([exchangeOf()]));
+  expect(types).toEqual(Object.fromEntries(RECORD_COLUMNS.map(({ name, wire }) => [name, wire])));
+});
+
+test('texts of any kind come back as they were, broken ones repaired, long ones cut', () => {
+  const texts = ['', 'é', '日本語'.repeat(30), 'a\0b\n"', '\ud800', 'y'.repeat(TEXT_CHARS_MAX + 9)];
+  const exchanges = texts.map((path) => exchangeOf({ request: { path } }));
+  const { columns } = readNative(encode(exchanges));
+  expect(columns['path']).toEqual([...texts.slice(0, 4), '\ufffd', 'y'.repeat(TEXT_CHARS_MAX)]);
+});
+
+test('numbers outside a column are held at its edge', () => {
+  const extremes = [
+    exchangeOf({ status: -1, retries: 300, ttfbMs: 1e9, queueMs: -5, bytesIn: -1 }),
+    exchangeOf({ status: 70_000, retries: 0, ttfbMs: Number.NaN, bytesIn: 2 ** 53 - 1 }),
+  ];
+  const { columns } = readNative(encode(extremes));
+  expect(columns['status']).toEqual([0, 65_535]);
+  expect(columns['retries']).toEqual([255, 0]);
+  expect(columns['ttfb_us']).toEqual([2 ** 32 - 1, 0]);
+  expect(columns['queue_us']?.[0]).toBe(0);
+  expect(columns['bytes_in']).toEqual([0, 2 ** 53 - 1]);
+});
+
+test('a block is full at its rows or at its bytes, and the next one begins empty', () => {
+  const block = new AccessBlock(IDENTITY);
+  const small = exchangeOf({
+    requestId: '',
+    trace: { traceId: '', spanId: '' },
+    request: { listener: '', path: '/', host: '' },
+    backend: '',
+    endpoint: '',
+    retryReason: '',
+  });
+  for (let i = 0; i < BLOCK_ROWS_MAX - 1; i++) block.add(small, 1, '');
+  expect(block.full).toBe(false);
+  block.add(small, 1, '');
+  expect(block.full).toBe(true);
+  expect(block.take()).toMatchObject({ rows: BLOCK_ROWS_MAX, schema: RECORD_SCHEMA });
+  expect(block.take()).toBeUndefined();
+
+  while (!block.full) block.add(exchangeOf({ request: { path: '/'.padEnd(8_000, 'p') } }), 1, '');
+  const closed = block.take();
+  expect(closed?.rows).toBeLessThan(BLOCK_ROWS_MAX);
+  expect(closed?.bytes.byteLength).toBeGreaterThanOrEqual(BLOCK_BYTES_MAX);
+  expect(closed?.bytes.byteLength).toBeLessThan(BLOCK_BYTES_MAX + 16_384);
+});
+
+test('a block names the epoch of its rows and their oldest and newest time', () => {
+  const block = new AccessBlock(IDENTITY);
+  block.add(exchangeOf({ epoch: 2, arrivedAtUs: 5_000_500 }), 1, '');
+  block.add(exchangeOf({ epoch: 2, arrivedAtUs: 4_000_500 }), 1, '');
+  block.add(exchangeOf({ epoch: 2, arrivedAtUs: 6_000_500 }), 1, '');
+  expect(block.fits(exchangeOf({ epoch: 2 }))).toBe(true);
+  expect(block.fits(exchangeOf({ epoch: 3 }))).toBe(false);
+  expect(block.take()).toMatchObject({ logEpoch: 2, minTs: 4_000, maxTs: 6_001 });
+  expect(block.fits(exchangeOf({ epoch: 3 }))).toBe(true);
+});

@@ -1,0 +1,78 @@
+import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ledger, readLedger } from '#proxy/telemetry/shipper/ledger.ts';
+import { tempDir } from '#test/parts.ts';
+import { expect, test } from 'vitest';
+
+const OWNER = { mesh: 'm', proxy: 'p', instance: 'i', worker: 3, stream: 'access' } as const;
+
+function opened() {
+  const dir = tempDir();
+  Ledger.create(dir, OWNER);
+  return { dir, file: join(dir, 'i.3.access.ledger'), ledger: Ledger.open(dir, OWNER) };
+}
+
+function closed(ledger: Ledger, seq: number, rows: number, served: number): void {
+  const times = { minTs: 0, maxTs: 0 };
+  const stream = 'access';
+  ledger.closed({ stream, seq, rows, served, sampledOut: 0, logEpoch: 2, schema: 1, ...times });
+}
+
+test('it is there from the start, and says who it is about', () => {
+  const { file } = opened();
+  expect(readLedger(file)).toMatchObject({ owner: OWNER, lastSeq: 0, served: 0, ended: false });
+});
+
+test('it knows what was closed, acknowledged, dropped and is waiting', () => {
+  const { file, ledger } = opened();
+  closed(ledger, 1, 10, 10);
+  closed(ledger, 2, 20, 30);
+  closed(ledger, 3, 30, 60);
+  ledger.acked(1, 10);
+  ledger.dropped(2, 20);
+  const expected = {
+    ...{ lastSeq: 3, served: 60, acked: 10, dropped: 20, logEpoch: 2 },
+    waiting: new Map([[3, 30]]),
+  };
+  expect(ledger.state).toMatchObject(expected);
+  expect(readLedger(file)).toMatchObject(expected);
+});
+
+test('a line that was cut off is as if it were not there', () => {
+  const { file, ledger } = opened();
+  closed(ledger, 1, 10, 10);
+  appendFileSync(file, 'closed 2 99');
+  expect(readLedger(file)).toMatchObject({ lastSeq: 1, served: 10 });
+});
+
+test('what is no ledger is not read as one', () => {
+  const file = join(tempDir(), 'x.ledger');
+  expect(readLedger(file)).toBeUndefined();
+  for (const text of ['', 'x\n', '{}\n', '{"windrose":"ledger","mesh":"m"}\n', 'null\n']) {
+    writeFileSync(file, text);
+    expect(readLedger(file)).toBeUndefined();
+  }
+});
+
+test('it stays small, and says the same after it was made short', () => {
+  const { file, ledger } = opened();
+  const blocks = 5_000;
+  for (let seq = 1; seq <= blocks; seq++) {
+    closed(ledger, seq, 10, seq * 10);
+    if (seq % 100 === 0) ledger.dropped(seq, 10);
+    else if (seq !== 42) ledger.acked(seq, 10);
+    if (seq % 997 === 0) expect(readLedger(file)).toEqual(ledger.state);
+  }
+  expect(statSync(file).size).toBeLessThan(70_000);
+  expect(readLedger(file)).toMatchObject({
+    ...{ lastSeq: blocks, served: blocks * 10, dropped: blocks / 10 },
+    ...{ acked: blocks * 10 - blocks / 10 - 10, waiting: new Map([[42, 10]]) },
+  });
+});
+
+test('it is removed when all is told', () => {
+  const { file, ledger } = opened();
+  closed(ledger, 1, 1, 1);
+  ledger.remove();
+  expect(() => readFileSync(file)).toThrow('ENOENT');
+});
