@@ -1,12 +1,12 @@
 /** Up to when the data is complete. Pure. */
-import { METRIC_WINDOW_MS, ROLLUP_STEP_MS } from '#contracts/metrics.ts';
+import { ROLLUP_STEP_MS } from '#contracts/metrics.ts';
 
 /** A worker that is further behind than this is not waited for. */
 export const LATE_MAX_MS = 15_000;
 
 /** The newest metric block that is stored of one worker. */
 export interface WorkerProgress {
-  /** Start of the newest metric window in it, ms since 1970. */
+  /** End of the newest metric window in it, ms since 1970. */
   newestMs: number;
   /** The worker has ended: it will send no more and holds nobody up. */
   ended: boolean;
@@ -32,5 +32,5 @@ export function watermarkOf(workers: readonly WorkerProgress[], nowMs: number): 
     (worker) => !worker.ended && worker.newestMs >= newestMs - LATE_MAX_MS,
   );
   const completeMs = Math.min(newestMs, ...awaited.map((worker) => worker.newestMs));
-  return Math.floor((completeMs + METRIC_WINDOW_MS) / ROLLUP_STEP_MS) * ROLLUP_STEP_MS;
+  return Math.floor(completeMs / ROLLUP_STEP_MS) * ROLLUP_STEP_MS;
 }

@@ -38,7 +38,9 @@ export interface FollowLogOptions {
 const POLL_INTERVAL_MS = 5_000;
 /** Events asked for at once while catching up. */
 const READ_AHEAD = 32;
+/** Codes of the JetStream API's errors (nats-server's errors.json). */
 const STREAM_NOT_FOUND = 10_059;
+const MESSAGE_NOT_FOUND = 10_037;
 
 export function followLog(options: FollowLogOptions): LogFollower {
   return new Follower(options);
@@ -49,6 +51,10 @@ class ChainError extends Error {}
 
 class Follower implements LogFollower {
   readonly state = new MeshState();
+  /** Sequence of the last message read, whether it was a change-set or was passed over. */
+  #lastSequence = 0;
+  /** When the stream was made: another time means another log. */
+  #created: string | undefined;
   readonly #options: FollowLogOptions;
   #problem: string | undefined = 'the config log has not been read yet';
   #reachedHead = false;
@@ -114,17 +120,16 @@ class Follower implements LogFollower {
 
   async #catchUp(manager: JetStreamManager): Promise<void> {
     const stream = meshSubjects(this.#options.mesh).streams.config;
-    const { state: head } = await manager.streams.info(stream);
-    if (head.last_seq < this.state.sequence) {
+    const { created, state: head } = await manager.streams.info(stream);
+    this.#created ??= created;
+    if (created !== this.#created) throw new ChainError('the config log was made again');
+    if (head.last_seq < this.#lastSequence) {
       throw new ChainError(
-        `the config log ends at ${head.last_seq}, before revision ${this.state.sequence} that was ` +
-          'read already: it was lost or replaced',
+        `the config log ends at ${head.last_seq}, before message ${this.#lastSequence} that was ` +
+          'read already: it was lost or restored from an older copy',
       );
     }
-    if (head.messages > 0 && head.first_seq > this.state.sequence + 1) {
-      throw new ChainError(`the config log begins at ${head.first_seq}: earlier events are gone`);
-    }
-    while (this.state.sequence < head.last_seq) {
+    while (this.#lastSequence < head.last_seq) {
       if (this.#stopped) return;
       await this.#readBatch(manager, stream, head.last_seq);
     }
@@ -136,44 +141,59 @@ class Follower implements LogFollower {
   }
 
   async #readBatch(manager: JetStreamManager, stream: string, last: number): Promise<void> {
-    const from = this.state.sequence + 1;
+    const from = this.#lastSequence + 1;
     const count = Math.min(READ_AHEAD, last - from + 1);
-    const messages = await Promise.all(
-      Array.from({ length: count }, (_, i) =>
-        manager.streams.getMessage(stream, { seq: from + i }),
-      ),
+    const bodies = await Promise.all(
+      Array.from({ length: count }, (_, i) => bodyOf(manager, stream, from + i)),
     );
-    for (const message of messages) {
-      for (const key of this.#apply(message.seq, message.data)) this.#changed.add(key);
-    }
+    bodies.forEach((body, i) => {
+      if (body !== undefined) this.#apply(from + i, body);
+      this.#lastSequence = from + i;
+    });
   }
 
-  #apply(sequence: number, data: Uint8Array): Set<ResourceKey> {
-    const event = decodeJson(data) as ChangeSetEvent | undefined;
-    if (event === undefined) throw new ChainError(`event ${sequence} of the config log is no JSON`);
+  /** What is no change-set of this mesh is passed over, as every reader of the log does. */
+  #apply(sequence: number, body: Uint8Array): void {
+    const { log, mesh } = this.#options;
+    const event = decodeJson(body) as ChangeSetEvent | undefined;
+    if (event === undefined || typeof event.schema !== 'number' || event.mesh !== mesh) {
+      log.warn({ mesh, sequence }, 'a message of the config log is no change-set of this mesh');
+      return;
+    }
     if (event.schema > EVENT_SCHEMA) {
-      throw new ChainError(`event ${sequence} needs a newer version of this service`);
+      throw new ChainError(`change-set ${sequence} needs a newer version of this service`);
     }
-    if (event.mesh !== this.#options.mesh) {
-      throw new ChainError(`event ${sequence} belongs to mesh ${event.mesh}`);
-    }
-    const change = {
-      sequence,
-      time: event.time,
-      upserts: event.upserts,
-      deletes: event.deletes,
-    };
+    const { time, upserts, deletes } = event;
+    const change = { sequence, time, upserts, deletes };
     const fits = event.previousDigest === this.state.digest;
     if (!fits || event.digest !== this.state.digestAfter(change)) {
-      throw new ChainError(`event ${sequence} does not follow from the state before it`);
+      throw new ChainError(`change-set ${sequence} does not follow from the state before it`);
     }
-    return this.state.apply(change);
+    for (const key of this.state.apply(change)) this.#changed.add(key);
   }
+}
+
+/** Undefined when the stream no longer has it: the chain of digests tells what that means. */
+async function bodyOf(
+  manager: JetStreamManager,
+  stream: string,
+  sequence: number,
+): Promise<Uint8Array | undefined> {
+  try {
+    return (await manager.streams.getMessage(stream, { seq: sequence })).data;
+  } catch (error) {
+    if (apiErrorOf(error) === MESSAGE_NOT_FOUND) return undefined;
+    throw error;
+  }
+}
+
+function apiErrorOf(error: unknown): number | undefined {
+  return error instanceof NatsError ? error.api_error?.err_code : undefined;
 }
 
 function problemOf(error: unknown, mesh: string): string {
   if (error instanceof ChainError) return error.message;
-  if (error instanceof NatsError && error.api_error?.err_code === STREAM_NOT_FOUND) {
+  if (apiErrorOf(error) === STREAM_NOT_FOUND) {
     return `mesh ${mesh} has no config log yet: has its config service started?`;
   }
   return `the config log cannot be read: ${sentenceOf(error)}`;

@@ -1,0 +1,115 @@
+import type { ResourceKey } from '#contracts/names.ts';
+import type { Resource } from '#contracts/resources/index.ts';
+import { type LogFollower, followLog } from '#platform/follow-log.ts';
+import { systemClock } from '#platform/clock.ts';
+import { createLog } from '#platform/log.ts';
+import { encodeJson } from '#platform/nats.ts';
+import { eventually } from '#test/eventually.ts';
+import { uniqueMesh } from '#test/parts.ts';
+import { afterEach, expect, test } from 'vitest';
+import { ConfigLogWriter } from '../alerting/config-log.ts';
+
+const stops: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+async function setUp() {
+  const writer = await ConfigLogWriter.open(uniqueMesh());
+  stops.push(() => writer.stop());
+  const calls: { keys: ResourceKey[]; sequence: number }[] = [];
+  const follow = (): LogFollower => {
+    const follower = followLog({
+      connection: writer.connection,
+      mesh: writer.mesh,
+      clock: systemClock,
+      log: createLog({ service: 'test', level: 'silent' }),
+      changed: (keys) => calls.push({ keys: [...keys], sequence: follower.state.sequence }),
+    });
+    stops.push(() => follower.stop());
+    return follower;
+  };
+  return { calls, follow, writer };
+}
+
+const namespace = (name: string): Resource => ({
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name },
+});
+const atSequence = (follower: LogFollower, sequence: number) =>
+  eventually(() => (follower.state.sequence === sequence ? true : undefined), {
+    what: `sequence ${sequence}`,
+    timeoutMs: 10_000,
+  });
+const problem = (follower: LogFollower, text: string) =>
+  eventually(() => (follower.problem()?.includes(text) === true ? true : undefined), {
+    what: `the problem ${text}`,
+    timeoutMs: 10_000,
+  });
+
+test('follows a log from its beginning, and is first told of the head', async () => {
+  const { calls, follow, writer } = await setUp();
+  await writer.create();
+  for (let i = 1; i <= 70; i++) await writer.apply([namespace(`n${i}`)]);
+  const follower = follow();
+  expect(follower.problem()).toBe('the config log has not been read yet');
+  await atSequence(follower, 70);
+  await eventually(() => (follower.problem() === undefined ? true : undefined), {
+    what: 'no problem',
+    timeoutMs: 5_000,
+  });
+  expect(calls).toHaveLength(1);
+  expect(calls[0]?.sequence).toBe(70);
+  expect(calls[0]?.keys).toHaveLength(70);
+  await writer.apply([namespace('new')], [{ kind: 'Namespace', name: 'n1' }]);
+  await atSequence(follower, 71);
+  expect(calls[1]?.keys.toSorted()).toEqual(['Namespace/-/n1', 'Namespace/-/new']);
+});
+
+test('an empty log is a state; one that does not exist yet is waited for', async () => {
+  const { calls, follow, writer } = await setUp();
+  const follower = follow();
+  await problem(follower, `mesh ${writer.mesh} has no config log yet`);
+  expect(calls).toEqual([]);
+  await writer.create();
+  await eventually(() => calls[0], { what: 'the first call', timeoutMs: 15_000 });
+  expect(calls).toEqual([{ keys: [], sequence: 0 }]);
+});
+
+test('passes over what is no change-set of the mesh', async () => {
+  const { follow, writer } = await setUp();
+  await writer.create();
+  const follower = follow();
+  await writer.publish(new TextEncoder().encode('not JSON'));
+  await writer.publish(encodeJson({ schema: 1, mesh: 'another' }));
+  await writer.apply([namespace('a')]);
+  await atSequence(follower, 3);
+  expect(follower.problem()).toBeUndefined();
+  expect([...follower.state.entries.keys()]).toEqual(['Namespace/-/a']);
+});
+
+test('stops at a change-set that does not fit, and keeps the last good state', async () => {
+  const { calls, follow, writer } = await setUp();
+  await writer.create();
+  await writer.apply([namespace('a')]);
+  const follower = follow();
+  await atSequence(follower, 1);
+  await writer.apply([namespace('b')], [], { previousDigest: 'sha256:00' });
+  await problem(follower, 'change-set 2 does not follow from the state before it');
+  expect([...follower.state.entries.keys()]).toEqual(['Namespace/-/a']);
+  expect(calls).toHaveLength(1);
+});
+
+test('does not take a log that was made again for the old one', async () => {
+  const { follow, writer } = await setUp();
+  await writer.create();
+  await writer.apply([namespace('a')]);
+  const follower = follow();
+  await atSequence(follower, 1);
+  await writer.remove();
+  await writer.create();
+  await writer.apply([namespace('z')]);
+  await problem(follower, 'the config log was made again');
+  expect([...follower.state.entries.keys()]).toEqual(['Namespace/-/a']);
+});
