@@ -43,17 +43,20 @@ async function follow(
   const signal = AbortSignal.any([deadline, io.signal]);
   const path = `/v1/revisions/${encodeURIComponent(options.revision)}/receipts`;
   let board: ReceiptBoard | undefined;
+  let connected = false;
   while (!signal.aborted) {
     try {
       for await (const next of options.client.events<ReceiptBoard>(path, {}, signal)) {
+        connected = true;
         board = next;
         show(next);
         if (next.done) return next;
       }
     } catch (error) {
-      // A config service that restarts while we wait is no reason to stop waiting; the first
-      // answer of all must come, or there is nobody to wait for.
-      if (board === undefined && !signal.aborted) throw error;
+      // A config service that restarts while we wait is no reason to stop waiting: a stream that
+      // breaks is asked for again. But one that could not be had at all is the user's to hear of.
+      connected ||= !(error instanceof CliError);
+      if (!connected) throw error;
     }
     await pause(RECONNECT_MS, signal);
   }

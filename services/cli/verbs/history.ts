@@ -20,7 +20,7 @@ export function addHistory(program: Command, io: Io): void {
     summary: 'list the change-sets, newest first',
     examples: ['windrose history', 'windrose history --limit 5 --before 42 -o json'],
   })
-    .option('--limit <n>', 'how many', wholeNumber('--limit', 1, 1_000), 20)
+    .option('--limit <n>', 'how many', wholeNumber('--limit', 1, 500), 20)
     .option('--before <revision>', 'older than this revision');
   withServer(withOutput(command)).action(async (options: Options) => {
     const client = await configServer(io, options);
