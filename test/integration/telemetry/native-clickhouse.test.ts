@@ -1,0 +1,91 @@
+import { METRIC_COLUMNS, bucketOf } from '#contracts/metrics.ts';
+import { type Column, RECORD_COLUMNS } from '#contracts/record.ts';
+import { type ClickHouse, connectClickHouse } from '#platform/clickhouse.ts';
+import { AccessBlock } from '#proxy/telemetry/access/access-block.ts';
+import { rowOf } from '#proxy/telemetry/access/row.ts';
+import { MetricEncoder } from '#proxy/telemetry/metrics/metric-block.ts';
+import { SeriesTable } from '#proxy/telemetry/metrics/series.ts';
+import { clickhouseUrl, uniqueMesh } from '#test/parts.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { IDENTITY, exchangeOf } from '../../unit/proxy/telemetry/exchanges.ts';
+
+let clickhouse: ClickHouse;
+
+beforeAll(async () => {
+  clickhouse = connectClickHouse({ url: clickhouseUrl(), database: uniqueMesh() });
+  await clickhouse.createDatabase();
+});
+
+afterAll(async () => {
+  await clickhouse.command(`DROP DATABASE ${clickhouse.database}`);
+  await clickhouse.close();
+});
+
+async function tableOf(name: string, columns: readonly Column[]): Promise<void> {
+  const fields = columns.map((column) => `${column.name} ${column.type ?? column.wire}`);
+  await clickhouse.command(
+    `CREATE TABLE ${name} (n UInt32 DEFAULT rowNumberInAllBlocks(), ${fields.join(', ')})
+     ENGINE = MergeTree ORDER BY time`,
+  );
+}
+
+test('ClickHouse reads every column of every record as it was written', async () => {
+  await tableOf('records', RECORD_COLUMNS);
+  const exchanges = Array.from({ length: 1_000 }, (_, i) =>
+    exchangeOf({
+      arrivedAtUs: Date.UTC(2026, 0, 1) * 1_000 + i,
+      requestId: `id-${i}`,
+      request: { path: i % 10 === 0 ? `/größe/${'日'.repeat(i % 70)}` : `/p/${i}` },
+      status: 100 + (i % 500),
+      sequence: 2 ** 32 + i,
+      epoch: 3,
+      bytesIn: i * 2 ** 40,
+      consumer: i % 2 === 0 ? '' : `shop/c${i % 7}`,
+      ejected: i % 3 === 0,
+    }),
+  );
+  const block = new AccessBlock(IDENTITY);
+  for (const exchange of exchanges) block.add(exchange, 2 ** 31, 'curl');
+  const bytes = block.take()?.bytes ?? new Uint8Array(0);
+  await clickhouse.insertNative('records', [bytes], 'records-1');
+  const rows = await clickhouse.query<Record<string, unknown>>(
+    `SELECT * EXCEPT n REPLACE (toUnixTimestamp64Micro(time) AS time) FROM records ORDER BY time`,
+  );
+  expect(rows).toHaveLength(exchanges.length);
+  rows.forEach((row, i) => {
+    const exchange = exchanges[i] ?? exchangeOf();
+    const expected = rowOf(IDENTITY, exchange, 2 ** 31, 'curl');
+    expect(row).toEqual({ ...expected, time: exchange.arrivedAtUs });
+  });
+});
+
+test('ClickHouse sums metric blocks and their histograms', async () => {
+  await tableOf('metrics', METRIC_COLUMNS);
+  const encoder = new MetricEncoder(IDENTITY);
+  const windows = [0, 1].map((window) => {
+    const table = new SeriesTable();
+    for (let i = 0; i < 1_500; i++) {
+      table.add(exchangeOf({ route: `shop/r${i % 1_200}`, bytesOut: 10 }), 1 + i * 1_000);
+    }
+    return encoder.encode(table, Date.UTC(2026, 0, 1) + window * 2_000, () => undefined);
+  });
+  const bytes = windows.flat().map((block) => block.bytes);
+  expect(bytes).toHaveLength(4);
+  await clickhouse.insertNative('metrics', bytes, 'metrics-1');
+  const [sums] = await clickhouse.query<Record<string, unknown>>(
+    `SELECT sum(requests) AS requests, sum(bytes_out) AS bytes, uniqExact(route) AS routes,
+       sum(duration_us_sum) AS us, count() AS rows, uniqExact(time) AS windows,
+       sumMap(durations) AS durations FROM metrics`,
+  );
+  const counts: Record<string, number> = {};
+  let us = 0;
+  for (let i = 0; i < 1_500; i++) {
+    const bucket = String(bucketOf(1 + i * 1_000));
+    counts[bucket] = (counts[bucket] ?? 0) + 2;
+    us += 2 * (1 + i * 1_000);
+  }
+  expect(sums).toEqual({
+    ...{ requests: 3_000, bytes: 30_000, routes: 1_200, us, rows: 2_400, windows: 2 },
+    durations: counts,
+  });
+});
