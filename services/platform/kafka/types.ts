@@ -100,7 +100,10 @@ export interface GroupOptions {
   assigned?(assignment: Assignment): Promise<void> | void;
   /** The assignment before is over; handlers of its batches have ended. */
   revoked?(): void;
-  /** A throw means: hand out again from the last resolved offset, after a pause. */
+  /**
+   * A throw means: hand out again, after a pause, from the last resolved offset; after three in a
+   * row the consumer starts anew, which is from the last committed offset.
+   */
   batch(batch: GroupBatch): Promise<void>;
 }
 
