@@ -169,7 +169,7 @@ export function withoutServerFields(resource: Resource): Resource {
 }
 
 /** As the API shows it: with the server's fields filled in. */
-export function withServerFields(entry: StateEntry): Resource {
+export function withServerFields(entry: Omit<StateEntry, 'hash'>): Resource {
   return {
     ...entry.resource,
     metadata: {

@@ -1,0 +1,152 @@
+import type { FastifyInstance } from 'fastify';
+import Type, { type Static } from 'typebox';
+import {
+  type ChangeSetDetail,
+  type ChangeSetList,
+  ChangeSetRequest,
+  type ChangeSetResponse,
+  type ChangeSetSummary,
+} from '#contracts/api/config.ts';
+import { formatRevision } from '#contracts/revision.ts';
+import { HttpProblem } from '#platform/http.ts';
+import { EVENT_BYTES_MAX, type WriteRequest, tooLarge } from '../changes/writer.ts';
+import { findRevision, findSequence } from '../changes/revisions.ts';
+import type { IndexedChangeSet } from '../log/history.ts';
+import { changesOf } from '../log/images.ts';
+import type { RouteContext } from './routes.ts';
+import { RevisionParams, answers, revisionText } from './schemas.ts';
+
+const WriteQuery = Type.Object(
+  { dryRun: Type.Optional(Type.Boolean()) },
+  { additionalProperties: false },
+);
+const WriteHeaders = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({ description: 'the revision that the writer looked at; 409 on an overlap' }),
+  ),
+  'idempotency-key': Type.Optional(
+    Type.String({ description: 'the same key never makes two revisions' }),
+  ),
+});
+const PageQuery = Type.Object(
+  {
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500 })),
+    before: Type.Optional(revisionText),
+  },
+  { additionalProperties: false },
+);
+const PAGE_DEFAULT = 50;
+
+export function addChangeSetRoutes(app: FastifyInstance, context: RouteContext): void {
+  addWriting(app, context);
+  addHistory(app, context);
+}
+
+function addWriting(app: FastifyInstance, context: RouteContext): void {
+  app.post<{
+    Body: ChangeSetRequest;
+    Querystring: Static<typeof WriteQuery>;
+    Headers: Static<typeof WriteHeaders>;
+  }>(
+    '/v1/changesets',
+    {
+      onRequest: async (request) => {
+        const bytes = Number(request.headers['content-length'] ?? 0);
+        if (bytes > EVENT_BYTES_MAX) throw tooLarge(bytes);
+      },
+      schema: {
+        tags: ['change-sets'],
+        summary: 'Write one atomic change-set, undo one, or restore a revision',
+        body: ChangeSetRequest,
+        querystring: WriteQuery,
+        headers: WriteHeaders,
+        response: {
+          201: { ...answers.response[200], description: 'a new revision' },
+          ...answers.response,
+        },
+      },
+    },
+    async (request, reply) => {
+      const key = request.headers['idempotency-key'];
+      const ifMatch = readIfMatch(request.headers['if-match']);
+      const answer = await write(context, {
+        body: request.body,
+        dryRun: request.query.dryRun === true,
+        ...(ifMatch === undefined ? {} : { ifMatch }),
+        ...(key === undefined ? {} : { idempotencyKey: key }),
+      });
+      return reply.code(answer.created ? 201 : 200).send(answer);
+    },
+  );
+}
+
+function addHistory(app: FastifyInstance, context: RouteContext): void {
+  app.get<{ Querystring: Static<typeof PageQuery> }>(
+    '/v1/changesets',
+    {
+      schema: {
+        tags: ['change-sets'],
+        summary: 'The history, newest first',
+        querystring: PageQuery,
+        ...answers,
+      },
+    },
+    async (request): Promise<ChangeSetList> => {
+      const { log, history } = context.plane();
+      const { before, limit = PAGE_DEFAULT } = request.query;
+      const end =
+        before === undefined
+          ? history.headSequence + 1
+          : await findSequence(log, before, { orNone: true });
+      const page = history.page(end, limit + 1);
+      const items = page.slice(0, limit).map((entry) => summaryOf(entry, history.epoch));
+      const last = items.at(-1);
+      return page.length > limit && last !== undefined ? { items, next: last.revision } : { items };
+    },
+  );
+  app.get<{ Params: RevisionParams }>(
+    '/v1/changesets/:revision',
+    {
+      schema: {
+        tags: ['change-sets'],
+        summary: 'One revision, with every resource before and after',
+        params: RevisionParams,
+        ...answers,
+      },
+    },
+    async (request): Promise<ChangeSetDetail> => {
+      const { log, history } = context.plane();
+      const entry = await findRevision(log, request.params.revision);
+      return { ...summaryOf(entry, history.epoch), changes: await changesOf(log, entry) };
+    },
+  );
+}
+
+async function write(context: RouteContext, request: WriteRequest): Promise<ChangeSetResponse> {
+  const { metrics } = context;
+  try {
+    const plane = context.plane();
+    if (!plane.linked) {
+      throw new HttpProblem('unavailable', 'the link to NATS is down; nothing was written');
+    }
+    const answer = await plane.writer.write(request);
+    if (!request.dryRun) {
+      metrics.changeSets.inc({ result: answer.created ? 'created' : 'unchanged' });
+    }
+    return answer;
+  } catch (error) {
+    metrics.changeSets.inc({ result: error instanceof HttpProblem ? error.code : 'internal' });
+    throw error;
+  }
+}
+
+/** `1-42`, or as an entity tag `"1-42"`; `*` asks for nothing. */
+function readIfMatch(header: string | undefined): string | undefined {
+  if (header === undefined || header.trim() === '*') return undefined;
+  return header.trim().replace(/^(?:W\/)?"(.*)"$/, '$1');
+}
+
+function summaryOf(entry: IndexedChangeSet, epoch: number): ChangeSetSummary {
+  const { sequence, id: _id, ...shown } = entry;
+  return { revision: formatRevision({ epoch, sequence }), ...shown };
+}

@@ -1,0 +1,94 @@
+import type { FastifyInstance } from 'fastify';
+import Type, { type Static } from 'typebox';
+import type { ResourceList } from '#contracts/api/config.ts';
+import { type ResourceKey, keyOf } from '#contracts/names.ts';
+import { type KindEntry, KINDS, findKind } from '#contracts/resources/index.ts';
+import { formatRevision } from '#contracts/revision.ts';
+import { HttpProblem } from '#platform/http.ts';
+import { withServerFields } from '#platform/state.ts';
+import { findSequence } from '../changes/revisions.ts';
+import { entriesAt, entryAt } from '../log/images.ts';
+import type { Plane } from '../plane.ts';
+import type { RouteContext } from './routes.ts';
+import { AtQuery, answers } from './schemas.ts';
+
+const KindParams = Type.Object({
+  kind: Type.String({ description: 'a kind as people type it: HTTPRoute, httproutes, route' }),
+});
+const NameParams = Type.Object({
+  kind: Type.String(),
+  namespace: Type.String({ description: '- for a kind without namespaces' }),
+  name: Type.String(),
+});
+
+export function addResourceRoutes(app: FastifyInstance, context: RouteContext): void {
+  const schema = (summary: string, params?: object): object => ({
+    schema: {
+      tags: ['resources'],
+      summary,
+      querystring: AtQuery,
+      ...(params === undefined ? {} : { params }),
+      ...answers,
+    },
+  });
+  app.get<{ Querystring: AtQuery }>(
+    '/v1/resources',
+    schema('All resources, now or at a revision'),
+    (request) => list(context.plane(), request.query.at, () => true),
+  );
+  app.get<{ Querystring: AtQuery; Params: Static<typeof KindParams> }>(
+    '/v1/resources/:kind',
+    schema('Resources of one kind', KindParams),
+    (request) => {
+      const { kind } = kindOf(request.params.kind);
+      return list(context.plane(), request.query.at, (key) => key.startsWith(`${kind}/`));
+    },
+  );
+  app.get<{ Querystring: AtQuery; Params: Static<typeof NameParams> }>(
+    '/v1/resources/:kind/:namespace/:name',
+    schema('One resource, as a list of one', NameParams),
+    async (request): Promise<ResourceList> => {
+      const entry = kindOf(request.params.kind);
+      const { namespace, name } = request.params;
+      const ref = { kind: entry.kind, name };
+      const key = keyOf(entry.scope === 'Cluster' ? ref : { ...ref, namespace });
+      const plane = context.plane();
+      const sequence = await sequenceOf(plane, request.query.at);
+      const found = await entryAt(plane.log, key, sequence);
+      const revision = formatRevision({ epoch: plane.history.epoch, sequence });
+      if (found === undefined) {
+        throw new HttpProblem('not-found', `there is no ${key} at revision ${revision}`);
+      }
+      return { revision, items: [withServerFields(found)] };
+    },
+  );
+}
+
+async function list(
+  plane: Plane,
+  at: string | undefined,
+  isWanted: (key: ResourceKey) => boolean,
+): Promise<ResourceList> {
+  const sequence = await sequenceOf(plane, at);
+  const entries =
+    sequence === plane.history.headSequence
+      ? [...plane.history.state.entries.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
+      : await entriesAt(plane.log, sequence, isWanted);
+  return {
+    revision: formatRevision({ epoch: plane.history.epoch, sequence }),
+    items: entries.filter(({ key }) => isWanted(key)).map(withServerFields),
+  };
+}
+
+async function sequenceOf(plane: Plane, at: string | undefined): Promise<number> {
+  return at === undefined
+    ? plane.history.headSequence
+    : findSequence(plane.log, at, { orNone: true });
+}
+
+function kindOf(text: string): KindEntry {
+  const entry = findKind(text);
+  if (entry !== undefined) return entry;
+  const kinds = KINDS.map(({ kind }) => kind).join(', ');
+  throw new HttpProblem('not-found', `there is no kind ${text.slice(0, 60)}; there are ${kinds}`);
+}

@@ -1,0 +1,251 @@
+import type { ChangeSetRequest, ChangeSetResponse } from '#contracts/api/config.ts';
+import { type ChangeSetEvent, EVENT_SCHEMA } from '#contracts/events.ts';
+import { formatRevision } from '#contracts/revision.ts';
+import { MIN_PROXY_VERSION } from '#contracts/version.ts';
+import type { Clock } from '#platform/clock.ts';
+import { HttpProblem } from '#platform/http.ts';
+import { type Log, sentenceOf } from '#platform/log.ts';
+import { pause } from '#platform/nats.ts';
+import { type ChangeSetId, changeSetId } from '../log/change-set-id.ts';
+import type { ConfigLog } from '../log/config-log.ts';
+import { changesOf } from '../log/images.ts';
+import { type Candidate, candidateOf } from './candidate.ts';
+import type { Compiler } from './compiler.ts';
+import { refuseOverlap, refuseStaleVersions } from './conflicts.ts';
+import { invalid, readIntent } from './intent.ts';
+import { type Plan, planOf } from './plan.ts';
+import { findSequence, headOf } from './revisions.ts';
+import { warningsOf } from './warnings.ts';
+
+/** The largest event that goes into the log as it is; NATS takes messages of 1 MiB at most. */
+export const EVENT_BYTES_MAX = 512 * 1024;
+const WAITING_MAX = 100;
+const ATTEMPTS_MAX = 10;
+const RETRY_MS = 50;
+const WRITE_TIMEOUT_MS = 15_000;
+const ANONYMOUS = 'anonymous';
+
+export interface WriterOptions {
+  mesh: string;
+  log: ConfigLog;
+  compiler: Compiler;
+  clock: Clock;
+  logger: Log;
+  /** Proxies that are up, whose receipts a writer may wait for. */
+  audience: () => { proxy: string; version?: string }[];
+  onPublished?: (event: { sequence: number; audience: string[]; tookMs: number }) => void;
+}
+
+export interface WriteRequest {
+  body: ChangeSetRequest;
+  dryRun: boolean;
+  ifMatch?: string;
+  idempotencyKey?: string;
+}
+
+interface Draft {
+  request: WriteRequest;
+  id: ChangeSetId;
+  plan: Plan;
+  /** The revision that the writer looked at; what others did after it may be a conflict. */
+  base: number;
+  author: string;
+}
+
+/** A change-set that may be published on the head as it is. */
+interface Checked {
+  candidate: Candidate;
+  event: ChangeSetEvent;
+  warnings: string[];
+}
+
+/**
+ * Turns requests into revisions, one at a time: plan on the head, check, publish only if the head
+ * is still the same, else look again. Nothing is decided by this process's memory alone: the log's
+ * compare-and-set decides, so several config services may write to one mesh.
+ */
+export class Writer {
+  readonly #options: WriterOptions;
+  #tail: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+  }
+
+  /** Throws HttpProblem: 400, 404, 409, 413, 422 or 503. */
+  async write(request: WriteRequest): Promise<ChangeSetResponse> {
+    const { log, mesh } = this.#options;
+    const intent = readIntent(request.body);
+    const base =
+      request.ifMatch === undefined
+        ? log.history.lastSequence
+        : await findSequence(log, request.ifMatch, { orNone: true });
+    const id = changeSetId(mesh, request.idempotencyKey, [request.body, request.ifMatch ?? '']);
+    const author = request.body.author ?? ANONYMOUS;
+    const plan = await planOf(intent, log);
+    const draft: Draft = { request, id, plan, base, author };
+    if (request.dryRun) return this.#answer(draft, this.#check(draft));
+    return this.#inTurn(() => this.#commit(draft));
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#waiting >= WAITING_MAX) {
+      throw new HttpProblem('unavailable', `${WAITING_MAX} change-sets wait already; try again`);
+    }
+    this.#waiting += 1;
+    const mine = this.#tail.then(work);
+    this.#tail = mine.catch(() => undefined);
+    try {
+      return await mine;
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+
+  async #commit(draft: Draft): Promise<ChangeSetResponse> {
+    const { log, clock } = this.#options;
+    const { history } = log;
+    const endMs = clock.nowMs() + WRITE_TIMEOUT_MS;
+    let why = 'others were quicker each time';
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX && clock.nowMs() < endMs; attempt++) {
+      const before = this.#storedBefore(draft.id);
+      if (before !== undefined) return this.#stored(draft, before);
+      if (log.problem !== undefined) throw new HttpProblem('unavailable', log.problem);
+      const checked = this.#check(draft);
+      if (checked.candidate.changed.size === 0) return this.#answer(draft, checked);
+      const startedMs = clock.nowMs();
+      const result = await log.publish(checked.event, history.lastSequence);
+      if (result.kind === 'unknown') {
+        why = result.why;
+        await pause(RETRY_MS * attempt);
+      }
+      // Also after "stored": a publish that the server had already may stand further back.
+      if (history.sequenceOf(draft.id.id) === undefined) await this.#readOn();
+      const sequence = history.sequenceOf(draft.id.id);
+      if (sequence === undefined) continue;
+      const answer = this.#answer(draft, checked, sequence);
+      const { audience } = answer;
+      this.#options.onPublished?.({ sequence, audience, tookMs: clock.nowMs() - startedMs });
+      return answer;
+    }
+    throw new HttpProblem(
+      'unavailable',
+      `the change-set could not be stored in time (${why}); whether it still arrives is not ` +
+        'known: repeat it with the same Idempotency-Key, or look at the history',
+    );
+  }
+
+  /** Reads the log to its end; without an answer the next publish will tell. */
+  async #readOn(): Promise<void> {
+    try {
+      await this.#options.log.catchUp();
+    } catch (error) {
+      this.#options.logger.warn({ error: sentenceOf(error) }, 'the config log does not answer');
+    }
+  }
+
+  /** Everything that can be wrong with a change-set on the head as it is now. Reads nothing. */
+  #check(draft: Draft): Checked {
+    const { log, compiler, clock } = this.#options;
+    const { history } = log;
+    const asked = draft.plan.make(history);
+    refuseStaleVersions(history, asked.upserts);
+    const time = new Date(clock.wallMs()).toISOString();
+    const candidate = candidateOf(history.state, asked, history.lastSequence + 1, time);
+    refuseOverlap(history, draft.base, candidate.changed, candidate.upserts);
+    if (candidate.changed.size > 0) {
+      const problems = compiler.newProblems(candidate.state, candidate.changed);
+      if (problems.length > 0) throw invalid(problems);
+    }
+    const event = this.#event(draft, candidate, time);
+    const bytes = Buffer.byteLength(JSON.stringify(event));
+    if (bytes > EVENT_BYTES_MAX) throw tooLarge(bytes);
+    const warnings = warningsOf({
+      history,
+      candidate,
+      written: asked.upserts,
+      author: draft.author,
+      seen: draft.request.ifMatch !== undefined || draft.plan.kind !== 'write',
+      minProxy: event.minProxy,
+      proxies: this.#options.audience(),
+      wallMs: clock.wallMs(),
+    });
+    return { candidate, event, warnings };
+  }
+
+  #event({ plan, request, id, author }: Draft, candidate: Candidate, time: string): ChangeSetEvent {
+    const { mesh, log } = this.#options;
+    return {
+      schema: EVENT_SCHEMA,
+      minProxy: MIN_PROXY_VERSION,
+      mesh,
+      epoch: log.history.epoch,
+      id: id.id,
+      author,
+      message: request.body.message ?? plan.message,
+      time,
+      upserts: candidate.upserts,
+      deletes: candidate.deletes,
+      previousDigest: log.history.state.digest,
+      digest: candidate.state.digest,
+      ...(plan.undoes === undefined ? {} : { undoes: plan.undoes }),
+      ...(plan.restores === undefined ? {} : { restores: plan.restores }),
+    };
+  }
+
+  /** The same publish, or the same idempotency key, stood in the log before. */
+  #storedBefore({ id, keyPart }: ChangeSetId): number | undefined {
+    const { history } = this.#options.log;
+    const mine = history.sequenceOf(id);
+    if (mine !== undefined || keyPart === undefined) return mine;
+    const other = history.sequenceOfKey(keyPart);
+    if (other === undefined) return undefined;
+    const revision = formatRevision({ epoch: history.epoch, sequence: other });
+    throw new HttpProblem(
+      'conflict',
+      `this Idempotency-Key was used for another change-set, stored as ${revision}`,
+    );
+  }
+
+  async #stored(draft: Draft, sequence: number): Promise<ChangeSetResponse> {
+    const { log } = this.#options;
+    const entry = log.history.changeSet(sequence);
+    if (entry === undefined) throw new Error(`revision ${sequence} is in no index`);
+    return {
+      revision: formatRevision({ epoch: log.history.epoch, sequence }),
+      created: true,
+      dryRun: false,
+      digest: entry.digest,
+      id: draft.id.id,
+      changes: await changesOf(log, entry),
+      warnings: [],
+      audience: this.#options.audience().map(({ proxy }) => proxy),
+    };
+  }
+
+  #answer(draft: Draft, checked: Checked, sequence?: number): ChangeSetResponse {
+    const { log, audience } = this.#options;
+    const { epoch } = log.history;
+    return {
+      revision: sequence === undefined ? headOf(log) : formatRevision({ epoch, sequence }),
+      created: sequence !== undefined,
+      dryRun: draft.request.dryRun,
+      digest: checked.candidate.state.digest,
+      id: draft.id.id,
+      changes: checked.candidate.changes,
+      warnings: checked.warnings,
+      audience: audience().map(({ proxy }) => proxy),
+    };
+  }
+}
+
+/** 413 with both sizes in the sentence. */
+export function tooLarge(bytes: number): HttpProblem {
+  const kib = (size: number): number => Math.ceil(size / 1024);
+  return new HttpProblem(
+    'too-large',
+    `this change-set takes ${kib(bytes)} KiB and one may take ${kib(EVENT_BYTES_MAX)} KiB; ` +
+      'split it into several',
+  );
+}

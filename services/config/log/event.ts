@@ -1,0 +1,54 @@
+import { type ChangeSetEvent, EVENT_SCHEMA } from '#contracts/events.ts';
+import { decodeJson } from '#platform/nats.ts';
+
+export type DecodedEvent =
+  | { kind: 'event'; event: ChangeSetEvent }
+  /** No change-set of this mesh: every reader of the log passes over it alike. */
+  | { kind: 'foreign'; why: string }
+  /** Written by a version that knows more: whoever cannot read it must not write after it. */
+  | { kind: 'newer'; why: string };
+
+const TEXTS = ['id', 'author', 'message', 'time', 'previousDigest', 'digest', 'minProxy'] as const;
+
+/** Reads one message of the config log. */
+export function decodeEvent(data: Uint8Array, mesh: string, epoch: number): DecodedEvent {
+  const value = decodeJson(data);
+  if (value === undefined) return foreign('it is no JSON object');
+  const schema = value['schema'];
+  if (typeof schema !== 'number') return foreign('it has no schema version');
+  if (schema > EVENT_SCHEMA) {
+    const why = `its schema version ${schema} is newer than this service's ${EVENT_SCHEMA}`;
+    return { kind: 'newer', why };
+  }
+  if (value['mesh'] !== mesh) return foreign(`it belongs to the mesh ${String(value['mesh'])}`);
+  if (value['epoch'] !== epoch) return foreign(`it belongs to the epoch ${String(value['epoch'])}`);
+  const missing = TEXTS.find((name) => typeof value[name] !== 'string');
+  if (missing !== undefined) return foreign(`it has no ${missing}`);
+  if (!isListOf(value['upserts'], hasIdentity)) return foreign('its upserts are not resources');
+  if (!isListOf(value['deletes'], isRef)) return foreign('its deletes are not references');
+  return { kind: 'event', event: value as unknown as ChangeSetEvent };
+}
+
+function foreign(why: string): DecodedEvent {
+  return { kind: 'foreign', why };
+}
+
+function isListOf(value: unknown, test: (item: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(test);
+}
+
+function isRef(item: unknown): boolean {
+  if (typeof item !== 'object' || item === null) return false;
+  const { kind, name, namespace } = item as Record<string, unknown>;
+  return (
+    typeof kind === 'string' &&
+    typeof name === 'string' &&
+    (namespace === undefined || typeof namespace === 'string')
+  );
+}
+
+function hasIdentity(item: unknown): boolean {
+  if (typeof item !== 'object' || item === null) return false;
+  const { kind, metadata } = item as Record<string, unknown>;
+  return typeof metadata === 'object' && metadata !== null && isRef({ kind, ...metadata });
+}

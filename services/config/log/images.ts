@@ -1,0 +1,81 @@
+import type { ResourceChange } from '#contracts/events.ts';
+import type { ResourceKey } from '#contracts/names.ts';
+import type { Resource } from '#contracts/resources/index.ts';
+import { type StateEntry, keyOfResource, withoutServerFields } from '#platform/state.ts';
+import type { ConfigLog } from './config-log.ts';
+import type { IndexedChangeSet } from './history.ts';
+
+/** A resource as of a revision, with what the API shows of its history. */
+export type PastEntry = Omit<StateEntry, 'hash'>;
+
+/** A resource's content at the sequence that wrote it. */
+export async function bodyAt(
+  log: ConfigLog,
+  key: ResourceKey,
+  sequence: number,
+): Promise<Resource> {
+  const current = log.history.state.entries.get(key);
+  if (current?.changedAt === sequence) return current.resource;
+  const event = await log.event(sequence);
+  const found = event.upserts.find((resource) => keyOfResource(resource) === key);
+  if (found === undefined) throw new Error(`revision ${sequence} does not write ${key}`);
+  return withoutServerFields(found);
+}
+
+/** What one revision changed, with the content before and after. */
+export async function changesOf(
+  log: ConfigLog,
+  entry: IndexedChangeSet,
+): Promise<ResourceChange[]> {
+  const changes: ResourceChange[] = [];
+  for (const { key, change } of entry.changes) {
+    const before = log.history.versionAt(key, entry.sequence - 1);
+    changes.push({
+      key,
+      change,
+      ...(before === undefined || before.change === 'deleted'
+        ? {}
+        : { before: await bodyAt(log, key, before.sequence) }),
+      ...(change === 'deleted' ? {} : { after: await bodyAt(log, key, entry.sequence) }),
+    });
+  }
+  return changes;
+}
+
+/** All (wanted) resources as of a revision, in the order of their keys. */
+export async function entriesAt(
+  log: ConfigLog,
+  sequence: number,
+  isWanted: (key: ResourceKey) => boolean = () => true,
+): Promise<PastEntry[]> {
+  const entries: PastEntry[] = [];
+  for (const key of [...log.history.keys()].filter(isWanted).sort()) {
+    const entry = await entryAt(log, key, sequence);
+    if (entry !== undefined) entries.push(entry);
+  }
+  return entries;
+}
+
+/** One resource as of a revision; undefined when it did not exist then. */
+export async function entryAt(
+  log: ConfigLog,
+  key: ResourceKey,
+  sequence: number,
+): Promise<PastEntry | undefined> {
+  const { history } = log;
+  const version = history.versionAt(key, sequence);
+  if (version === undefined || version.change === 'deleted') return undefined;
+  const current = history.state.entries.get(key);
+  if (current?.changedAt === version.sequence) return current;
+  const life = history.versions(key).filter((each) => each.sequence <= version.sequence);
+  const born = life.findLastIndex((each) => each.change === 'created');
+  const createdAt = life[born]?.sequence ?? version.sequence;
+  return {
+    key,
+    resource: await bodyAt(log, key, version.sequence),
+    createdAt,
+    createdTime: history.changeSet(createdAt)?.time ?? '',
+    changedAt: version.sequence,
+    generation: life.length - born,
+  };
+}

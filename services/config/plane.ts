@@ -1,0 +1,189 @@
+import { Events, type NatsConnection } from 'nats';
+import { HEAD_INTERVAL_MS, type LogHead } from '#contracts/events.ts';
+import { type MeshSubjects, meshSubjects } from '#contracts/subjects.ts';
+import type { Clock, Timer } from '#platform/clock.ts';
+import { type Log, sentenceOf } from '#platform/log.ts';
+import { encodeJson } from '#platform/nats.ts';
+import type { ResourceKey } from '#contracts/names.ts';
+import { Compiler } from './changes/compiler.ts';
+import { Writer } from './changes/writer.ts';
+import { ConfigLog } from './log/config-log.ts';
+import { History } from './log/history.ts';
+import { StreamError, ensureStreams } from './log/streams.ts';
+import type { ConfigMetrics } from './metrics.ts';
+import { ReceiptFeed } from './receipts/feed.ts';
+import { RegistryFeed } from './registry/feed.ts';
+
+export interface PlaneOptions {
+  connection: NatsConnection;
+  mesh: string;
+  /** Copies that new streams have. */
+  replicas: number;
+  clock: Clock;
+  log: Log;
+  metrics: ConfigMetrics;
+  /** A board may look different now. */
+  onNews: () => void;
+}
+
+/** The least that a NATS server must take as one message. */
+const PAYLOAD_BYTES_MIN = 768 * 1024;
+
+/** Everything of the config plane that lives on NATS, in one mesh, over one connection. */
+export class Plane {
+  readonly history: History;
+  readonly log: ConfigLog;
+  readonly compiler: Compiler;
+  readonly writer: Writer;
+  readonly registry: RegistryFeed;
+  readonly receipts: ReceiptFeed;
+  readonly #options: PlaneOptions;
+  readonly #subjects: MeshSubjects;
+  #linked = true;
+  #replayed = false;
+  #stopped = false;
+  #headTimer: Timer | undefined;
+
+  constructor(options: PlaneOptions) {
+    const { mesh, clock, log, connection, metrics } = options;
+    this.#options = options;
+    this.#subjects = meshSubjects(mesh);
+    this.history = new History(mesh);
+    const shared = { connection, mesh, subjects: this.#subjects, clock, log, metrics };
+    this.log = new ConfigLog({
+      ...shared,
+      history: this.history,
+      onApplied: (_entry, changed) => this.#onApplied(changed),
+      onRefused: (sequence, why) => {
+        metrics.eventsRefused.inc();
+        log.error({ sequence, why }, 'a message of the config log is passed over');
+      },
+    });
+    this.compiler = new Compiler(this.history.state, this.history.epoch, () => clock.wallMs());
+    this.registry = new RegistryFeed({
+      ...shared,
+      onProxies: options.onNews,
+      addresses: { allows: () => false },
+    });
+    this.receipts = new ReceiptFeed({
+      ...shared,
+      history: this.history,
+      registry: this.registry.registry,
+      ensureStreams: () => this.#ensureStreams(),
+      onReceipt: options.onNews,
+    });
+    this.writer = new Writer({
+      mesh,
+      log: this.log,
+      compiler: this.compiler,
+      clock,
+      logger: log,
+      audience: () => this.audience(),
+      onPublished: ({ sequence, audience, tookMs }) => {
+        metrics.publishSeconds.observe(tookMs / 1000);
+        this.receipts.published(sequence, audience);
+      },
+    });
+  }
+
+  /** What keeps it from doing its work; undefined when nothing does. */
+  get problem(): string | undefined {
+    return this.#linked ? this.log.problem : 'the link to NATS is down';
+  }
+
+  get linked(): boolean {
+    return this.#linked;
+  }
+
+  async start(): Promise<void> {
+    const { connection } = this.#options;
+    const payloadMax = connection.info?.max_payload ?? 0;
+    if (payloadMax < PAYLOAD_BYTES_MIN) {
+      throw new StreamError(
+        `the NATS server takes messages of ${payloadMax} bytes at most; ` +
+          `set its max_payload to ${PAYLOAD_BYTES_MIN} or more`,
+      );
+    }
+    await this.#ensureStreams();
+    await this.log.start();
+    this.#replayed = true;
+    this.#readMesh();
+    await this.registry.start();
+    await this.receipts.start();
+    this.#watchLink();
+    await this.#publishHead();
+    this.#headLater();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#headTimer?.cancel();
+    await Promise.all([this.log.stop(), this.registry.stop(), this.receipts.stop()]);
+  }
+
+  /** Proxies that are up; of those only known from receipts the version is not known. */
+  audience(): { proxy: string; version?: string }[] {
+    const up = this.registry.registry
+      .up()
+      .map(({ heartbeat }) => ({ proxy: heartbeat.proxy, version: heartbeat.version }));
+    const unheard = [...this.receipts.unheard()].map((proxy) => ({ proxy }));
+    return [...up, ...unheard].sort((a, b) => (a.proxy < b.proxy ? -1 : 1));
+  }
+
+  async #ensureStreams(): Promise<void> {
+    const manager = await this.#options.connection.jetstreamManager({ checkAPI: false });
+    await ensureStreams(manager, this.#subjects, this.#options.replicas);
+  }
+
+  #onApplied(changed: ReadonlySet<ResourceKey>): void {
+    this.compiler.moved(changed);
+    if (this.#replayed && [...changed].some((key) => key.startsWith('Mesh/'))) this.#readMesh();
+    this.#options.onNews();
+  }
+
+  #readMesh(): void {
+    this.registry.registry.setAddresses(this.compiler.head().mesh.addresses);
+  }
+
+  #watchLink(): void {
+    const { connection, log } = this.#options;
+    const follow = async (): Promise<void> => {
+      for await (const status of connection.status()) {
+        if (status.type === Events.Disconnect) {
+          this.#linked = false;
+          this.registry.registry.linkDown();
+        }
+        if (status.type === Events.Reconnect) {
+          this.#linked = true;
+          this.registry.registry.linkUp();
+          await this.#publishHead();
+        }
+      }
+    };
+    follow().catch((error: unknown) => log.error({ error: sentenceOf(error) }, 'link not watched'));
+  }
+
+  #headLater(): void {
+    this.#headTimer = this.#options.clock.after(HEAD_INTERVAL_MS, () => {
+      void this.#publishHead().then(() => this.#headLater());
+    });
+  }
+
+  /** Only what the log itself confirms is told: a service that is cut off must not vouch for it. */
+  async #publishHead(): Promise<void> {
+    const { connection, clock, mesh, log } = this.#options;
+    try {
+      await this.log.catchUp();
+      if (this.log.problem !== undefined || this.#stopped) return;
+      const head: LogHead = {
+        mesh,
+        revision: { epoch: this.history.epoch, sequence: this.history.headSequence },
+        digest: this.history.state.digest,
+        time: new Date(clock.wallMs()).toISOString(),
+      };
+      connection.publish(this.#subjects.head, encodeJson(head));
+    } catch (error) {
+      if (!this.#stopped) log.warn({ error: sentenceOf(error) }, 'the head was not published');
+    }
+  }
+}

@@ -1,0 +1,178 @@
+import type { NatsConnection } from 'nats';
+import { type Clock, systemClock } from '#platform/clock.ts';
+import { HttpProblem, createApi, listen } from '#platform/http.ts';
+import { type Log, sentenceOf } from '#platform/log.ts';
+import { connectNats, pause } from '#platform/nats.ts';
+import { EVENT_BYTES_MAX } from './changes/writer.ts';
+import { BoardStreams } from './api/boards.ts';
+import { addRoutes } from './api/routes.ts';
+import { type ConfigMetrics, createMetrics } from './metrics.ts';
+import { Plane } from './plane.ts';
+
+export interface ConfigServiceOptions {
+  mesh: string;
+  natsUrl: string;
+  natsCreds?: string | undefined;
+  natsCa?: string | undefined;
+  /** Copies of new streams: 1, and 3 on a cluster. */
+  replicas?: number;
+  /** `host:port`. */
+  listen: string;
+  insecureListen?: boolean;
+  /** Base URLs of the other services, told on /v1/info. */
+  analytics?: string | undefined;
+  alerting?: string | undefined;
+  clock?: Clock;
+  log: Log;
+}
+
+export interface ConfigService {
+  /** Base URL of the API. */
+  url: string;
+  /** Resolves when the log is read and the service can do its work. */
+  ready: Promise<void>;
+  stop: () => Promise<void>;
+}
+
+const RETRY_MIN_MS = 200;
+const RETRY_MAX_MS = 5_000;
+
+/**
+ * Starts the service: the API listens at once, and answers 503 until NATS is there and the log is
+ * read. Throws when it cannot listen.
+ */
+export async function startConfigService(options: ConfigServiceOptions): Promise<ConfigService> {
+  const running = new Running(options);
+  await running.open();
+  return running;
+}
+
+class Running implements ConfigService {
+  url = '';
+  readonly ready: Promise<void>;
+  readonly #options: ConfigServiceOptions;
+  readonly #clock: Clock;
+  readonly #abort = new AbortController();
+  readonly #boards: BoardStreams;
+  #settleReady: () => void = () => undefined;
+  #plane: Plane | undefined;
+  #connection: NatsConnection | undefined;
+  #waitingFor: string;
+  #background: Promise<void> = Promise.resolve();
+  #close: () => Promise<void> = async () => undefined;
+
+  constructor(options: ConfigServiceOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#waitingFor = `NATS at ${options.natsUrl} is away`;
+    this.#boards = new BoardStreams(this.#clock);
+    this.ready = new Promise((resolve) => {
+      this.#settleReady = resolve;
+    });
+  }
+
+  async open(): Promise<void> {
+    const { log, mesh } = this.#options;
+    const { app, registry } = await createApi({
+      name: 'config',
+      description: 'Change-sets, resources, proxies and receipts of one mesh.',
+      log,
+      notReady: () => this.#notReady(),
+      bodyLimitBytes: EVENT_BYTES_MAX,
+    });
+    const metrics = createMetrics(registry, {
+      ready: () => this.#notReady() === undefined,
+      revision: () => this.#plane?.history.headSequence ?? 0,
+      resources: () => this.#plane?.history.state.entries.size ?? 0,
+      endpoints: () => this.#plane?.registry.registry.sets.count() ?? 0,
+      proxies: () => this.#proxiesByState(),
+    });
+    addRoutes(app, {
+      mesh,
+      clock: this.#clock,
+      metrics,
+      boards: this.#boards,
+      addresses: () => ({
+        config: this.url,
+        ...(this.#options.analytics === undefined ? {} : { analytics: this.#options.analytics }),
+        ...(this.#options.alerting === undefined ? {} : { alerting: this.#options.alerting }),
+      }),
+      plane: () => {
+        if (this.#plane === undefined) throw new HttpProblem('unavailable', this.#waitingFor);
+        return this.#plane;
+      },
+    });
+    const insecure = this.#options.insecureListen === true;
+    const { url } = await listen(app, this.#options.listen, { insecure });
+    this.url = url;
+    this.#close = async () => app.close();
+    this.#background = this.#run(metrics).catch((error: unknown) => {
+      if (!this.#abort.signal.aborted) log.error({ error: sentenceOf(error) }, 'not started');
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    this.#boards.end();
+    await this.#close();
+    await this.#background;
+    await this.#plane?.stop();
+    await this.#connection?.close();
+  }
+
+  async #run(metrics: ConfigMetrics): Promise<void> {
+    const { natsUrl, natsCreds, natsCa, mesh, log } = this.#options;
+    const { signal } = this.#abort;
+    const connection = await connectNats({
+      url: natsUrl,
+      name: `windrose-config ${mesh}`,
+      log,
+      signal,
+      ...(natsCreds === undefined ? {} : { credsFile: natsCreds }),
+      ...(natsCa === undefined ? {} : { caFile: natsCa }),
+    });
+    this.#connection = connection;
+    this.#waitingFor = 'the config log is being read';
+    let told = '';
+    for (let waitMs = RETRY_MIN_MS; !signal.aborted; waitMs = Math.min(waitMs * 2, RETRY_MAX_MS)) {
+      const plane = this.#newPlane(connection, metrics);
+      try {
+        await plane.start();
+        this.#plane = plane;
+        log.info({ revision: plane.history.headSequence }, 'ready');
+        this.#settleReady();
+        return;
+      } catch (error) {
+        await plane.stop();
+        this.#waitingFor = `the config log cannot be used: ${sentenceOf(error)}`;
+        if (told !== this.#waitingFor) log.error(this.#waitingFor);
+        told = this.#waitingFor;
+      }
+      await pause(waitMs, signal);
+    }
+  }
+
+  #newPlane(connection: NatsConnection, metrics: ConfigMetrics): Plane {
+    return new Plane({
+      connection,
+      mesh: this.#options.mesh,
+      replicas: this.#options.replicas ?? 1,
+      clock: this.#clock,
+      log: this.#options.log,
+      metrics,
+      onNews: () => this.#boards.news(),
+    });
+  }
+
+  #notReady(): string | undefined {
+    return this.#plane === undefined ? this.#waitingFor : this.#plane.problem;
+  }
+
+  #proxiesByState(): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const { state } of this.#plane?.registry.registry.proxies.values() ?? []) {
+      counts.set(state, (counts.get(state) ?? 0) + 1);
+    }
+    return counts;
+  }
+}

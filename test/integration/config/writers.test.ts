@@ -1,0 +1,306 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type {
+  ChangeSetList,
+  ChangeSetResponse,
+  InfoResponse,
+  ResourceList,
+} from '#contracts/api/config.ts';
+import type { LogHead } from '#contracts/events.ts';
+import type { ProblemDetails } from '#contracts/problems.ts';
+import { meshSubjects } from '#contracts/subjects.ts';
+import { decodeJson } from '#platform/nats.ts';
+import { MeshState } from '#platform/state.ts';
+import { natsUrl, uniqueMesh } from '#test/parts.ts';
+import { isAlive, until } from '#test/processes.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { decodeEvent } from '../../../services/config/log/event.ts';
+import { Api, Relay, natsClient, ref, route, service, startService } from './support.ts';
+
+const MAIN = new URL('../../../services/config/main.ts', import.meta.url).pathname;
+
+/** What the log itself says, read message by message without any code of the service's state. */
+async function replay(mesh: string): Promise<{ state: MeshState; ids: string[] }> {
+  const connection = await natsClient();
+  const manager = await connection.jetstreamManager();
+  const { config } = meshSubjects(mesh).streams;
+  const info = await manager.streams.info(config);
+  const state = new MeshState();
+  const ids: string[] = [];
+  for (let sequence = 1; sequence <= info.state.last_seq; sequence++) {
+    const { data } = await manager.streams.getMessage(config, { seq: sequence });
+    const decoded = decodeEvent(data, mesh, 1);
+    if (decoded.kind !== 'event') throw new Error(`message ${sequence}: ${decoded.why}`);
+    const { event } = decoded;
+    expect(event.previousDigest).toBe(state.digest);
+    state.apply({ sequence, ...event });
+    expect(event.digest).toBe(state.digest);
+    ids.push(event.id);
+  }
+  return { state, ids };
+}
+
+test('F36: of two writers to one resource through two services, one gets a conflict', async () => {
+  const mesh = uniqueMesh();
+  const [left, right] = [await startService(mesh), await startService(mesh)];
+  await left.api.write({ upserts: [service('a'), service('b')], author: 'ann' });
+  await until('the other service follows', async () => {
+    return (await right.api.get<InfoResponse>('/v1/info')).body.revision === '1-1';
+  });
+  for (let round = 0; round < 10; round++) {
+    const base = `1-${round + 1}`;
+    const post = (api: Api, author: string): Promise<{ status: number; body: unknown }> => {
+      const port = 100 + round * 2 + (author === 'ann' ? 0 : 1);
+      const body = { upserts: [service('a', port)], author };
+      return api.post('/v1/changesets', body, { 'if-match': base });
+    };
+    const answers = await Promise.all([post(left.api, 'ann'), post(right.api, 'bob')]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409]);
+    const winner = answers.find(({ status }) => status === 201)?.body as ChangeSetResponse;
+    const loser = answers.find(({ status }) => status === 409)?.body as ProblemDetails;
+    expect(loser.detail).toContain(`in ${winner.revision}`);
+  }
+  expect((await replay(mesh)).state.sequence).toBe(11);
+});
+
+test('disjoint writers through two services are both stored, whoever is first', async () => {
+  const mesh = uniqueMesh();
+  const services = [await startService(mesh), await startService(mesh)];
+  const writes = Array.from({ length: 30 }, (_, i) =>
+    services[i % 2]?.api.write({ upserts: [service(`s${i}`)], author: `a${i % 2}` }),
+  );
+  const revisions = (await Promise.all(writes)).map((answer) => answer?.revision);
+  expect(new Set(revisions).size).toBe(30);
+  const { state } = await replay(mesh);
+  expect(state.entries.size).toBe(30);
+  for (const { api } of services) {
+    await until('the service has the digest of the log', async () => {
+      return (await api.get<InfoResponse>('/v1/info')).body.digest === state.digest;
+    });
+  }
+});
+
+test('a rebase validates again: what another writer took away is missed', async () => {
+  const mesh = uniqueMesh();
+  const [left, right] = [await startService(mesh), await startService(mesh)];
+  await left.api.write({ upserts: [service('a'), service('b')] });
+  await until('the other service follows', async () => {
+    return (await right.api.get<InfoResponse>('/v1/info')).body.revision === '1-1';
+  });
+  const answers = await Promise.all([
+    left.api.post('/v1/changesets', { deletes: [ref('Service', 'b')] }),
+    right.api.post('/v1/changesets', { upserts: [route('r', 'a', 'b')] }),
+  ]);
+  const statuses = answers.map(({ status }) => status).sort();
+  expect(statuses[0]).toBe(201);
+  expect([409, 422]).toContain(statuses[1]);
+  expect((await replay(mesh)).state.sequence).toBe(2);
+});
+
+test('a lost acknowledgement is found in the log, not reported as a conflict', async () => {
+  const mesh = uniqueMesh();
+  const relay = new Relay();
+  await relay.listen();
+  const { api, ready } = await startService(mesh, { natsUrl: relay.url });
+  await ready;
+  await api.write({ upserts: [service('a')] });
+  relay.loseAnswerTo(meshSubjects(mesh).config);
+  const answer = await api.write({ upserts: [service('a', 81)], message: 'once' });
+  expect(answer).toMatchObject({ created: true, revision: '1-2' });
+  const { ids } = await replay(mesh);
+  expect(ids).toHaveLength(2);
+  expect(ids[1]).toBe(answer.id);
+});
+
+test('F35: kill -9 in the middle of writes leaves exactly one state', async () => {
+  const mesh = uniqueMesh();
+  const acknowledged: string[] = [];
+  for (let round = 0; round < 3; round++) {
+    const { child, url } = await spawnService(mesh);
+    const api = new Api(url);
+    let going = true;
+    const writers = Array.from({ length: 4 }, async (_, writer) => {
+      for (let i = 0; going; i++) {
+        const upserts = [service(`w${writer}`, 1 + ((round * 997 + i) % 60_000))];
+        try {
+          acknowledged.push((await api.write({ upserts, author: `w${writer}` })).id);
+        } catch {
+          return; // The service was killed: that is the point.
+        }
+      }
+    });
+    const before = acknowledged.length;
+    await until('writes are under way', () => acknowledged.length > before + 20);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    going = false;
+    await Promise.all(writers);
+  }
+  const { state, ids } = await replay(mesh);
+  expect(new Set(ids).size).toBe(ids.length);
+  expect(acknowledged.filter((id) => !ids.includes(id))).toEqual([]);
+  const { url, child } = await spawnService(mesh);
+  const info = await new Api(url).get<InfoResponse>('/v1/info');
+  expect(info.body.digest).toBe(state.digest);
+  child.kill('SIGTERM');
+  const [code] = (await once(child, 'exit')) as [number | null];
+  expect(code).toBe(0);
+});
+
+test('the head of the log is told at start', async () => {
+  const mesh = uniqueMesh();
+  const connection = await natsClient();
+  const first = await startService(mesh);
+  const { digest } = await first.api.write({ upserts: [service('a')] });
+  const heads = connection.subscribe(meshSubjects(mesh).head, { max: 1 });
+  await connection.flush();
+  await startService(mesh);
+  for await (const message of heads) {
+    const head = decodeJson(message.data) as unknown as LogHead;
+    expect(head).toMatchObject({ mesh, revision: { epoch: 1, sequence: 1 }, digest });
+  }
+});
+
+test('a message that is no change-set is passed over by old and new services alike', async () => {
+  const mesh = uniqueMesh();
+  const first = await startService(mesh);
+  await first.api.write({ upserts: [service('a')] });
+  const connection = await natsClient();
+  await connection.jetstream().publish(meshSubjects(mesh).config, 'not a change-set');
+  const answer = await first.api.write({ upserts: [service('b')] });
+  expect(answer.revision).toBe('1-3');
+  const second = await startService(mesh);
+  const info = await second.api.get<InfoResponse>('/v1/info');
+  expect(info.body).toMatchObject({ revision: '1-3', digest: answer.digest });
+  expect((await second.api.get('/v1/changesets/2')).status).toBe(404);
+  const list = await second.api.get<ChangeSetList>('/v1/changesets');
+  expect(list.body.items.map(({ revision }) => revision)).toEqual(['1-3', '1-1']);
+});
+
+test('nothing is written after an event that does not continue the log', async () => {
+  const mesh = uniqueMesh();
+  const { api } = await startService(mesh);
+  await api.write({ upserts: [service('a')] });
+  const connection = await natsClient();
+  const manager = await connection.jetstreamManager();
+  const { config, streams } = meshSubjects(mesh);
+  const { data } = await manager.streams.getMessage(streams.config, { seq: 1 });
+  await connection.jetstream().publish(config, data);
+  const details = await api.refused({ upserts: [service('b')] });
+  expect(details.status).toBe(503);
+  expect(details.detail).toContain('message 2 of the config log cannot be followed');
+  expect((await api.get<{ reason: string }>('/readyz')).body.reason).toContain('message 2');
+  const list = await api.get<ResourceList>('/v1/resources');
+  expect(list.body.items).toHaveLength(1);
+});
+
+test('F34: a log that was made again is noticed, and not written to', async () => {
+  const mesh = uniqueMesh();
+  const { api } = await startService(mesh);
+  await api.write({ upserts: [service('a')] });
+  await api.write({ upserts: [service('b')] });
+  const connection = await natsClient();
+  const manager = await connection.jetstreamManager();
+  const { config } = meshSubjects(mesh).streams;
+  const { config: settings } = await manager.streams.info(config);
+  await manager.streams.delete(config);
+  await manager.streams.add(settings);
+  const details = await api.refused({ upserts: [service('c')] });
+  expect(details.status).toBe(503);
+  expect(details.detail).toContain('lost or restored');
+  expect((await manager.streams.info(config)).state.messages).toBe(0);
+});
+
+test('a stream that would forget change-sets is refused with what is wrong', async () => {
+  const mesh = uniqueMesh();
+  const connection = await natsClient();
+  const manager = await connection.jetstreamManager();
+  const subjects = meshSubjects(mesh);
+  await manager.streams.add({
+    name: subjects.streams.config,
+    subjects: [subjects.config],
+    max_age: 3_600_000_000_000,
+  });
+  const { api } = await startService(mesh, { natsUrl: natsUrl() });
+  await until('the service says why it is not ready', async () => {
+    const { status, body } = await api.get<{ reason: string }>('/readyz');
+    return status === 503 && body.reason.includes('max_age');
+  });
+});
+
+test('without NATS it listens, says so, and is ready when NATS comes', async () => {
+  const mesh = uniqueMesh();
+  const relay = new Relay();
+  await relay.listen();
+  const { url: relayUrl, port } = relay;
+  await relay.close();
+  const { api, ready } = await startService(mesh, { natsUrl: relayUrl });
+  expect((await api.get('/healthz')).status).toBe(200);
+  const { status, body } = await api.get<{ reason: string }>('/readyz');
+  expect(status).toBe(503);
+  expect(body.reason).toBe(`NATS at ${relayUrl} is away`);
+  const refused = await api.refused({ upserts: [service('a')] });
+  expect(refused).toMatchObject({ status: 503, detail: `NATS at ${relayUrl} is away` });
+  const again = new Relay();
+  await again.listen(port);
+  await ready;
+  expect((await api.get('/readyz')).status).toBe(200);
+  await api.write({ upserts: [service('a')] });
+});
+
+test('while the link is down it still answers what it knows, and writes nothing', async () => {
+  const mesh = uniqueMesh();
+  const relay = new Relay();
+  await relay.listen();
+  const { api, ready } = await startService(mesh, { natsUrl: relay.url });
+  await ready;
+  await api.write({ upserts: [service('a')] });
+  await relay.close();
+  await until('the loss is noticed', async () => (await api.get('/readyz')).status === 503);
+  expect((await api.get<ResourceList>('/v1/resources')).body.items).toHaveLength(1);
+  const details = await api.refused({ upserts: [service('b')] });
+  expect(details).toMatchObject({ status: 503, code: 'unavailable' });
+  const again = new Relay();
+  await again.listen(relay.port);
+  await until('the link is back', async () => (await api.get('/readyz')).status === 200);
+  expect((await api.write({ upserts: [service('b')] })).revision).toBe('1-2');
+});
+
+test.each([
+  [['--listen', '0.0.0.0:0'], 1, '--insecure-listen'],
+  [['--listen', 'nonsense'], 1, 'nonsense is no address'],
+  [['--mesh', 'Not a mesh'], 2, 'no label'],
+  [['--nats-replicas', '2'], 2, 'not 1, 3 or 5'],
+  [['--unknown'], 2, '--help'],
+])('wrong use %j is one sentence and a status', async (args, status, sentence) => {
+  const child = spawn(process.execPath, [MAIN, ...args, '--nats', natsUrl()], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  const [code] = (await once(child, 'close')) as [number];
+  expect(code).toBe(status);
+  expect(said).toContain(sentence);
+  expect(said.trim().split('\n')).toHaveLength(1);
+});
+
+/** The service as a process of its own; killed after the test. */
+async function spawnService(
+  mesh: string,
+): Promise<{ child: ReturnType<typeof spawn>; url: string }> {
+  const args = [MAIN, '--mesh', mesh, '--nats', natsUrl(), '--listen', '127.0.0.1:0'];
+  const env = { ...process.env, WINDROSE_LOG_LEVEL: 'error' };
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
+  onTestFinished(() => {
+    if (child.pid !== undefined && isAlive(child.pid)) child.kill('SIGKILL');
+  });
+  if (child.stdout === null) throw new Error('no stdout');
+  for await (const line of createInterface({ input: child.stdout })) {
+    const url = /^ready (http:\S+)$/.exec(line)?.[1];
+    if (url !== undefined) return { child, url };
+  }
+  throw new Error('the service ended before it was ready');
+}

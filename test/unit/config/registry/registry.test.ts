@@ -1,0 +1,246 @@
+import type { Heartbeat } from '#contracts/events.ts';
+import { FakeClock } from '#platform/clock.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { GRACE_MS, Registry, TICK_MS } from '../../../../services/config/registry/registry.ts';
+
+let clock: FakeClock;
+let registry: Registry;
+let changed: string[];
+let refused: string[];
+let held: number;
+let allows: (address: string) => boolean;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  changed = [];
+  refused = [];
+  held = 0;
+  allows = () => true;
+  registry = new Registry({
+    clock,
+    addresses: { allows: (address) => allows(address) },
+    onChange: (service) => changed.push(service),
+    onRefused: ({ proxy }, why) => refused.push(`${proxy}: ${why}`),
+    onHeld: (count) => {
+      held = count;
+    },
+  });
+  registry.linkUp();
+});
+
+function heartbeat(proxy: string, fields: Partial<Heartbeat> & { port?: number } = {}): Heartbeat {
+  const { port = 9000, ...rest } = fields;
+  return {
+    mesh: 'm',
+    proxy,
+    instance: `${proxy}-1`,
+    role: 'sidecar',
+    state: 'up',
+    version: '0.1.0',
+    workload: 'shop/reviews',
+    zone: 'a',
+    labels: {},
+    workers: 1,
+    revision: { epoch: 1, sequence: 0 },
+    logDigest: '',
+    startedAt: '2026-01-01T00:00:00Z',
+    time: '2026-01-01T00:00:00Z',
+    announces: { service: 'shop/reviews', address: '127.0.0.1', port },
+    ...rest,
+  };
+}
+
+/** Lets time pass; at each interval the named proxies are heard. */
+function pass(ms: number, alive: Heartbeat[] = []): void {
+  for (let passed = 0; passed < ms; passed += TICK_MS) {
+    clock.advance(TICK_MS);
+    for (const each of alive) registry.hear(each);
+    registry.tick();
+  }
+}
+
+const ports = (service = 'shop/reviews'): number[] =>
+  registry.sets.of(service).map(({ port }) => port);
+const stateOf = (proxy: string): string | undefined => registry.proxies.get(proxy)?.state;
+
+describe('a set', () => {
+  test('changes when a proxy appears, and never for an unchanged heartbeat', () => {
+    registry.hear(heartbeat('r1', { port: 9001 }));
+    expect(changed).toEqual(['shop/reviews']);
+    registry.adopt('shop/reviews', registry.sets.of('shop/reviews'), 1);
+    pass(60_000, [heartbeat('r1', { port: 9001 })]);
+    expect(changed).toHaveLength(1);
+    expect(ports()).toEqual([9001]);
+  });
+
+  test('loses a proxy at once when it drains or says goodbye, even the last one', () => {
+    registry.hear(heartbeat('r1', { port: 9001 }));
+    registry.hear(heartbeat('r2', { port: 9002 }));
+    registry.hear(heartbeat('r1', { port: 9001, state: 'draining' }));
+    expect(ports()).toEqual([9002]);
+    registry.hear(heartbeat('r2', { port: 9002, state: 'goodbye' }));
+    expect(ports()).toEqual([]);
+    expect(stateOf('r2')).toBe('left');
+  });
+
+  test('follows a restart to its new port at once, and ignores the old start from then on', () => {
+    registry.hear(heartbeat('r1', { port: 9001, instance: 'old' }));
+    registry.hear(heartbeat('r1', { port: 9002, instance: 'new' }));
+    expect(ports()).toEqual([9002]);
+    expect(registry.hear(heartbeat('r1', { port: 9001, instance: 'old' }))).toBe('retired');
+    expect(registry.hear(heartbeat('r1', { instance: 'old', state: 'goodbye' }))).toBe('retired');
+    expect(ports()).toEqual([9002]);
+  });
+
+  test('does not take a late heartbeat of a start that said goodbye', () => {
+    registry.hear(heartbeat('r1', { state: 'goodbye' }));
+    expect(registry.hear(heartbeat('r1'))).toBe('retired');
+    expect(ports()).toEqual([]);
+  });
+
+  test('follows a proxy to another service', () => {
+    registry.hear(heartbeat('r1'));
+    const announces = { service: 'shop/orders', address: '127.0.0.1', port: 9000 };
+    registry.hear(heartbeat('r1', { instance: 'x', announces }));
+    expect(ports('shop/reviews')).toEqual([]);
+    expect(ports('shop/orders')).toEqual([9000]);
+  });
+});
+
+describe('an address', () => {
+  test('that the mesh does not allow is refused, and said once per start', () => {
+    allows = (address) => address !== '127.0.0.1';
+    registry.hear(heartbeat('r1'));
+    registry.hear(heartbeat('r1'));
+    expect(ports()).toEqual([]);
+    expect(refused).toHaveLength(1);
+    registry.hear(heartbeat('r1', { instance: 'again' }));
+    expect(refused).toHaveLength(2);
+  });
+
+  test('goes at once when the mesh no longer allows it', () => {
+    registry.hear(heartbeat('r1'));
+    registry.setAddresses({ allows: () => false });
+    expect(ports()).toEqual([]);
+  });
+
+  test('belongs to one proxy: a live owner keeps it, a silent one loses it', () => {
+    registry.hear(heartbeat('old', { port: 9000 }));
+    const announces = { service: 'shop/orders', address: '127.0.0.1', port: 9000 };
+    registry.hear(heartbeat('new', { announces }));
+    expect(refused[0]).toContain('announced by old');
+    expect(ports('shop/orders')).toEqual([]);
+    pass(TICK_MS * 2);
+    registry.hear(heartbeat('new', { announces }));
+    expect(ports('shop/orders')).toEqual([9000]);
+    expect(ports('shop/reviews')).toEqual([]);
+  });
+});
+
+describe('silence', () => {
+  const ten = Array.from({ length: 10 }, (_, i) => heartbeat(`r${i}`, { port: 9000 + i }));
+
+  test('takes away at most 20 % per interval, and never the last endpoint', () => {
+    for (const each of ten) registry.hear(each);
+    pass(GRACE_MS);
+    expect(ports()).toHaveLength(10);
+    pass(TICK_MS);
+    expect(ports()).toHaveLength(8);
+    expect(held).toBe(8);
+    pass(TICK_MS);
+    expect(ports()).toHaveLength(7);
+    pass(60 * TICK_MS);
+    expect(ports()).toHaveLength(1);
+    expect(held).toBe(1);
+  });
+
+  test('takes the silent ones only, and marks them gone', () => {
+    for (const each of ten) registry.hear(each);
+    pass(GRACE_MS + TICK_MS, ten.slice(1));
+    expect(ports()).not.toContain(9000);
+    expect(ports()).toHaveLength(9);
+    expect(stateOf('r0')).toBe('gone');
+    expect(stateOf('r1')).toBe('up');
+    expect(held).toBe(0);
+  });
+
+  test('counts for nothing while the link is down, nor for 15 s after it is back', () => {
+    for (const each of ten) registry.hear(each);
+    registry.linkDown();
+    pass(10 * 60_000);
+    expect(ports()).toHaveLength(10);
+    registry.linkUp();
+    pass(GRACE_MS - TICK_MS);
+    expect(ports()).toHaveLength(10);
+    expect(stateOf('r0')).toBe('up');
+    pass(TICK_MS, ten);
+    pass(TICK_MS, ten);
+    expect(ports()).toHaveLength(10);
+  });
+
+  test('counts for nothing when this process itself stood still', () => {
+    for (const each of ten) registry.hear(each);
+    pass(GRACE_MS, ten);
+    clock.advance(60_000);
+    registry.tick();
+    expect(ports()).toHaveLength(10);
+    expect(stateOf('r0')).toBe('up');
+  });
+
+  test('ends when the proxy is heard again', () => {
+    for (const each of ten) registry.hear(each);
+    pass(GRACE_MS + TICK_MS, ten.slice(1));
+    registry.hear(heartbeat('r0', { port: 9000 }));
+    expect(ports()).toHaveLength(10);
+    expect(stateOf('r0')).toBe('up');
+  });
+
+  test('is forgotten after an hour', () => {
+    registry.hear(heartbeat('r0', { state: 'goodbye' }));
+    pass(60 * 60_000 + GRACE_MS);
+    expect(stateOf('r0')).toBeUndefined();
+  });
+});
+
+describe('what stands in the log', () => {
+  const published = [
+    { address: '127.0.0.1', port: 9001, proxy: 'r1', zone: '' },
+    { address: '127.0.0.1', port: 9002, proxy: 'r2', zone: '' },
+  ];
+
+  test('is kept over a restart until proxies had time to speak, then expires', () => {
+    registry.adopt('shop/reviews', published, 7);
+    expect(registry.unpublishedSet('shop/reviews')).toBeUndefined();
+    pass(GRACE_MS, [heartbeat('r1', { port: 9001, zone: '' })]);
+    expect(ports()).toEqual([9001, 9002]);
+    pass(TICK_MS, [heartbeat('r1', { port: 9001, zone: '' })]);
+    expect(ports()).toEqual([9001]);
+  });
+
+  test('gives way to what is heard', () => {
+    registry.adopt('shop/reviews', published, 7);
+    registry.hear(heartbeat('r1', { port: 9101, zone: '' }));
+    expect(ports()).toEqual([9002, 9101]);
+    expect(registry.unpublishedSet('shop/reviews')).toHaveLength(2);
+    expect(registry.published('shop/reviews')?.sequence).toBe(7);
+  });
+
+  test('is written again when another registry wrote something else and keeps to it', () => {
+    const live = heartbeat('r1', { port: 9001, zone: '' });
+    registry.hear(live);
+    registry.adopt('shop/reviews', published.slice(0, 1), 1);
+    pass(GRACE_MS, [live]);
+    changed.length = 0;
+    registry.adopt('shop/reviews', [], 2);
+    pass(TICK_MS, [live]);
+    expect(changed).toEqual([]);
+    pass(TICK_MS, [live]);
+    expect(changed).toEqual(['shop/reviews']);
+  });
+
+  test('is not replaced by an older message', () => {
+    registry.adopt('shop/reviews', published, 7);
+    registry.adopt('shop/reviews', [], 6);
+    expect(registry.published('shop/reviews')?.endpoints).toHaveLength(2);
+  });
+});
