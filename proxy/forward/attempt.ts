@@ -78,6 +78,8 @@ export class UpstreamAttempt {
       maxHeaderSize: LIMITS.headerBytes,
     });
     this.#request = request;
+    // No field is cut off silently; the size of the head is the limit.
+    request.maxHeadersCount = 0;
     request.once('socket', (socket) => {
       if (!socket.connecting) this.#onConnected(request);
       else socket.once('connect', () => this.#onConnected(request));

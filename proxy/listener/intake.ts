@@ -8,7 +8,7 @@ import type { CompiledSnapshot } from '../snapshot/compiled.ts';
 import { type Head, readHead } from './head.ts';
 import { believedHeaders, upstreamHeaders } from './hop.ts';
 import type { Refusal } from './refusal.ts';
-import { RandomHex, readTrace } from './trace.ts';
+import { type RandomHex, readTrace } from './trace.ts';
 
 /** The socket on which a request arrived. */
 export interface Arrival {

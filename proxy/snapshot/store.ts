@@ -135,7 +135,11 @@ export class SnapshotStore {
     });
     await rename(temporary, current);
     const folder = await open(dir, 'r');
-    await folder.sync().finally(() => folder.close());
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
   }
 
   #read(text: string): StoredSnapshot | undefined {
