@@ -54,6 +54,8 @@ export interface ClickHouse {
   /** 64-bit numbers come as JavaScript numbers: exact up to 2^53. */
   query<Row>(sql: string, params?: SqlParams, options?: StatementOptions): Promise<Row[]>;
   table(sql: string, params?: SqlParams, options?: StatementOptions): Promise<SqlTable>;
+  /** The lines of an answer as ClickHouse writes it when no format is named (tab-separated). */
+  lines(sql: string, params?: SqlParams, options?: StatementOptions): Promise<string[]>;
   command(sql: string, params?: SqlParams, options?: StatementOptions): Promise<void>;
   /**
    * Inserts blocks in Native format as they are, in one insert that is answered when it is stored.
@@ -141,6 +143,7 @@ export function connectClickHouse(options: ClickHouseOptions): ClickHouse {
           .then((result) => result.json() as Promise<never>),
       ),
     table: (sql, params, each) => asked(readTable(client, statement(sql, params, each))),
+    lines: (sql, params, each) => asked(readLines(client, statement(sql, params, each))),
     command: (sql, params, each) =>
       asked(client.command(statement(sql, params, each)).then(() => undefined)),
     insertNative: (table, blocks, token, each) =>
@@ -173,6 +176,13 @@ async function readTable(client: Client, asked: Statement): Promise<SqlTable> {
   const result = await client.query({ ...asked, format: 'JSONCompact' });
   const { meta = [], data } = await result.json<unknown[]>();
   return { columns: meta, rows: data };
+}
+
+async function readLines(client: Client, asked: Statement): Promise<string[]> {
+  const { stream } = await client.exec(asked);
+  let text = '';
+  for await (const chunk of stream.setEncoding('utf8')) text += String(chunk);
+  return text.split('\n').slice(0, -1);
 }
 
 function* linesOf(rows: readonly object[]): Generator<string> {

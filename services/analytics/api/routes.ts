@@ -1,8 +1,33 @@
 import type { FastifyInstance } from 'fastify';
+import Type from 'typebox';
+import {
+  type AuditResponse,
+  type GraphResponse,
+  RecordsQuery,
+  type RecordsResponse,
+  SeriesQuery,
+  type SeriesResponse,
+  SqlRequest,
+  type SqlResponse,
+  TotalsQuery,
+  type TotalsResponse,
+} from '#contracts/api/analytics.ts';
 import type { ClickHouse } from '#platform/clickhouse.ts';
 import type { Clock } from '#platform/clock.ts';
+import { HttpProblem } from '#platform/http.ts';
+import type { Log } from '#platform/log.ts';
+import { readAudit } from './audit.ts';
+import { freshnessReader } from './freshness.ts';
+import { readGraph } from './graph.ts';
+import { readRecords } from './records.ts';
+import { readSeries } from './series.ts';
+import { runSql } from './sql.ts';
+import { streamTap } from './tap.ts';
+import { readTotals, totalsResponse } from './totals.ts';
 
-export const DESCRIPTION = 'Totals, series, records, the call graph and the audit of one mesh';
+export const DESCRIPTION =
+  'Totals, series and top-N of the traffic of one mesh, its records, who calls whom, and whether ' +
+  'every record is accounted for';
 
 export interface ApiParts {
   clickhouse: ClickHouse;
@@ -11,6 +36,118 @@ export interface ApiParts {
   clock: Clock;
   /** Aborted when the service stops: ends streams. */
   stopping: AbortSignal;
+  log: Log;
 }
 
-export function addRoutes(_app: FastifyInstance, _parts: ApiParts): void {}
+const RangeQuery = Type.Object(
+  { from: Type.Optional(Type.String()), to: Type.Optional(Type.String()) },
+  { additionalProperties: false },
+);
+type RangeQuery = Type.Static<typeof RangeQuery>;
+
+/** The default of `top`, which without a group would be `totals`. */
+const TOP_BY = 'route';
+const TAPS_MAX = 20;
+
+export function addRoutes(app: FastifyInstance, parts: ApiParts): void {
+  addTraffic(app, parts);
+  addRecords(app, parts);
+  addTap(app, parts);
+  const { clickhouse, reader, clock } = parts;
+  app.get(
+    '/v1/audit',
+    { schema: { summary: 'Is every record accounted for, by proxy instance and worker' } },
+    (): Promise<AuditResponse> => readAudit(clickhouse, clock),
+  );
+  app.post<{ Body: SqlRequest }>(
+    '/v1/query',
+    { schema: { summary: 'One read-only statement, within limits', body: SqlRequest } },
+    ({ body }): Promise<SqlResponse> => runSql(reader, body.sql, clock),
+  );
+}
+
+function addTraffic(app: FastifyInstance, { clickhouse, clock }: ApiParts): void {
+  const freshness = freshnessReader(clickhouse, clock);
+  const totals = async (query: TotalsQuery): Promise<TotalsResponse> => {
+    const [found, fresh] = await Promise.all([
+      readTotals(clickhouse, query, clock.wallMs()),
+      freshness('metrics'),
+    ]);
+    return totalsResponse(found, fresh);
+  };
+  app.get<{ Querystring: TotalsQuery }>(
+    '/v1/analytics/totals',
+    { schema: { summary: 'Counts and latencies, all or by group', querystring: TotalsQuery } },
+    ({ query }) => totals(query),
+  );
+  app.get<{ Querystring: TotalsQuery }>(
+    '/v1/analytics/top',
+    { schema: { summary: 'The first groups by an order', querystring: TotalsQuery } },
+    ({ query }) => totals({ by: TOP_BY, ...query }),
+  );
+  app.get<{ Querystring: SeriesQuery }>(
+    '/v1/analytics/series',
+    { schema: { summary: 'Counts and latencies step by step', querystring: SeriesQuery } },
+    async ({ query }): Promise<SeriesResponse> => {
+      const [found, fresh] = await Promise.all([
+        readSeries(clickhouse, query, clock.wallMs()),
+        freshness('metrics'),
+      ]);
+      return { ...found, freshness: fresh };
+    },
+  );
+  app.get<{ Querystring: RangeQuery }>(
+    '/v1/graph',
+    { schema: { summary: 'Who calls whom', querystring: RangeQuery } },
+    async ({ query }): Promise<GraphResponse> => {
+      const [found, fresh] = await Promise.all([
+        readGraph(clickhouse, query, clock.wallMs()),
+        freshness('metrics'),
+      ]);
+      return { ...found, freshness: fresh };
+    },
+  );
+}
+
+function addRecords(app: FastifyInstance, { clickhouse, clock }: ApiParts): void {
+  const freshness = freshnessReader(clickhouse, clock);
+  app.get<{ Querystring: RecordsQuery }>(
+    '/v1/records',
+    { schema: { summary: 'Records, newest first, by page', querystring: RecordsQuery } },
+    async ({ query }): Promise<RecordsResponse> => {
+      const [found, fresh] = await Promise.all([
+        readRecords(clickhouse, query, clock.wallMs()),
+        freshness('access'),
+      ]);
+      return { ...found, freshness: fresh };
+    },
+  );
+}
+
+function addTap(app: FastifyInstance, parts: ApiParts): void {
+  let open = 0;
+  app.get<{ Querystring: RecordsQuery }>(
+    '/v1/tap',
+    {
+      schema: {
+        summary: 'Records as they are stored, as server-sent events',
+        querystring: RecordsQuery,
+      },
+    },
+    async ({ query }, reply) => {
+      if (open >= TAPS_MAX) {
+        throw new HttpProblem('unavailable', `${TAPS_MAX} taps are open; close one first`);
+      }
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort());
+      const signal = AbortSignal.any([gone.signal, parts.stopping]);
+      reply.hijack();
+      open++;
+      try {
+        await streamTap(reply.raw, { ...parts, filters: query, signal });
+      } finally {
+        open--;
+      }
+    },
+  );
+}

@@ -20,6 +20,7 @@ export interface TestMesh {
   kafka: Kafka;
   clickhouse: ClickHouse;
   send(stream: Stream, partition: number, message: Message): Promise<bigint>;
+  close(): Promise<void>;
 }
 
 export interface Message {
@@ -27,7 +28,8 @@ export interface Message {
   headers: Record<string, string>;
 }
 
-export function testMesh(at: { clickhouse?: string } = {}): TestMesh {
+/** `keep`: not closed after the test that asked for it; its owner does. */
+export function testMesh(at: { clickhouse?: string; keep?: boolean } = {}): TestMesh {
   const name = uniqueMesh();
   const kafka = connectKafka({
     brokers: [kafkaBrokers()],
@@ -38,15 +40,17 @@ export function testMesh(at: { clickhouse?: string } = {}): TestMesh {
     url: at.clickhouse ?? clickhouseUrl(),
     database: meshDatabase(name),
   });
-  onTestFinished(async () => {
+  const close = async (): Promise<void> => {
     await kafka.close();
     await clickhouse.close();
-  });
+  };
+  if (at.keep !== true) onTestFinished(close);
   const producer = kafka.createProducer();
   return {
     name,
     kafka,
     clickhouse,
+    close,
     async send(stream, partition, message) {
       const sent = await producer.send(meshTopics(name)[stream], partition, message);
       if (!sent.ok) throw new Error(sent.message);
@@ -136,7 +140,7 @@ const MAIN = fileURLToPath(new URL('../../../services/analytics/main.ts', import
 /** Starts `services/analytics/main.ts`; ended after the test. */
 export async function startService(
   mesh: TestMesh,
-  at: { clickhouse?: string; listen?: string; ready?: boolean } = {},
+  at: { clickhouse?: string; listen?: string; ready?: boolean; keep?: boolean } = {},
 ): Promise<TestService> {
   const args = [
     ...['--mesh', mesh.name, '--kafka', kafkaBrokers(), '--listen', at.listen ?? '127.0.0.1:0'],
@@ -148,10 +152,12 @@ export async function startService(
   let err = '';
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
-  onTestFinished(async () => {
-    child.kill('SIGKILL');
-    await exited;
-  });
+  if (at.keep !== true) {
+    onTestFinished(async () => {
+      child.kill('SIGKILL');
+      await exited;
+    });
+  }
   const url =
     at.ready === false
       ? `http://${at.listen}`

@@ -1,0 +1,179 @@
+import type { Group } from '#contracts/api/analytics.ts';
+import { BUCKET_BASE } from '#contracts/metrics.ts';
+import { CALLER_SIDE_SQL } from '#contracts/record.ts';
+import { parseRevision } from '#contracts/revision.ts';
+import { ROLLUPS, type Rollup, STATUS_CLASS_SQL, TABLES, errorSql } from '#contracts/tables.ts';
+import { HttpProblem } from '#platform/http.ts';
+import type { SqlParams } from '#platform/clickhouse.ts';
+import type { TimeRange } from './range.ts';
+
+/** Filters that every question about traffic takes. */
+export interface Filters {
+  route?: string;
+  service?: string;
+  source?: string;
+  consumer?: string;
+  revision?: string;
+  reason?: string;
+}
+
+/** A place to read counts from, and how. All SQL here is ours; values go as parameters. */
+export interface Source {
+  table: string;
+  /** Rows begin at multiples of this; 1 ms: records. */
+  stepMs: number;
+  where: string;
+  measures: Readonly<
+    Record<'requests' | 'errors' | 'bytes_in' | 'bytes_out' | 'durations', string>
+  >;
+  /** Names of the parameters `from` and `to` (ms) as the table's own time. */
+  time: (name: 'from' | 'to') => string;
+}
+
+const ROLLUP_MEASURES: Source['measures'] = {
+  requests: 'sum(requests)',
+  errors: 'sum(errors)',
+  bytes_in: 'sum(bytes_in)',
+  bytes_out: 'sum(bytes_out)',
+  durations: 'sumMap(durations)',
+};
+
+/** Of records, where one may stand for several requests. */
+const RECORD_MEASURES: Source['measures'] = {
+  requests: 'sum(weight)',
+  errors: `sumIf(weight, ${errorSql(STATUS_CLASS_SQL)})`,
+  bytes_in: 'sum(bytes_in * weight)',
+  bytes_out: 'sum(bytes_out * weight)',
+  durations:
+    `sumMap(map(toUInt16(if(duration_us <= 1, 0, ` +
+    `floor(log(duration_us) / log(${BUCKET_BASE})))), toUInt64(weight)))`,
+};
+
+const KEYS: Readonly<Record<Group, { sql: string; columns: readonly string[] }>> = {
+  route: { sql: 'route', columns: ['route'] },
+  service: { sql: 'destination', columns: ['destination'] },
+  edge: { sql: "concat(source, ' -> ', destination)", columns: ['source', 'destination'] },
+  consumer: { sql: 'consumer', columns: ['consumer'] },
+  revision: {
+    sql: "concat(toString(log_epoch), '-', toString(revision))",
+    columns: ['log_epoch', 'revision'],
+  },
+  reason: { sql: 'reason', columns: ['reason'] },
+  backend: { sql: 'backend', columns: ['backend'] },
+};
+
+const FILTER_COLUMNS: Readonly<Record<Exclude<keyof Filters, 'revision'>, string>> = {
+  route: 'route',
+  service: 'destination',
+  source: 'source',
+  consumer: 'consumer',
+  reason: 'reason',
+};
+
+/** Beyond this much time, or older than the fine rollups reach, the minute's rollup answers. */
+const FINE_RANGE_MAX_MS = 6 * 3_600_000;
+const DAY_MS = 86_400_000;
+
+/** SQL of a group's value; `'all'` without one. */
+export function keySql(by: Group | undefined): string {
+  return by === undefined ? "'all'" : KEYS[by].sql;
+}
+
+/**
+ * The rollup that has every column of the question; the records when none has. `stepMs`: the
+ * answer is cut into such steps, so the source's must divide it.
+ */
+export function chooseSource(question: {
+  by: Group | undefined;
+  filters: Filters;
+  range: TimeRange;
+  nowMs: number;
+  stepMs?: number | undefined;
+}): Source {
+  const { by, filters, range, nowMs, stepMs } = question;
+  const needed = [...(by === undefined ? [] : KEYS[by].columns), ...filterColumns(filters)];
+  const has = (rollup: Rollup): boolean => needed.every((column) => rollup.keys.includes(column));
+  const old = range.fromMs < nowMs - ROLLUPS.edges.keepDays * DAY_MS;
+  const long = range.toMs - range.fromMs > FINE_RANGE_MAX_MS;
+  const minuteMs = ROLLUPS.edgesMinute.stepSeconds * 1_000;
+  const coarse = old || (long && (stepMs ?? minuteMs) % minuteMs === 0);
+  const candidates = coarse
+    ? [ROLLUPS.edgesMinute, ROLLUPS.routesMinute]
+    : [ROLLUPS.edges, ROLLUPS.routes];
+  const rollup = candidates.find(has);
+  return rollup === undefined ? recordsSource() : rollupSource(rollup);
+}
+
+function rollupSource(rollup: Rollup): Source {
+  return {
+    table: rollup.table,
+    stepMs: rollup.stepSeconds * 1_000,
+    // A rollup holds the rows it should count and no others.
+    where: '1',
+    measures: ROLLUP_MEASURES,
+    time: (name) => `toDateTime(intDiv({${name}: Int64}, 1000), 'UTC')`,
+  };
+}
+
+export function recordsSource(): Source {
+  return {
+    table: TABLES.records,
+    stepMs: 1,
+    where: CALLER_SIDE_SQL,
+    measures: RECORD_MEASURES,
+    time: (name) => `fromUnixTimestamp64Milli({${name}: Int64}, 'UTC')`,
+  };
+}
+
+function filterColumns(filters: Filters): string[] {
+  const columns = Object.entries(FILTER_COLUMNS).flatMap(([name, column]) =>
+    filters[name as keyof Filters] === undefined ? [] : [column],
+  );
+  return filters.revision === undefined ? columns : [...columns, 'log_epoch', 'revision'];
+}
+
+/** Conditions of the filters that are set, and their parameters. */
+export function filterSql(filters: Filters): { conditions: string[]; params: SqlParams } {
+  const conditions: string[] = [];
+  const params: Record<string, unknown> = {};
+  for (const [name, column] of Object.entries(FILTER_COLUMNS)) {
+    const value = filters[name as keyof Filters];
+    if (value === undefined) continue;
+    conditions.push(`${column} = {${name}: String}`);
+    params[name] = value;
+  }
+  if (filters.revision !== undefined) {
+    const revision = parseRevision(filters.revision, 0);
+    if (revision === undefined) {
+      throw new HttpProblem(
+        'invalid-request',
+        `revision ${filters.revision} is none; write 42, or 2-42 with its epoch`,
+      );
+    }
+    conditions.push('revision = {revision: UInt64}');
+    params['revision'] = revision.sequence;
+    // Written without an epoch it means that number in any.
+    if (revision.epoch > 0) {
+      conditions.push('log_epoch = {epoch: UInt32}');
+      params['epoch'] = revision.epoch;
+    }
+  }
+  return { conditions, params };
+}
+
+/** The whole condition of a question, and its parameters. */
+export function whereSql(
+  source: Source,
+  filters: Filters,
+  range: TimeRange,
+): { where: string; params: SqlParams } {
+  const { conditions, params } = filterSql(filters);
+  const all = [
+    `time >= ${source.time('from')}`,
+    `time < ${source.time('to')}`,
+    source.where,
+    ...conditions,
+  ];
+  const bounds = { from: Math.floor(range.fromMs), to: Math.floor(range.toMs) };
+  return { where: all.join(' AND '), params: { ...params, ...bounds } };
+}
