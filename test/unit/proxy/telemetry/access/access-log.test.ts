@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { RECORD_COLUMNS } from '#contracts/record.ts';
+import { FakeClock } from '#platform/clock.ts';
+import { AccessLog } from '#proxy/telemetry/access/access-log.ts';
+import { rowOf } from '#proxy/telemetry/access/row.ts';
+import { ACCESS_LOG_BYTES_MAX, ACCESS_LOG_FLUSH_MS } from '#proxy/telemetry/limits.ts';
+import { eventually } from '#test/eventually.ts';
+import { tempDir } from '#test/parts.ts';
+import { expect, test } from 'vitest';
+import { IDENTITY, exchangeOf } from '../exchanges.ts';
+
+function start(target: string) {
+  const clock = new FakeClock();
+  const logs: unknown[] = [];
+  const log = (level: string, message: string, fields?: object) =>
+    void logs.push({ level, message, ...fields });
+  return { clock, logs, accessLog: new AccessLog({ target, clock, log }) };
+}
+
+const linesOf = (file: string): unknown[] =>
+  readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as unknown);
+
+test('a record is one line of JSON with every column, there after a second', async () => {
+  const file = join(tempDir(), 'access.log');
+  const { clock, accessLog } = start(file);
+  const row = rowOf(IDENTITY, exchangeOf({ request: { path: '/a"\nb' } }), 2_500, 'curl');
+  expect(Object.keys(row).sort()).toEqual(RECORD_COLUMNS.map(({ name }) => name).sort());
+  accessLog.write(row);
+  accessLog.write(row);
+  clock.advance(ACCESS_LOG_FLUSH_MS);
+  const what = 'the lines';
+  await eventually(() => linesOf(file).length === 2 || undefined, { timeoutMs: 5_000, what });
+  expect(linesOf(file)[0]).toEqual(row);
+  await accessLog.close();
+});
+
+test('closing writes what is left, behind what was there', async () => {
+  const file = join(tempDir(), 'access.log');
+  for (const id of ['first', 'second']) {
+    const { accessLog } = start(file);
+    accessLog.write({ id });
+    await accessLog.close();
+  }
+  expect(linesOf(file)).toEqual([{ id: 'first' }, { id: 'second' }]);
+});
+
+test('a disk that does not keep up costs lines, counted, and not memory', async () => {
+  const file = join(tempDir(), 'access.log');
+  const { accessLog } = start(file);
+  const row = { text: 'x'.repeat(100_000) };
+  const lines = Math.ceil((3 * ACCESS_LOG_BYTES_MAX) / 100_000);
+  for (let i = 0; i < lines; i++) accessLog.write(row); // Nothing can be written meanwhile.
+  expect(accessLog.dropped).toBeGreaterThan(lines / 2);
+  expect(accessLog.dropped).toBeLessThan(lines);
+  const { dropped } = accessLog;
+  await accessLog.close();
+  expect(linesOf(file)).toHaveLength(lines - dropped);
+});
+
+test('a file that cannot be written is said once; requests go on', async () => {
+  const { accessLog, logs } = start(join(tempDir(), 'absent', 'access.log'));
+  accessLog.write({ a: 1 });
+  await eventually(() => logs[0], { timeoutMs: 5_000, what: 'the error' });
+  accessLog.write({ a: 2 });
+  await accessLog.close();
+  expect(accessLog.dropped).toBe(2);
+  expect(logs).toMatchObject([
+    { level: 'error', message: 'the access log cannot be written and is given up' },
+  ]);
+});
