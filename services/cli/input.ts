@@ -29,7 +29,7 @@ async function readFiles(files: readonly string[]): ReturnType<typeof readManife
   try {
     return await readManifests(files);
   } catch (error) {
-    if (error instanceof ManifestError) throw usage(error.message);
+    if (error instanceof ManifestError) throw new CliError(EXIT.failed, error.message);
     throw error;
   }
 }

@@ -2,7 +2,8 @@ import { type Answer, type Call, NOT_FOUND, runApp } from './server.ts';
 
 /**
  * The backend for the shop's frontends: one request from outside becomes several inside, and what
- * comes back is merged. Without reviews a product is still shown; without the catalog there is none.
+ * comes back is merged. Without reviews a product is still shown; without the catalog there is
+ * none.
  */
 export async function storefront(call: Call): Promise<Answer> {
   const [first, id, ...more] = call.path;

@@ -4,6 +4,7 @@ export function percent(share: number, digits = 1): string {
 }
 
 export function rate(perSecond: number): string {
+  if (perSecond > 0 && perSecond < 0.1) return '<0.1/s';
   return `${perSecond >= 100 ? Math.round(perSecond) : perSecond.toFixed(1)}/s`;
 }
 

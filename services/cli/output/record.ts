@@ -28,5 +28,6 @@ const plain = (text: string): string => text;
 
 /** The time of day of `2026-01-02 03:04:05.678901` or its RFC 3339 form, to the millisecond. */
 function clockTime(time: string): string {
-  return /[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,3})?/.exec(time)?.[0] ?? time;
+  const [, clock, fraction = ''] = /([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?/.exec(time) ?? [];
+  return clock === undefined ? time : `${clock}.${fraction.padEnd(3, '0').slice(0, 3)}`;
 }

@@ -29,9 +29,9 @@ export function firstScreen(options: ScreenOptions): string {
   const { urls } = options.shop;
   const names = Object.keys(DEMO_KEYS).join(', ');
   const started =
-    `Started: NATS, Kafka and ClickHouse (or yours), 3 services, a gateway with ${GATEWAY_WORKERS} ` +
-    `workers,\n${APPLICATIONS.length} applications with a sidecar each, and ${REQUESTS_PER_SECOND} ` +
-    `requests a second from ${names}.\nAll of it listens on 127.0.0.1 only.`;
+    'Started: NATS, Kafka and ClickHouse (or yours), 3 services, a gateway with ' +
+    `${GATEWAY_WORKERS} workers,\n${APPLICATIONS.length} applications with a sidecar each, and ` +
+    `${REQUESTS_PER_SECOND} requests a second from ${names}.\nAll of it listens on 127.0.0.1 only.`;
   return [
     '',
     started,

@@ -74,7 +74,7 @@ async function bringUp(
     WINDROSE_DIR,
     options.base === DEFAULT_BASE ? 'demo' : `demo-${options.base}`,
   );
-  mkdirSync(dataDir, { recursive: true });
+  mkdirSync(WINDROSE_DIR, { recursive: true });
   await lockFor(dataDir, started);
   for (const name of servicesIn(options)) {
     await assertFree(servicePorts(options.base)[name], `the ${name} service`);
@@ -111,7 +111,7 @@ interface Context {
 }
 
 async function lockFor(dataDir: string, started: Started): Promise<void> {
-  const held = await tryLock(join(dataDir, 'up'));
+  const held = await tryLock(`${dataDir}.up`);
   if (held === undefined) {
     throw new PartError(
       `another \`windrose up\` runs on ${dataDir}: stop that one, or set WINDROSE_PORT_BASE ` +

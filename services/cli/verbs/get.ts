@@ -21,8 +21,8 @@ export function addGet(program: Command, io: Io): void {
     usage: 'get <kind> [name]',
     summary: 'show resources as the log has them',
     details:
-      'KIND is a kind, its plural or short name, or `all`; NAME may be NAMESPACE/NAME. Without -n\n' +
-      'all namespaces are shown. What -o yaml and -o json print can be applied again.',
+      'KIND is a kind, its plural or short name, or `all`; NAME may be NAMESPACE/NAME.\n' +
+      'Without -n all namespaces are shown. What -o yaml and -o json print can be applied again.',
     examples: [
       'windrose get routes',
       'windrose get httproute shop/reviews -o yaml',

@@ -24,7 +24,8 @@ export function addStatus(program: Command, io: Io): void {
 
 function textOf(io: Io, list: ProxyList): string {
   const up = list.items.filter((item) => item.state === 'up');
-  const current = up.filter((item) => item.behind === 0 && item.receipt?.result !== 'rejected');
+  const whole = (item: ProxyStatus): boolean => (item.receipt?.result ?? 'applied') === 'applied';
+  const current = up.filter((item) => item.behind === 0 && whole(item));
   const head =
     `head is revision ${list.revision}; ` +
     `${current.length} of ${count(up.length, 'proxy', 'proxies')} up to date`;

@@ -17,7 +17,7 @@ export function addUp(program: Command, io: Io): void {
     usage: 'up',
     summary: 'start NATS, Kafka, ClickHouse and the services here, and with --demo the shop',
     details:
-      'Everything listens on 127.0.0.1 and ends with Ctrl-C. Data and logs are kept in .windrose.\n' +
+      'All of it listens on 127.0.0.1 and ends with Ctrl-C; .windrose keeps data and logs.\n' +
       'NATS_URL, KAFKA_BROKERS, CLICKHOUSE_URL are used instead of starting that part;\n' +
       'WINDROSE_PORT_BASE (default 7000) moves every port.',
     examples: [

@@ -80,7 +80,7 @@ test('a config service that knows no analytics says how to tell it', async () =>
   expect(err).toContain('was not told where analytics is: start it with --analytics URL');
 });
 
-test('events are read over any cut of the bytes, comments and unknown fields are passed over', async () => {
+test('events are read over any cut of the bytes; comments are passed over', async () => {
   const text =
     ': hello\r\n\r\nevent: x\ndata: {"a":\ndata: 1}\n\nid: 4\ndata:{"b":"é"}\n\ndata: {"c"';
   const bytes = Buffer.from(text, 'utf8');

@@ -29,8 +29,8 @@ test('every verb has help with an example', async () => {
   expect(verbs().length).toBeGreaterThan(15);
   for (const verb of verbs().filter((name) => name !== 'proxy' && name !== 'consumer')) {
     const { status, out } = await windrose([verb, '--help']);
-    expect(status, verb).toBe(0);
-    expect(out, verb).toMatch(new RegExp(`Examples:\\n  .*windrose .*\\b${verb}\\b`));
+    expect({ verb, status }).toEqual({ verb, status: 0 });
+    expect(out).toMatch(new RegExp(`Examples:\\n  .*windrose .*\\b${verb}\\b`));
   }
   expect((await windrose(['consumer', 'key', '--help'])).out).toContain('windrose consumer key');
 });
@@ -75,8 +75,7 @@ test.each([
 ])('wrong usage %j is one sentence and status 2', async (args, message) => {
   const { status, out, err } = await windrose(args);
   expect({ status, out }).toEqual({ status: 2, out: '' });
-  if (typeof message === 'string') expect(err).toBe(message);
-  else expect(err).toMatch(message);
+  expect(err).toMatch(message);
   expect(err).not.toContain('    at ');
 });
 

@@ -63,7 +63,7 @@ test('apply sends whole resources, who and why, and an idempotency key', async (
   } satisfies ChangeSetRequest);
 });
 
-test('apply reads folders, prunes by label, and a dry run says that nothing was written', async () => {
+test('apply reads folders and prunes by label; a dry run writes nothing', async () => {
   const folder = tempDir();
   writeFileSync(join(folder, 'a.yaml'), SERVICE);
   writeFileSync(join(folder, 'notes.txt'), 'not a manifest');
@@ -156,15 +156,17 @@ test('a conflict is status 4', async () => {
   });
 });
 
-test('a file that cannot be read, or has nothing in it, is wrong usage', async () => {
+test('a file that cannot be read fails, one with nothing in it is wrong usage', async () => {
   const folder = tempDir();
   const missing = await windrose(['apply', '-f', join(folder, 'none.yaml')]);
   expect(missing).toEqual({
-    status: 2,
+    status: 1,
     out: '',
     err: `windrose: cannot read ${folder}/none.yaml: there is no such file or folder\n`,
   });
-  expect((await windrose(['apply', '-f', folder])).err).toContain('there are no resources in');
+  const empty = await windrose(['apply', '-f', folder]);
+  expect(empty.status).toBe(2);
+  expect(empty.err).toContain('there are no resources in');
 });
 
 test('delete finds the one namespace of a name, and refuses to guess between two', async () => {
@@ -195,7 +197,7 @@ test('delete finds the one namespace of a name, and refuses to guess between two
   expect(none).toMatchObject({ status: 1, err: 'windrose: there is no Service nobody in shop\n' });
 });
 
-test('diff prints unified YAML without what the server adds; --exit-code tells scripts', async () => {
+test('diff is unified YAML without what the server adds; --exit-code is for scripts', async () => {
   const api = await fakeApi({ 'POST /v1/changesets': () => answer({ dryRun: true }) });
   const ran = await windrose(['diff', '-f', '-', ...api.server], { stdin: SERVICE });
   expect(ran.status).toBe(0);

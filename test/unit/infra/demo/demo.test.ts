@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { MANIFESTS, TRY, shopResources } from '../../../../infra/demo/resources.ts';
+import { plan, startLoad } from '../../../../infra/demo/load.ts';
+import { startOncall } from '../../../../infra/demo/oncall.ts';
+import {
+  APPLICATIONS,
+  DEMO_KEYS,
+  PROXIES,
+  portList,
+  shopPorts,
+} from '../../../../infra/demo/topology.ts';
+import { readManifests } from '#platform/manifests.ts';
+import { metadataOf } from '#contracts/resources/index.ts';
+import { startReceiver } from '#test/receiver.ts';
+import { expect, onTestFinished, test } from 'vitest';
+
+test('every manifest is valid and carries the label by which a start cleans up', async () => {
+  const { resources, problems } = await readManifests([MANIFESTS]);
+  expect(problems).toEqual([]);
+  const unlabelled = resources.filter((each) => metadataOf(each).labels?.['app'] !== 'shop');
+  expect(unlabelled).toEqual([]);
+});
+
+test.each(['canary.yaml', 'fault.yaml'])('try/%s is valid and is cleaned up too', async (file) => {
+  const { resources, problems } = await readManifests([join(TRY, file)]);
+  expect(problems).toEqual([]);
+  for (const resource of resources) expect(metadataOf(resource).labels).toEqual({ app: 'shop' });
+});
+
+test('try/bad.yaml is refused', async () => {
+  const { problems } = await readManifests([join(TRY, 'bad.yaml')]);
+  expect(problems.map((problem) => problem.reason).sort()).toEqual([
+    'invalid_value',
+    'unknown_field',
+  ]);
+});
+
+test('the hashes in the manifests are those of the printed keys', async () => {
+  const consumers = (await shopResources(7_080)).filter((each) => each.kind === 'Consumer');
+  const hashes = Object.fromEntries(
+    consumers.map((each) => [each.metadata.name, each.spec.credentials[0]?.sha256]),
+  );
+  const wanted = Object.entries(DEMO_KEYS).map(([name, key]) => [
+    name,
+    createHash('sha256').update(key).digest('hex'),
+  ]);
+  expect(hashes).toEqual(Object.fromEntries(wanted));
+});
+
+test('there is a Service for every application, and the edge moves with the base', async () => {
+  const resources = await shopResources(21_080);
+  const services = resources.filter((each) => each.kind === 'Service');
+  const names = services.map((each) => each.metadata.name);
+  expect(names).toEqual(expect.arrayContaining(APPLICATIONS.map((each) => each.name)));
+  const gateway = resources.find((each) => each.kind === 'Gateway');
+  expect(gateway?.spec).toMatchObject({
+    addresses: [{ value: '127.0.0.1' }],
+    listeners: [{ port: 21_080 }],
+  });
+});
+
+test('the ports are those that are documented, all different, none of another base', () => {
+  const ports = shopPorts(7_000);
+  expect(ports).toMatchObject({ edge: 7_080, config: 7_400, analytics: 7_410, alerting: 7_420 });
+  expect(ports.applications.catalog).toEqual({ app: 7_111, inbound: 7_112, outbound: 7_113 });
+  const all = portList(ports).map(([port]) => port);
+  expect(new Set(all).size).toBe(all.length);
+  expect(all.length).toBe(4 + 3 * APPLICATIONS.length);
+  expect(Math.max(...all) < 8_000 && Math.min(...all) >= 7_000).toBe(true);
+  expect(PROXIES).toHaveLength(1 + APPLICATIONS.length);
+});
+
+test('the load is mostly browsing, some orders, by each consumer in its part', () => {
+  let seed = 11;
+  const random = (): number => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647;
+  const planned = Array.from({ length: 5_000 }, () => plan(random));
+  const share = (wanted: (one: (typeof planned)[number]) => boolean): number =>
+    planned.filter(wanted).length / planned.length;
+  expect(share((one) => one.method === 'POST' && one.path === '/orders')).toBeCloseTo(0.12, 1);
+  expect(share((one) => one.path === '/products')).toBeCloseTo(0.4, 1);
+  expect(share((one) => one.key === DEMO_KEYS.acme)).toBeCloseTo(0.5, 1);
+  expect(share((one) => one.key === DEMO_KEYS.initech)).toBeCloseTo(0.15, 1);
+});
+
+test('the load counts answers by status, and goes on when there are none', async () => {
+  const receiver = await startReceiver<unknown>();
+  const load = startLoad({ target: receiver.url, requestsPerSecond: 200, random: () => 0.05 });
+  onTestFinished(load.stop);
+  await receiver.waitFor((body) => (body as { quantity?: number }).quantity === 1, 5_000);
+  await expect.poll(() => load.answers.get(200) ?? 0).toBeGreaterThan(2);
+  await receiver.stop();
+  await expect.poll(() => load.answers.get(0) ?? 0).toBeGreaterThan(2);
+});
+
+test('the pager tells every notification once, and refuses what is none', async () => {
+  const told: string[] = [];
+  const oncall = await startOncall(0, (notification) => told.push(notification.notificationId));
+  onTestFinished(oncall.stop);
+  const post = async (body: string): Promise<number> =>
+    (await fetch(oncall.url, { method: 'POST', body })).status;
+  const notification = (id: string): string => JSON.stringify({ notificationId: id, alert: {} });
+  expect(await post(notification('n1'))).toBe(204);
+  expect(await post(notification('n1'))).toBe(204);
+  expect(await post(notification('n2'))).toBe(204);
+  expect(await post('{"alert":1}')).toBe(400);
+  expect(await post('nonsense')).toBe(400);
+  expect(told).toEqual(['n1', 'n2']);
+});
