@@ -1,0 +1,82 @@
+import { readSettings } from '#proxy/bootstrap.ts';
+import { describe, expect, it } from 'vitest';
+
+const NATS = { NATS_URL: 'nats://127.0.0.1:4222' };
+const read = (line: string, env: NodeJS.ProcessEnv = NATS) => readSettings(line.split(' '), env);
+
+describe('readSettings', () => {
+  it('reads a gateway', () => {
+    const settings = read('--name edge-1 --role gateway --gateway shop/edge shop/other --zone z1');
+    expect(settings).toMatchObject({
+      identity: { proxy: 'edge-1', role: 'gateway', workload: '', zone: 'z1', mesh: 'demo' },
+      scope: { gateways: ['shop/edge', 'shop/other'], workers: 1 },
+      defaultAddress: '0.0.0.0',
+      nats: { url: NATS.NATS_URL },
+      resources: undefined,
+    });
+    expect(settings.identity.instance).not.toBe(read('--name a').identity.instance);
+  });
+
+  it('reads a sidecar', () => {
+    const settings = read(
+      '--name r --role sidecar --service shop/reviews --app localhost:9000 ' +
+        '--inbound 127.0.0.1:9001 --outbound [::1]:9002 --label a=1 b=x=y',
+    );
+    expect(settings).toMatchObject({
+      identity: { workload: 'shop/reviews', labels: { a: '1', b: 'x=y' } },
+      app: { address: '127.0.0.1', port: 9000 },
+      sidecar: {
+        inbound: { host: '127.0.0.1', port: 9001 },
+        outbound: { host: '::1', port: 9002 },
+      },
+    });
+  });
+
+  it('runs alone with files: no name, no NATS, no Kafka', () => {
+    const settings = read('--resources a.yaml b.yaml --access-log -', {
+      KAFKA_BROKERS: '127.0.0.1:9092',
+    });
+    expect(settings).toMatchObject({
+      resources: ['a.yaml', 'b.yaml'],
+      accessLog: '-',
+      nats: undefined,
+      kafkaBrokers: undefined,
+      identity: { proxy: 'standalone' },
+    });
+  });
+
+  const wrong: [string, RegExp][] = [
+    ['--role gateway', /--name .*is missing/],
+    ['--name A_B', /--name A_B is no name/],
+    ['--name a --role router', /"router" is not one of gateway, sidecar, fused/],
+    ['--name a --gateway edge', /edge is not namespace\/name/],
+    ['--name a --app 127.0.0.1:1', /--app is for a sidecar/],
+    ['--name a --role sidecar', /--service is missing/],
+    ['--name a --role sidecar --service a/b', /--inbound or --outbound is missing/],
+    ['--name a --role sidecar --service a/b --inbound 127.0.0.1:1', /--app is missing/],
+    ['--name a --role sidecar --service a/b --app x --inbound 127.0.0.1:1', /--app x is not/],
+    [
+      '--name a --role sidecar --service a/b --app 127.0.0.1:1 --inbound 0.0.0.0:1',
+      /announced to others/,
+    ],
+    ['--name a --role sidecar --service a/b --outbound host.example:1', /is not an IP address/],
+    ['--name a --role sidecar --service a/b --outbound 127.0.0.1:0', /is not host:port/],
+    ['--name a --role sidecar --gateway a/b', /--gateway is for a gateway/],
+    ['--name a --workers 0', /--workers 0 is not a number/],
+    ['--name a --label x', /--label x is not of the form/],
+    ['--name a --address nowhere', /--address nowhere is not an IP address/],
+    ['--nmae a', /Unknown option '--nmae'/],
+  ];
+  it.each(wrong)('%s: one sentence', (line, sentence) => {
+    expect(() => read(line)).toThrow(sentence);
+    try {
+      read(line);
+    } catch (error) {
+      expect(String(error)).not.toContain('\n');
+    }
+  });
+
+  it('wants to know where configuration comes from', () => {
+    expect(() => read('--name a', {})).toThrow(/--nats or NATS_URL is missing/);
+  });
+});

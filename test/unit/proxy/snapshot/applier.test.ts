@@ -1,0 +1,151 @@
+import type { ChangeSetEvent } from '#contracts/events.ts';
+import { FakeClock } from '#platform/clock.ts';
+import { createLog } from '#platform/log.ts';
+import { encodeJson } from '#platform/nats.ts';
+import { Applier, type Verdict } from '#proxy/snapshot/applier.ts';
+import { describe, expect, it } from 'vitest';
+import { LogWriter, RecordingFleet, service } from './log.ts';
+
+function setUp() {
+  const fleet = new RecordingFleet();
+  const verdicts: Verdict[] = [];
+  const clock = new FakeClock();
+  const applier = new Applier({
+    ...{ mesh: 'm', fleet, clock },
+    log: createLog({ service: 'test', level: 'silent' }),
+    verdict: (verdict) => verdicts.push(verdict),
+    applied: () => undefined,
+  });
+  const writer = new LogWriter('m');
+  const offer = (sequence: number, event: ChangeSetEvent | object, more = false) =>
+    applier.accept(sequence, encodeJson(event), more);
+  return { fleet, verdicts, clock, applier, writer, offer };
+}
+
+const PROBLEM = {
+  resource: 'Service/shop/a',
+  path: '',
+  reason: 'cannot_apply',
+  message: 'x',
+} as const;
+
+describe('Applier', () => {
+  it('brings each event into service and says so with the digest of the log', async () => {
+    const { fleet, verdicts, writer, offer, applier } = setUp();
+    await offer(1, writer.write([service('a')]));
+    await offer(
+      2,
+      writer.write([service('b')], [{ kind: 'Service', namespace: 'shop', name: 'a' }]),
+    );
+    expect(fleet.updates).toEqual([
+      { sequence: 1, changed: 'all', keys: ['Service/shop/a'] },
+      { sequence: 2, changed: ['Service/shop/a', 'Service/shop/b'], keys: ['Service/shop/b'] },
+    ]);
+    expect(verdicts).toMatchObject([
+      { revision: { sequence: 1 }, result: 'applied' },
+      { revision: { epoch: 1, sequence: 2 }, result: 'applied', logDigest: writer.state.digest },
+    ]);
+    expect(applier.served?.logDigest).toBe(writer.state.digest);
+  });
+
+  it('catches up in one step and gives one receipt, for the newest', async () => {
+    const { fleet, verdicts, writer, offer } = setUp();
+    for (let i = 1; i <= 10; i++) await offer(i, writer.write([service(`s${i}`)]), i < 10);
+    expect(fleet.updates).toHaveLength(1);
+    expect(verdicts.map((verdict) => verdict.revision.sequence)).toEqual([10]);
+  });
+
+  it('ignores what it has read already, in whatever order it comes again', async () => {
+    const { fleet, writer, offer } = setUp();
+    const first = writer.write([service('a')]);
+    await offer(1, first);
+    await offer(2, writer.write([service('b')]));
+    await offer(1, first);
+    expect(fleet.updates).toHaveLength(2);
+  });
+
+  it('reads the log anew when an event is missing, and ends in the same state', async () => {
+    const { fleet, verdicts, writer, offer, applier } = setUp();
+    const first = writer.write([service('a')]);
+    const lost = writer.write([service('b')]);
+    const third = writer.write([service('c')]);
+    await offer(1, first);
+    expect(await offer(3, third)).toBe(false);
+    expect(applier.state.sequence).toBe(0);
+    // What is served stays while the log is read again.
+    expect(applier.served?.revision.sequence).toBe(1);
+    await offer(1, first, true);
+    await offer(2, lost, true);
+    await offer(3, third);
+    expect(applier.served).toMatchObject({
+      revision: { sequence: 3 },
+      logDigest: writer.state.digest,
+    });
+    expect(fleet.updates.at(-1)).toMatchObject({ changed: 'all' });
+    expect(verdicts.map((verdict) => verdict.result)).toEqual(['applied', 'applied']);
+  });
+
+  it('refuses a forged event after reading the log anew, once, and serves on', async () => {
+    const { fleet, verdicts, writer, offer, applier, clock } = setUp();
+    const first = writer.write([service('a')]);
+    await offer(1, first);
+    const forged = { ...writer.write([service('b')]), upserts: [service('evil')] };
+    expect(await offer(2, forged)).toBe(false);
+    await offer(1, first, true);
+    expect(await offer(2, forged)).toBe(true);
+    expect(await offer(2, forged)).toBe(true);
+    expect(verdicts.map(({ result, revision }) => [result, revision.sequence])).toEqual([
+      ['applied', 1],
+      ['rejected', 2],
+    ]);
+    expect(applier.served?.revision.sequence).toBe(1);
+    expect(fleet.updates).toHaveLength(1);
+    clock.advance(60_000);
+    expect(await offer(3, writer.write([service('c')]))).toBe(false);
+  });
+
+  it.each([
+    ['of another mesh', { mesh: 'other' }],
+    ['of another epoch', { epoch: 2 }],
+    ['of a later schema', { schema: 2 }],
+    ['without resources', { upserts: 'x' }],
+  ])('refuses an event %s', async (_name, wrong) => {
+    const { fleet, verdicts, writer, offer } = setUp();
+    expect(await offer(1, { ...writer.write([service('a')]), ...wrong })).toBe(true);
+    expect(fleet.updates).toEqual([]);
+    expect(verdicts).toMatchObject([{ result: 'rejected', revision: { sequence: 1 } }]);
+  });
+
+  it('says partial when something could not be applied, and again when that changes', async () => {
+    const { fleet, verdicts, writer, offer } = setUp();
+    fleet.problems = [PROBLEM];
+    await offer(1, writer.write([service('a')]));
+    fleet.changeProblems([]);
+    expect(verdicts).toMatchObject([
+      { result: 'partial', problems: [PROBLEM] },
+      { result: 'applied', problems: [], revision: { sequence: 1 } },
+    ]);
+  });
+
+  it('after a failure of its own gives the workers the whole state', async () => {
+    const { fleet, verdicts, writer, offer, applier } = setUp();
+    await offer(1, writer.write([service('a')]));
+    fleet.failure = new Error('boom');
+    await offer(2, writer.write([service('b')]));
+    expect(verdicts.at(-1)).toMatchObject({ result: 'rejected', revision: { sequence: 2 } });
+    expect(applier.served?.revision.sequence).toBe(1);
+    fleet.failure = undefined;
+    await offer(3, writer.write([service('c')]));
+    expect(fleet.updates.at(-1)).toMatchObject({ sequence: 3, changed: 'all' });
+  });
+
+  it('serves an empty log as a state, and a snapshot from disk without a receipt', async () => {
+    const { fleet, verdicts, writer, applier } = setUp();
+    await applier.reachedHead();
+    expect(applier.served?.revision.sequence).toBe(0);
+    writer.write([service('a')]);
+    await applier.restore(writer.state, 1);
+    expect(fleet.updates.map((update) => update.sequence)).toEqual([0, 1]);
+    expect(verdicts).toEqual([]);
+  });
+});
