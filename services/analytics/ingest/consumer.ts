@@ -24,9 +24,9 @@ export interface IngestConsumer {
   stop(): Promise<void>;
 }
 
-/** A member that dies is replaced after this. */
-const SESSION_TIMEOUT_MS = 10_000;
-const HEARTBEAT_INTERVAL_MS = 2_000;
+/** A member that dies is replaced after this: the least that a broker allows by default. */
+const SESSION_TIMEOUT_MS = 6_000;
+const HEARTBEAT_INTERVAL_MS = 1_500;
 /** Inserts cost the same for ten rows as for a thousand: wait a moment for more. */
 const LINGER_MS = 1_000;
 const LINGER_BYTES = 1024 * 1024;
