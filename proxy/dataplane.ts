@@ -1,8 +1,14 @@
 import type { Endpoint, ServiceEndpoints } from '#contracts/events.ts';
 import type { Clock, Random } from '#platform/clock.ts';
 import type { Attempt, AttemptResult, Exchange, Reply } from './exchange.ts';
-import type { Scope } from './scope.ts';
+import { type PipelineParts, runPipeline } from './pipeline.ts';
+import type { Gate } from './policy/gate.ts';
+import { GATES } from './policy/registry.ts';
+import { type SocketTable, socketTable } from './route/sockets.ts';
+import { type Scope, servedListeners } from './scope.ts';
+import { ServiceStates } from './services.ts';
 import type { CompiledSnapshot } from './snapshot/compiled.ts';
+import { type Flight, land, replyFor } from './tries.ts';
 import type { EndpointView } from './upstream/view.ts';
 
 export type { Scope } from './scope.ts';
@@ -32,16 +38,87 @@ export type Outcome =
  * `exchange.snapshot` must be a snapshot that was given to `swap`; a later swap does not touch it.
  * At the edge `exchange.request.listener` is the socket's name on arrival (see ListenerSpec).
  */
-export declare class DataPlane {
-  constructor(options: DataPlaneOptions);
+export class DataPlane {
+  readonly #options: DataPlaneOptions;
+  readonly #states = new ServiceStates();
+  readonly #gates: readonly Gate[];
+  readonly #sockets = new WeakMap<CompiledSnapshot, SocketTable>();
+  /** Exchanges whose head was passed on and that are not over. */
+  readonly #flights = new WeakMap<Exchange, Flight>();
+  readonly #parts: PipelineParts;
+  #snapshot: CompiledSnapshot | undefined;
+
+  constructor(options: DataPlaneOptions) {
+    this.#options = options;
+    const { clock, random, scope, app } = options;
+    const { workers } = scope;
+    this.#gates = GATES.map((create) => create({ clock, workers }));
+    this.#parts = {
+      clock,
+      random,
+      workers,
+      service: scope.service,
+      app,
+      gates: this.#gates,
+      states: this.#states,
+      socketsOf: (exchange) => this.#socketsOf(exchange.snapshot),
+      takeOff: (exchange, flight) => this.#flights.set(exchange, flight),
+    };
+  }
+
   /** Undefined before the first swap: the proxy is not ready. */
-  get snapshot(): CompiledSnapshot | undefined;
-  swap(snapshot: CompiledSnapshot): void;
+  get snapshot(): CompiledSnapshot | undefined {
+    return this.#snapshot;
+  }
+
+  swap(snapshot: CompiledSnapshot): void {
+    this.#snapshot = snapshot;
+    this.#states.swap(snapshot);
+    for (const gate of this.#gates) gate.swap(snapshot);
+  }
+
   /** The registry's last word on one service; replaces all it announced before. */
-  setEndpoints(announced: ServiceEndpoints): void;
-  endpoints(): EndpointView[];
+  setEndpoints(announced: ServiceEndpoints): void {
+    this.#states.announce(announced);
+  }
+
+  endpoints(): EndpointView[] {
+    return this.#states.view(this.#options.clock.nowMs());
+  }
+
   /** Never rejects. Fills in the exchange's fields but for status, bytes and the try's timings. */
-  handle(exchange: Exchange, attempt: Attempt): Promise<Outcome>;
+  async handle(exchange: Exchange, attempt: Attempt): Promise<Outcome> {
+    try {
+      const result = await runPipeline(exchange, attempt, this.#parts);
+      if ('kind' in result) {
+        exchange.reason = 'ok';
+        return { kind: 'head', head: result };
+      }
+      exchange.reason = result.reason;
+      return { kind: 'reply', reply: result };
+    } catch (error) {
+      this.release(exchange, { aborted: false });
+      this.#options.onError?.(error, exchange);
+      exchange.reason = 'internal';
+      return { kind: 'reply', reply: replyFor('internal', 'the proxy made a mistake') };
+    }
+  }
+
   /** `aborted`: the upstream broke off after its head. Calls after the first do nothing. */
-  release(exchange: Exchange, result: { aborted: boolean }): void;
+  release(exchange: Exchange, result: { aborted: boolean }): void {
+    const flight = this.#flights.get(exchange);
+    if (flight === undefined) return;
+    this.#flights.delete(exchange);
+    const ejected = land(flight, result.aborted, this.#options.clock.nowMs());
+    if (ejected) exchange.ejected = true;
+  }
+
+  #socketsOf(snapshot: CompiledSnapshot): SocketTable {
+    let sockets = this.#sockets.get(snapshot);
+    if (sockets === undefined) {
+      sockets = socketTable(servedListeners(snapshot, this.#options.scope));
+      this.#sockets.set(snapshot, sockets);
+    }
+    return sockets;
+  }
 }

@@ -2,7 +2,23 @@ import type { ResourceKey } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import type { Revision } from '#contracts/revision.ts';
 import type { StateEntry } from '#platform/state.ts';
-import type { CompiledSnapshot } from './compiled.ts';
+import type { Credential } from '../policy/api-key/config.ts';
+import { AddressRules } from '../upstream/addresses.ts';
+import {
+  type UnitChange,
+  assembleEdge,
+  assembleListeners,
+  assembleMeshRoutes,
+} from './assemble.ts';
+import type { CompiledService, CompiledSnapshot, MeshSettings } from './compiled.ts';
+import { credentialOf } from './consumers.ts';
+import { type Graph, NO_INDEX, follow } from './graph.ts';
+import { Report, compareProblems } from './report.ts';
+import { meshCidrs } from './services.ts';
+import { Table } from './table.ts';
+import { KIND_ORDER, compileUnit } from './unit.ts';
+import { THE_MESH, type Unit, apiKeyNode } from './units.ts';
+import { type View, byAge } from './view.ts';
 
 export interface CompileInput {
   entries: ReadonlyMap<ResourceKey, StateEntry>;
@@ -22,4 +38,148 @@ export interface CompileResult {
   problems: ResourceProblem[];
 }
 
-export declare function compile(input: CompileInput): CompileResult;
+/**
+ * Makes the tables of a state, and says everything that is wrong with it. Pure: neither the state
+ * nor `previous` is changed, so a candidate may be compiled and thrown away. What has a problem is
+ * left out or answers with an error (see the table in proxy/README.md); the rest is served.
+ */
+export function compile(input: CompileInput): CompileResult {
+  const { entries, previous } = input;
+  const isPartial = previous !== undefined && input.changed !== undefined;
+  const index = isPartial ? previous.index : NO_INDEX;
+  const changed = isPartial ? (input.changed ?? new Set()) : new Set(entries.keys());
+  const graph = follow(index, entries, changed);
+  const { units, troubled, changes } = compileUnits(index, entries, graph);
+  const view = viewOf(entries, units, graph);
+  const base = isPartial ? previous : undefined;
+  const edge = assembleEdge(base?.edge ?? Table.empty(), changes);
+  const snapshot = Object.freeze({
+    revision: Object.freeze({ ...input.revision }),
+    logDigest: input.logDigest,
+    listeners: assembleListeners(base, edge, changes),
+    edge,
+    services: (base?.services ?? Table.empty<CompiledService>()).edit(servicesOf(changes)),
+    meshRoutes: assembleMeshRoutes(base?.meshRoutes ?? Table.empty(), changes),
+    mesh: meshSettings(base, graph, view),
+    credentials: credentials(base?.credentials ?? Table.empty(), changes, view),
+    index: Object.freeze({ units, users: graph.users, attached: graph.attached, troubled }),
+  }) as unknown as CompiledSnapshot;
+  const problems = [...[...troubled.values()].flat(), ...expired(input)].sort(compareProblems);
+  return { snapshot, problems };
+}
+
+interface CompiledUnits {
+  units: Table<Unit>;
+  troubled: Table<readonly ResourceProblem[]>;
+  changes: UnitChange[];
+}
+
+function compileUnits(
+  index: CompiledSnapshot['index'],
+  entries: ReadonlyMap<ResourceKey, StateEntry>,
+  graph: Graph,
+): CompiledUnits {
+  const done = new Map<ResourceKey, Unit | undefined>();
+  const problems = new Map<ResourceKey, readonly ResourceProblem[] | undefined>();
+  const lookup = { get: (key: string) => unitAt(key as ResourceKey) };
+  const unitAt = (key: ResourceKey): Unit | undefined =>
+    done.has(key) ? done.get(key) : index.units.get(key);
+  const view = viewOf(entries, lookup, graph);
+  const waves = inWaves(graph.dirty);
+  for (const key of waves.flat()) {
+    const entry = entries.get(key);
+    if (entry === undefined) {
+      done.set(key, undefined);
+      problems.set(key, undefined);
+      continue;
+    }
+    const report = new Report(key);
+    const compiled = Object.freeze(compileUnit(entry, view, report));
+    const refs = graph.refs.get(key) ?? index.units.get(key)?.refs ?? { uses: [], attaches: [] };
+    done.set(key, Object.freeze({ entry, refs, compiled }));
+    problems.set(key, report.problems.length === 0 ? undefined : report.problems);
+  }
+  const changes = [...done].map(([key, after]) => ({ before: index.units.get(key), after }));
+  return { units: index.units.edit(done), troubled: index.troubled.edit(problems), changes };
+}
+
+/** Every key once, kinds that others look at first. */
+function inWaves(dirty: ReadonlySet<ResourceKey>): ResourceKey[][] {
+  const waves: ResourceKey[][] = KIND_ORDER.map(() => []);
+  for (const key of dirty) {
+    const kind = key.slice(0, key.indexOf('/'));
+    const wave = KIND_ORDER.findIndex((kinds) => kinds.includes(kind));
+    waves[wave === -1 ? 0 : wave]?.push(key);
+  }
+  return waves;
+}
+
+function viewOf(
+  entries: ReadonlyMap<ResourceKey, StateEntry>,
+  units: { get(key: string): Unit | undefined },
+  graph: Graph,
+): View {
+  const sorted = new Map<string, readonly StateEntry[]>();
+  return {
+    entry: (key) => entries.get(key),
+    compiled: (key) => units.get(key)?.compiled,
+    attached: (node) => {
+      let list = sorted.get(node);
+      if (list === undefined) {
+        const keys = [...(graph.attached.get(node) ?? [])];
+        list = keys.flatMap((key) => entries.get(key) ?? []).sort(byAge);
+        sorted.set(node, list);
+      }
+      return list;
+    },
+  };
+}
+
+function* servicesOf(
+  changes: readonly UnitChange[],
+): Generator<readonly [string, CompiledService | undefined]> {
+  for (const { before, after } of changes) {
+    if (after?.compiled.kind === 'service') {
+      yield [after.compiled.service.name, after.compiled.service];
+    } else if (before?.compiled.kind === 'service') {
+      yield [before.compiled.service.name, undefined];
+    }
+  }
+}
+
+function meshSettings(base: CompiledSnapshot | undefined, graph: Graph, view: View): MeshSettings {
+  if (base !== undefined && !graph.nodes.has(THE_MESH)) return base.mesh;
+  return Object.freeze({ addresses: new AddressRules(meshCidrs(view)) });
+}
+
+function credentials(
+  table: Table<Credential>,
+  changes: readonly UnitChange[],
+  view: View,
+): Table<Credential> {
+  const edits = new Map<string, Credential | undefined>();
+  for (const unit of changes.flatMap(({ before, after }) => [before, after])) {
+    const consumer = unit?.entry.resource;
+    if (consumer?.kind !== 'Consumer') continue;
+    const namespace = consumer.metadata.namespace ?? '';
+    for (const { sha256 } of consumer.spec.credentials) {
+      const holder = view.attached(apiKeyNode(namespace, sha256))[0];
+      edits.set(`${namespace}/${sha256}`, credentialOf(holder, sha256));
+    }
+  }
+  return table.edit(edits);
+}
+
+/** Faults that this very change writes though their time has passed. */
+function expired({ entries, changed, nowMs }: CompileInput): ResourceProblem[] {
+  const problems: ResourceProblem[] = [];
+  for (const key of changed ?? []) {
+    const resource = entries.get(key)?.resource;
+    if (resource?.kind !== 'FaultPolicy' || !(Date.parse(resource.spec.expires) <= nowMs)) continue;
+    const report = new Report(key);
+    const message = `${resource.spec.expires} has passed: this fault would never act`;
+    report.add('spec.expires', 'expired', message);
+    problems.push(...report.problems);
+  }
+  return problems;
+}

@@ -3,14 +3,14 @@ import type { Revision } from '#contracts/revision.ts';
 import type { ApiKeyConfig, Credential } from '../policy/api-key/config.ts';
 import type { FaultConfig } from '../policy/fault/config.ts';
 import type { LimitConfig } from '../policy/rate-limit/config.ts';
-import type { RetryConfig } from '../policy/retry/config.ts';
-import type { RouteTimeouts, ServiceTimeouts } from '../policy/timeout/config.ts';
+import type { TrafficConfig } from '../policy/kinds.ts';
+import type { RouteTimeouts } from '../policy/timeout/config.ts';
 import type { HeaderEdit } from '../route/filters.ts';
 import type { HostTable } from '../route/host-table.ts';
 import type { PathTable } from '../route/path-table.ts';
 import type { AddressRules } from '../upstream/addresses.ts';
-import type { Balancing, DeclaredEndpoint, OutlierConfig } from '../upstream/settings.ts';
-import type { SnapshotIndex } from './index.ts';
+import type { DeclaredEndpoint } from '../upstream/settings.ts';
+import type { SnapshotIndex } from './units.ts';
 import type { Table } from './table.ts';
 
 declare const compiled: unique symbol;
@@ -78,12 +78,8 @@ export interface CompiledService {
   readonly ports: readonly ServicePort[];
   /** Ready endpoints of its EndpointSlices. */
   readonly declared: readonly DeclaredEndpoint[];
-  readonly balancing: Balancing;
-  readonly outlier: OutlierConfig;
-  /** Requests in flight towards the service, per proxy. */
-  readonly circuitRequests: number;
-  readonly timeouts: ServiceTimeouts;
-  readonly retry: RetryConfig;
+  /** Of its TrafficPolicy, or the defaults; limits are per proxy. */
+  readonly traffic: TrafficConfig;
   readonly fault: FaultConfig | undefined;
   /** Enforced at the callee's inbound, or by the caller where no sidecar announced the endpoint. */
   readonly security: Security;
@@ -98,6 +94,8 @@ export interface ServicePort {
 /** Mesh routes of a Service by port. A port with a table answers 404 to what matches nothing. */
 export interface MeshRoutes {
   readonly ports: ReadonlyMap<number, PathTable<CompiledRule>>;
+  /** Routes attached to each port, also those of which no match could be compiled. */
+  readonly counts: ReadonlyMap<number, number>;
 }
 
 /** What has to let a request pass; every level acts, none weakens another. */

@@ -4,7 +4,7 @@
  * cost grows with the edit and, by the square root only, with the size. Small tables are one shard.
  */
 export class Table<V> {
-  static readonly #EMPTY: Table<never> = new Table<never>([new Map()], 0);
+  static readonly #EMPTY: Table<never> = new Table<never>([new Map<string, never>()], 0);
   readonly #shards: readonly ReadonlyMap<string, V>[];
   readonly size: number;
 

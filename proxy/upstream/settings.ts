@@ -21,3 +21,9 @@ export const OUTLIER_DEFAULT: OutlierConfig = Object.freeze({
 export interface DeclaredEndpoint extends Endpoint {
   readonly portName: string;
 }
+
+/** The part of a TrafficPolicy that the balancer reads. */
+export interface CompiledTraffic {
+  readonly balancing: Balancing;
+  readonly outlier: OutlierConfig;
+}

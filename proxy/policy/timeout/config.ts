@@ -4,13 +4,20 @@ export interface RouteTimeouts {
   readonly backendRequestMs: number | undefined;
 }
 
-/** `timeouts` of a TrafficPolicy. */
+/** `timeouts` of a TrafficPolicy; undefined: not said. */
 export interface ServiceTimeouts {
   readonly connectMs: number;
-  readonly responseHeadMs: number;
+  readonly responseHeadMs: number | undefined;
 }
 
+export const CONNECT_DEFAULT_MS = 5_000;
+export const RESPONSE_HEAD_DEFAULT_MS = 15_000;
+
+export const NO_ROUTE_TIMEOUTS: RouteTimeouts = Object.freeze({
+  requestMs: undefined,
+  backendRequestMs: undefined,
+});
 export const SERVICE_TIMEOUTS_DEFAULT: ServiceTimeouts = Object.freeze({
-  connectMs: 5_000,
-  responseHeadMs: 15_000,
+  connectMs: CONNECT_DEFAULT_MS,
+  responseHeadMs: undefined,
 });

@@ -1,0 +1,111 @@
+import { isIP } from 'node:net';
+import type { ExplainRequest } from '#contracts/api/config.ts';
+import type { Exchange, RequestView } from '../exchange.ts';
+import { HeaderList } from '../headers.ts';
+import { readAuthority } from '../listener/host.ts';
+import { readTarget } from '../listener/target.ts';
+import { type SocketTable, socketTable } from '../route/sockets.ts';
+import type { CompiledSnapshot, ListenerSpec } from '../snapshot/compiled.ts';
+
+/** The socket on which an explained request arrives at the edge. */
+const SOCKET = 'explain';
+const DEFAULT_HTTP_PORT = 80;
+
+export type ReadRequest =
+  { ok: true; view: RequestView; sockets: SocketTable } | { ok: false; message: string };
+
+/** Reads the request as the proxy's own parser would; `gateways` narrows the edge. */
+export function readExplainRequest(
+  snapshot: CompiledSnapshot,
+  request: ExplainRequest,
+  gateways: readonly string[] | undefined,
+): ReadRequest {
+  const headers = new HeaderList();
+  for (const [name, value] of Object.entries(request.headers ?? {})) headers.add(name, value);
+  const target = readTarget(request.method, request.url);
+  if (!target.ok) return target;
+  const url =
+    target.value.authority === undefined ? undefined : readAuthority(target.value.authority);
+  if (url?.ok === false) return url;
+  const named = headers.get('host');
+  const asked = named === undefined ? url : readAuthority(named);
+  if (asked === undefined) return { ok: false, message: 'the request names no host' };
+  if (!asked.ok) return asked;
+  const direction = request.from === undefined ? 'edge' : 'outbound';
+  const port = url?.value.port;
+  const view: RequestView = {
+    direction,
+    listener: direction === 'edge' ? SOCKET : direction,
+    method: request.method,
+    host: asked.value.host,
+    port: asked.value.port ?? port,
+    path: target.value.path,
+    query: target.value.query,
+    headers,
+    hasBody: false,
+    protocol: 'http/1.1',
+    clientAddress: '',
+  };
+  const served = snapshot.listeners.filter(
+    (listener) => gateways === undefined || gateways.includes(listener.gateway),
+  );
+  const listeners = listenersAt(served, url?.value.host, port);
+  return { ok: true, view, sockets: socketTable(listeners.map(atSocket)) };
+}
+
+/**
+ * The listeners that a URL reaches. A URL that names no port and meets no listener on 80 means all
+ * of them: people ask about hosts and paths, and the port is the demo's or the load balancer's.
+ */
+function listenersAt(
+  all: readonly ListenerSpec[],
+  host: string | undefined,
+  port: number | undefined,
+): readonly ListenerSpec[] {
+  const onPort = all.filter((listener) => listener.port === (port ?? DEFAULT_HTTP_PORT));
+  if (port === undefined && onPort.length === 0) return all;
+  if (host === undefined || isIP(host) === 0) return onPort;
+  const onAddress = onPort.filter((listener) => listener.addresses.includes(host));
+  return onAddress.length > 0 ? onAddress : onPort;
+}
+
+function atSocket(listener: ListenerSpec): ListenerSpec {
+  return { ...listener, sockets: [SOCKET] };
+}
+
+/** An exchange that is never forwarded. */
+export function explainedExchange(
+  snapshot: CompiledSnapshot,
+  view: RequestView,
+  source: string,
+): Exchange {
+  return {
+    request: view,
+    snapshot,
+    arrivedAtUs: 0,
+    startedMs: 0,
+    requestId: '',
+    trace: { traceId: '', spanId: '', parentId: '', sampled: false, state: '' },
+    source,
+    deadlineMs: Number.POSITIVE_INFINITY,
+    consumer: '',
+    destination: '',
+    route: '',
+    rule: '',
+    pathTemplate: '',
+    backend: '',
+    endpoint: '',
+    upstreamHeaders: view.headers.clone(),
+    status: 0,
+    reason: 'ok',
+    retries: 0,
+    retryReason: '',
+    ejected: false,
+    bytesIn: 0,
+    bytesOut: 0,
+    ttfbMs: 0,
+    queueMs: 0,
+    connectMs: 0,
+    upstreamMs: 0,
+  };
+}

@@ -1,0 +1,95 @@
+import type { Exchange, Reply } from '../../exchange.ts';
+import type { CompiledSnapshot, Security } from '../../snapshot/compiled.ts';
+import type { Gate, GateOptions } from '../gate.ts';
+import type { LimitConfig, LimitKeyPart } from './config.ts';
+import { Limiter } from './limiter.ts';
+
+interface Entry {
+  config: LimitConfig;
+  limiter: Limiter;
+}
+
+/**
+ * RateLimitPolicy with local scope: a request needs a token of every limit, and takes none unless
+ * all have one.
+ */
+export function rateLimitGate({ clock, workers }: GateOptions): Gate {
+  const entries = new Map<string, Entry>();
+
+  const limiterOf = (config: LimitConfig): Limiter => {
+    const entry = entries.get(config.id);
+    if (entry === undefined) {
+      const limiter = new Limiter(config, workers);
+      entries.set(config.id, { config, limiter });
+      return limiter;
+    }
+    if (entry.config !== config) {
+      entry.limiter.configure(config, workers);
+      entry.config = config;
+    }
+    return entry.limiter;
+  };
+
+  return {
+    name: 'rate-limit',
+    phase: 'limit',
+    act: (exchange: Exchange, levels: readonly Security[]): Reply | undefined => {
+      const nowMs = clock.nowMs();
+      for (const { limits } of levels) {
+        for (const config of limits) {
+          const waitMs = limiterOf(config).waitMs(keyOf(config, exchange), nowMs);
+          if (waitMs > 0) return refuse(config, waitMs);
+        }
+      }
+      for (const { limits } of levels) {
+        for (const config of limits) limiterOf(config).take(keyOf(config, exchange), nowMs);
+      }
+      return undefined;
+    },
+    describe: (levels) =>
+      levels.flatMap(({ limits }) =>
+        limits.map((config) => ({ policy: config.policy, effect: describe(config) })),
+      ),
+    swap: (snapshot: CompiledSnapshot): void => {
+      for (const [id, { config }] of entries) {
+        if (!snapshot.index.units.has(config.policy)) entries.delete(id);
+      }
+    },
+  };
+}
+
+function keyOf(config: LimitConfig, exchange: Exchange): string {
+  const [first, ...rest] = config.key;
+  if (first === undefined) return '';
+  return rest.reduce((key, part) => `${key}\0${valueOf(part, exchange)}`, valueOf(first, exchange));
+}
+
+function valueOf(part: LimitKeyPart, exchange: Exchange): string {
+  switch (part) {
+    case 'consumer':
+      return exchange.consumer;
+    case 'clientAddress':
+      return exchange.request.clientAddress;
+    case 'source':
+      return exchange.source;
+    default:
+      return part satisfies never;
+  }
+}
+
+function describe(config: LimitConfig): string {
+  const per = config.key.length === 0 ? '' : ` for each ${config.key.join(' and ')}`;
+  return (
+    `limit ${config.name}: ${config.requests} requests per ${config.perMs} ms, ` +
+    `burst ${config.burst}${per}`
+  );
+}
+
+function refuse(config: LimitConfig, waitMs: number): Reply {
+  return {
+    reason: 'limited',
+    status: 429,
+    message: `the limit ${config.name} is used up`,
+    headers: [['retry-after', String(Math.max(1, Math.ceil(waitMs / 1_000)))]],
+  };
+}

@@ -1,0 +1,46 @@
+import { parseDurationMs } from '#contracts/duration.ts';
+import type { HTTPRouteRule, TrafficPolicy } from '#contracts/resources/index.ts';
+import type { Report } from '../../snapshot/report.ts';
+import {
+  NO_ROUTE_TIMEOUTS,
+  type RouteTimeouts,
+  SERVICE_TIMEOUTS_DEFAULT,
+  type ServiceTimeouts,
+} from './config.ts';
+
+/** `path` is the rule's. */
+export function compileRouteTimeouts(
+  timeouts: HTTPRouteRule['timeouts'],
+  path: string,
+  report: Report,
+): RouteTimeouts {
+  if (timeouts === undefined) return NO_ROUTE_TIMEOUTS;
+  const requestMs = routeDurationMs(timeouts.request);
+  const backendRequestMs = routeDurationMs(timeouts.backendRequest);
+  if (requestMs !== undefined && backendRequestMs !== undefined && backendRequestMs > requestMs) {
+    const message = 'a try cannot have longer than the whole request';
+    report.add(`${path}.timeouts.backendRequest`, 'invalid_value', message);
+  }
+  return Object.freeze({ requestMs, backendRequestMs });
+}
+
+/** GEP-1742: `0s` is no limit. */
+function routeDurationMs(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const durationMs = parseDurationMs(text);
+  return durationMs === 0 ? Number.POSITIVE_INFINITY : durationMs;
+}
+
+export function compileServiceTimeouts(
+  timeouts: TrafficPolicy['spec']['timeouts'],
+  report: Report,
+): ServiceTimeouts {
+  if (timeouts === undefined) return SERVICE_TIMEOUTS_DEFAULT;
+  const { connect, responseHead } = timeouts;
+  const read = (field: string, text: string | undefined): number | undefined =>
+    text === undefined ? undefined : report.durationMs(`spec.timeouts.${field}`, text);
+  return Object.freeze({
+    connectMs: read('connect', connect) ?? SERVICE_TIMEOUTS_DEFAULT.connectMs,
+    responseHeadMs: read('responseHead', responseHead),
+  });
+}

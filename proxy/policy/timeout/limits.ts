@@ -1,0 +1,46 @@
+import type { AttemptLimits } from '../../exchange.ts';
+import {
+  CONNECT_DEFAULT_MS,
+  RESPONSE_HEAD_DEFAULT_MS,
+  type RouteTimeouts,
+  type ServiceTimeouts,
+} from './config.ts';
+
+/** The longest that Node's timers take; a longer one would fire at once. */
+export const TIMER_MAX_MS = 2_147_483_647;
+
+/**
+ * A proxy of the mesh that calls watches its own time-outs, which this side does not know: it only
+ * keeps a hung application from holding a request for ever.
+ */
+const INBOUND_HEAD_MS = 300_000;
+
+/**
+ * How long the response head of one try may take. What the route says of a try comes first, then
+ * what the Service's TrafficPolicy says; a route that bounds only the whole request leaves the try
+ * that long.
+ */
+export function headTimeoutMs(route: RouteTimeouts, service: ServiceTimeouts): number {
+  if (route.backendRequestMs !== undefined) return route.backendRequestMs;
+  if (service.responseHeadMs !== undefined) return service.responseHeadMs;
+  return route.requestMs === undefined ? RESPONSE_HEAD_DEFAULT_MS : Number.POSITIVE_INFINITY;
+}
+
+/** Towards the sidecar's own application. */
+export function inboundHeadTimeoutMs(service: ServiceTimeouts, fromMesh: boolean): number {
+  if (fromMesh) return INBOUND_HEAD_MS;
+  return Math.max(RESPONSE_HEAD_DEFAULT_MS, service.responseHeadMs ?? 0);
+}
+
+/** Limits of one try, within what is left of the exchange. */
+export function attemptLimits(
+  headMs: number,
+  connectMs: number | undefined,
+  remainingMs: number,
+): AttemptLimits {
+  const headTimeoutMs = Math.max(1, Math.min(headMs, remainingMs, TIMER_MAX_MS));
+  return {
+    connectTimeoutMs: Math.min(connectMs ?? CONNECT_DEFAULT_MS, headTimeoutMs),
+    headTimeoutMs,
+  };
+}

@@ -1,0 +1,53 @@
+import type { ListenerSpec } from '../snapshot/compiled.ts';
+
+/** The listeners that share one socket; the host decides between them. */
+export interface SocketListeners {
+  readonly exact: ReadonlyMap<string, ListenerSpec>;
+  /** By what follows the `*`; empty when there are none. */
+  readonly wildcards: ReadonlyMap<string, ListenerSpec>;
+  readonly any: ListenerSpec | undefined;
+}
+
+export type SocketTable = ReadonlyMap<string, SocketListeners>;
+
+/** Of two listeners with one hostname on one socket, that of the older Gateway is served. */
+export function socketTable(listeners: readonly ListenerSpec[]): SocketTable {
+  const bySocket = new Map<string, ListenerSpec[]>();
+  for (const spec of listeners) {
+    for (const socket of spec.sockets) {
+      const shared = bySocket.get(socket);
+      if (shared === undefined) bySocket.set(socket, [spec]);
+      else shared.push(spec);
+    }
+  }
+  return new Map([...bySocket].map(([socket, specs]) => [socket, group(specs)]));
+}
+
+function group(specs: readonly ListenerSpec[]): SocketListeners {
+  const exact = new Map<string, ListenerSpec>();
+  const wildcards = new Map<string, ListenerSpec>();
+  let any: ListenerSpec | undefined;
+  const newestFirst = specs.toSorted(
+    (a, b) => b.createdAt - a.createdAt || (a.name < b.name ? 1 : -1),
+  );
+  for (const spec of newestFirst) {
+    const { hostname } = spec;
+    if (hostname === undefined) any = spec;
+    else if (hostname.startsWith('*')) wildcards.set(hostname.slice(1), spec);
+    else exact.set(hostname, spec);
+  }
+  return { exact, wildcards, any };
+}
+
+/** The exact hostname, then the longest wildcard, then the listener without one. */
+export function listenerForHost(socket: SocketListeners, host: string): ListenerSpec | undefined {
+  const exact = socket.exact.get(host);
+  if (exact !== undefined) return exact;
+  if (socket.wildcards.size > 0) {
+    for (let dot = host.indexOf('.'); dot > 0; dot = host.indexOf('.', dot + 1)) {
+      const wildcard = socket.wildcards.get(host.slice(dot));
+      if (wildcard !== undefined) return wildcard;
+    }
+  }
+  return socket.any;
+}

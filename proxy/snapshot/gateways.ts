@@ -1,0 +1,81 @@
+import { isIP } from 'node:net';
+import { keyOf } from '#contracts/names.ts';
+import { DEFAULT_GATEWAY_CLASS, type Gateway } from '#contracts/resources/index.ts';
+import type { StateEntry } from '#platform/state.ts';
+import { type ListenerSpec, socketName } from './compiled.ts';
+import { securityOf } from './policies.ts';
+import { nameOf } from './refs.ts';
+import type { Report } from './report.ts';
+import type { GatewayListenerUnit } from './units.ts';
+import type { View } from './view.ts';
+
+/** `Gateway/namespace/name/listener`. */
+export function listenerName(gateway: string, listener: string): string {
+  return `Gateway/${gateway}/${listener}`;
+}
+
+export function compileGateway(
+  gateway: Gateway,
+  entry: StateEntry,
+  view: View,
+  report: Report,
+): GatewayListenerUnit[] {
+  const name = nameOf(gateway);
+  const className = gateway.spec.gatewayClassName;
+  if (className !== DEFAULT_GATEWAY_CLASS) {
+    if (view.entry(keyOf({ kind: 'GatewayClass', name: className })) === undefined) {
+      report.add(
+        'spec.gatewayClassName',
+        'missing_reference',
+        `there is no GatewayClass ${className}`,
+        `the class ${DEFAULT_GATEWAY_CLASS} needs no declaration`,
+      );
+      return [];
+    }
+  }
+  const addresses = addressesOf(gateway, report);
+  const taken = new Map<string, string>();
+  const names = new Set<string>();
+  return gateway.spec.listeners.flatMap((listener, index) => {
+    const path = `spec.listeners[${index}]`;
+    const place = `${listener.port} ${listener.hostname ?? ''}`;
+    const holder = taken.get(place);
+    if (names.has(listener.name)) {
+      report.add(`${path}.name`, 'duplicate', `another listener is called ${listener.name}`);
+      return [];
+    }
+    names.add(listener.name);
+    if (holder !== undefined) {
+      const message = `the listener ${holder} has the same port and hostname`;
+      report.add(path, 'conflict', message);
+      return [];
+    }
+    taken.set(place, listener.name);
+    const spec: ListenerSpec = Object.freeze({
+      name: listenerName(name, listener.name),
+      gateway: name,
+      addresses,
+      port: listener.port,
+      ...(listener.hostname === undefined ? {} : { hostname: listener.hostname }),
+      sockets: Object.freeze(
+        addresses.length === 0
+          ? [socketName(undefined, listener.port)]
+          : addresses.map((address) => socketName(address, listener.port)),
+      ),
+      createdAt: entry.createdAt,
+    });
+    const targets = [[entry.key, undefined] as const, [entry.key, listener.name] as const];
+    return [Object.freeze({ spec, security: securityOf(view, targets) })];
+  });
+}
+
+function addressesOf(gateway: Gateway, report: Report): readonly string[] {
+  const addresses: string[] = [];
+  (gateway.spec.addresses ?? []).forEach(({ value }, index) => {
+    const path = `spec.addresses[${index}].value`;
+    if (isIP(value) === 0) report.add(path, 'invalid_value', `${value} is no IP address`);
+    else if (addresses.includes(value)) report.add(path, 'duplicate', `${value} stands twice here`);
+    else addresses.push(value);
+  });
+  return Object.freeze(addresses);
+}

@@ -1,0 +1,137 @@
+import { isIP } from 'node:net';
+import type { EndpointSlice, Mesh, Service } from '#contracts/resources/index.ts';
+import { SERVICE_NAME_LABEL } from '#contracts/resources/index.ts';
+import type { FaultConfig } from '../policy/fault/config.ts';
+import type { TrafficConfig } from '../policy/kinds.ts';
+import { TRAFFIC_DEFAULT } from '../policy/traffic/compile.ts';
+import { AddressRules, type Cidr, parseCidr } from '../upstream/addresses.ts';
+import type { DeclaredEndpoint } from '../upstream/settings.ts';
+import type { CompiledService } from './compiled.ts';
+import { policiesOf, securityOf } from './policies.ts';
+import { nameOf, namespaceOf, serviceKey } from './refs.ts';
+import type { Report } from './report.ts';
+import { THE_MESH } from './units.ts';
+import { type View, resourceAt } from './view.ts';
+
+export function compileService(service: Service, view: View, report: Report): CompiledService {
+  const name = nameOf(service);
+  const key = serviceKey(name);
+  const ports = service.spec.ports.map(({ port, name: portName = '' }) =>
+    Object.freeze({ port, name: portName }),
+  );
+  ports.forEach(({ port, name: portName }, index) => {
+    const path = `spec.ports[${index}]`;
+    const before = ports.slice(0, index);
+    if (before.some((other) => other.port === port)) {
+      report.add(`${path}.port`, 'duplicate', `port ${port} stands twice here`);
+    }
+    if (portName === '' && ports.length > 1) {
+      report.add(`${path}.name`, 'missing_field', 'one of several ports needs a name');
+    } else if (before.some((other) => other.name === portName)) {
+      report.add(`${path}.name`, 'duplicate', `another port is called ${portName}`);
+    }
+  });
+  let traffic: TrafficConfig = TRAFFIC_DEFAULT;
+  let fault: FaultConfig | undefined;
+  for (const { config } of policiesOf(view, key, undefined)) {
+    if (config?.kind === 'TrafficPolicy') traffic = config.traffic;
+    else if (config?.kind === 'FaultPolicy') fault = config.fault;
+  }
+  return Object.freeze({
+    name,
+    ports: Object.freeze(ports),
+    declared: Object.freeze(declaredOf(service, view)),
+    traffic,
+    fault,
+    security: securityOf(view, [[key, undefined]]),
+  });
+}
+
+function declaredOf(service: Service, view: View): DeclaredEndpoint[] {
+  return view.attached(serviceKey(nameOf(service))).flatMap(({ key }) => {
+    const unit = view.compiled(key);
+    return unit?.kind === 'slice' ? unit.endpoints : [];
+  });
+}
+
+/** The ready endpoints of a slice, one for each address and port. */
+export function compileSlice(
+  slice: EndpointSlice,
+  view: View,
+  report: Report,
+): readonly DeclaredEndpoint[] {
+  const name = slice.metadata.labels?.[SERVICE_NAME_LABEL];
+  if (name === undefined) {
+    const message = `the label ${SERVICE_NAME_LABEL} says whose endpoints these are`;
+    report.add('metadata.labels', 'missing_field', message);
+    return [];
+  }
+  const service = resourceAt(view, 'Service', serviceKey(`${namespaceOf(slice)}/${name}`));
+  if (service === undefined) {
+    const path = `metadata.labels.${SERVICE_NAME_LABEL}`;
+    report.add(path, 'missing_reference', `there is no Service ${name} here`);
+    return [];
+  }
+  slice.ports.forEach(({ name: portName = '' }, index) => {
+    if (service.spec.ports.some((port) => (port.name ?? '') === portName)) return;
+    const message = `the Service ${name} has no port with the name "${portName}"`;
+    report.add(`ports[${index}].name`, 'invalid_reference', message);
+  });
+  const rules = new AddressRules(meshCidrs(view));
+  return slice.endpoints.flatMap((endpoint, index) => {
+    const addresses = endpoint.addresses.filter((address, number) =>
+      checkAddress(slice, address, `endpoints[${index}].addresses[${number}]`, rules, report),
+    );
+    if (endpoint.conditions?.ready === false) return [];
+    return addresses.flatMap((address) =>
+      slice.ports.map(({ port, name: portName = '' }) =>
+        Object.freeze({ address, port, portName, proxy: '', zone: endpoint.zone ?? '' }),
+      ),
+    );
+  });
+}
+
+function checkAddress(
+  slice: EndpointSlice,
+  address: string,
+  path: string,
+  rules: AddressRules,
+  report: Report,
+): boolean {
+  const version = slice.addressType === 'IPv4' ? 4 : 6;
+  if (isIP(address) !== version) {
+    report.add(path, 'invalid_value', `${address} is no ${slice.addressType} address`);
+    return false;
+  }
+  if (rules.allows(address)) return true;
+  const hint = 'add its network to spec.endpointCidrs of the Mesh';
+  report.add(path, 'invalid_value', `${address} may not be an endpoint in this mesh`, hint);
+  return false;
+}
+
+/** Networks of the Mesh resource that governs; undefined: none are named. */
+export function meshCidrs(view: View): readonly Cidr[] | undefined {
+  const oldest = view.attached(THE_MESH)[0];
+  const unit = oldest === undefined ? undefined : view.compiled(oldest.key);
+  return unit?.kind === 'mesh' ? unit.cidrs : undefined;
+}
+
+export function compileMesh(mesh: Mesh, view: View, report: Report): readonly Cidr[] | undefined {
+  const oldest = view.attached(THE_MESH)[0];
+  if (oldest !== undefined && oldest.resource !== mesh) {
+    const message = `there is one Mesh, and ${oldest.resource.metadata.name} is older`;
+    report.add('', 'conflict', message);
+  }
+  if (mesh.spec.outbound?.unknownHosts === 'Allow') {
+    const message = 'calls to unknown hosts cannot be allowed in this version yet';
+    report.add('spec.outbound.unknownHosts', 'not_supported_yet', message);
+  }
+  const cidrs = mesh.spec.endpointCidrs?.flatMap((text, index) => {
+    const cidr = parseCidr(text);
+    if (cidr !== undefined) return [cidr];
+    const path = `spec.endpointCidrs[${index}]`;
+    report.add(path, 'invalid_value', `${text} is no network`, 'write one such as 10.0.0.0/8');
+    return [];
+  });
+  return cidrs;
+}

@@ -1,0 +1,55 @@
+import type { StateEntry } from '#platform/state.ts';
+import { checkConsumer } from './consumers.ts';
+import { compileGateway } from './gateways.ts';
+import { compilePolicy } from './policies.ts';
+import { sloSubjects } from './refs.ts';
+import type { Report } from './report.ts';
+import { compileRoute } from './routes.ts';
+import { compileMesh, compileService, compileSlice } from './services.ts';
+import type { CompiledUnit } from './units.ts';
+import type { View } from './view.ts';
+
+const PLAIN: CompiledUnit = Object.freeze({ kind: 'plain' });
+
+/** What has to be compiled before what: later kinds look at the units of earlier ones. */
+export const KIND_ORDER: readonly (readonly string[])[] = [
+  ['Mesh', 'Namespace', 'GatewayClass', 'Consumer'],
+  ['AuthenticationPolicy', 'RateLimitPolicy', 'TrafficPolicy', 'FaultPolicy', 'EndpointSlice'],
+  ['Service', 'Gateway', 'HTTPRoute', 'SLO'],
+];
+
+/** Compiles one resource; everything wrong with it goes into the report. */
+export function compileUnit(entry: StateEntry, view: View, report: Report): CompiledUnit {
+  const { resource } = entry;
+  switch (resource.kind) {
+    case 'Namespace':
+    case 'GatewayClass':
+      return PLAIN;
+    case 'Mesh':
+      return { kind: 'mesh', cidrs: compileMesh(resource, view, report) };
+    case 'Consumer':
+      checkConsumer(resource, entry, view, report);
+      return PLAIN;
+    case 'AuthenticationPolicy':
+    case 'RateLimitPolicy':
+    case 'TrafficPolicy':
+    case 'FaultPolicy':
+      return { kind: 'policy', policy: compilePolicy(resource, view, report) };
+    case 'EndpointSlice':
+      return { kind: 'slice', endpoints: compileSlice(resource, view, report) };
+    case 'Service':
+      return { kind: 'service', service: compileService(resource, view, report) };
+    case 'Gateway':
+      return { kind: 'gateway', listeners: compileGateway(resource, entry, view, report) };
+    case 'HTTPRoute':
+      return { kind: 'route', route: compileRoute(resource, entry, view, report) };
+    case 'SLO':
+      for (const [key, path] of sloSubjects(resource)) {
+        if (view.entry(key) !== undefined) continue;
+        report.add(path, 'missing_reference', `there is no ${key}`);
+      }
+      return PLAIN;
+    default:
+      return resource satisfies never;
+  }
+}
