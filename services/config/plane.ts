@@ -9,7 +9,7 @@ import { Compiler } from './changes/compiler.ts';
 import { Writer } from './changes/writer.ts';
 import { ConfigLog } from './log/config-log.ts';
 import { History } from './log/history.ts';
-import { StreamError, ensureStreams } from './log/streams.ts';
+import { StreamError, type Wanted, ensureStreams, wantedStreams } from './log/streams.ts';
 import type { ConfigMetrics } from './metrics.ts';
 import { ReceiptFeed } from './receipts/feed.ts';
 import { RegistryFeed } from './registry/feed.ts';
@@ -63,13 +63,14 @@ export class Plane {
     this.registry = new RegistryFeed({
       ...shared,
       onProxies: options.onNews,
+      onForgotten: (proxy) => this.receipts.receipts.forget(proxy),
       addresses: { allows: () => false },
     });
     this.receipts = new ReceiptFeed({
       ...shared,
       history: this.history,
       registry: this.registry.registry,
-      ensureStreams: () => this.#ensureStreams(),
+      ensureStream: () => this.#ensureReceipts(),
       onReceipt: options.onNews,
     });
     this.writer = new Writer({
@@ -104,12 +105,13 @@ export class Plane {
           `set its max_payload to ${PAYLOAD_BYTES_MIN} or more`,
       );
     }
-    await this.#ensureStreams();
+    await this.#ensureStreams(wantedStreams(this.#subjects, this.#options.replicas));
     await this.log.start();
     this.#replayed = true;
     this.#readMesh();
-    await this.registry.start();
-    await this.receipts.start();
+    if (!this.#stopped) await this.registry.start();
+    if (!this.#stopped) await this.receipts.start();
+    if (this.#stopped) return;
     this.#watchLink();
     await this.#publishHead();
     this.#headLater();
@@ -130,9 +132,16 @@ export class Plane {
     return [...up, ...unheard].sort((a, b) => (a.proxy < b.proxy ? -1 : 1));
   }
 
-  async #ensureStreams(): Promise<void> {
+  async #ensureStreams(streams: readonly Wanted[]): Promise<void> {
     const manager = await this.#options.connection.jetstreamManager({ checkAPI: false });
-    await ensureStreams(manager, this.#subjects, this.#options.replicas);
+    await ensureStreams(manager, streams);
+  }
+
+  /** Never the config log: a log that is gone must be noticed, not replaced by an empty one. */
+  async #ensureReceipts(): Promise<void> {
+    const { receipts } = this.#subjects.streams;
+    const wanted = wantedStreams(this.#subjects, this.#options.replicas);
+    await this.#ensureStreams(wanted.filter(({ name }) => name === receipts));
   }
 
   #onApplied(changed: ReadonlySet<ResourceKey>): void {

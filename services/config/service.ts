@@ -133,17 +133,22 @@ class Running implements ConfigService {
     });
     this.#connection = connection;
     this.#waitingFor = 'the config log is being read';
+    const aborted = new Promise<never>((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true });
+    });
+    aborted.catch(() => undefined);
     let told = '';
     for (let waitMs = RETRY_MIN_MS; !signal.aborted; waitMs = Math.min(waitMs * 2, RETRY_MAX_MS)) {
       const plane = this.#newPlane(connection, metrics);
       try {
-        await plane.start();
+        await Promise.race([plane.start(), aborted]);
         this.#plane = plane;
         log.info({ revision: plane.history.headSequence }, 'ready');
         this.#settleReady();
         return;
       } catch (error) {
         await plane.stop();
+        if (signal.aborted) return;
         this.#waitingFor = `the config log cannot be used: ${sentenceOf(error)}`;
         if (told !== this.#waitingFor) log.error(this.#waitingFor);
         told = this.#waitingFor;

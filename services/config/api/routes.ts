@@ -7,6 +7,7 @@ import type { ConfigMetrics } from '../metrics.ts';
 import type { Plane } from '../plane.ts';
 import type { BoardStreams } from './boards.ts';
 import { addChangeSetRoutes } from './changesets.ts';
+import { addExplainRoute } from './explain.ts';
 import { addProxyRoutes } from './proxies.ts';
 import { addResourceRoutes } from './resources.ts';
 import { answers } from './schemas.ts';
@@ -25,6 +26,7 @@ export function addRoutes(app: FastifyInstance, context: RouteContext): void {
   addChangeSetRoutes(app, context);
   addResourceRoutes(app, context);
   addProxyRoutes(app, context);
+  addExplainRoute(app, context);
   app.get(
     '/v1/info',
     {

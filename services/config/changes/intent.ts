@@ -23,6 +23,7 @@ export const LATEST = 'latest';
 /** Throws 400 for a request that asks for nothing or two things, 422 with all schema problems. */
 export function readIntent(request: ChangeSetRequest): Intent {
   const { upserts, deletes, prune, undo, restore } = request;
+  refuseControls(request);
   const writes = upserts !== undefined || deletes !== undefined || prune !== undefined;
   const asked = [writes, undo !== undefined, restore !== undefined].filter(Boolean).length;
   if (asked !== 1) {
@@ -41,6 +42,17 @@ export function readIntent(request: ChangeSetRequest): Intent {
     ...(prune === undefined ? {} : { pruneLabels: prune.labels }),
   };
   return intent;
+}
+
+/** Both are shown in terminals and logs, where an escape sequence could say anything. */
+function refuseControls({ author = '', message = '' }: ChangeSetRequest): void {
+  const name = /\p{Cc}/u.test(author)
+    ? 'author'
+    : /[^\P{Cc}\n\t]/u.test(message)
+      ? 'message'
+      : undefined;
+  if (name === undefined) return;
+  throw new HttpProblem('invalid-request', `the ${name} holds control characters`);
 }
 
 type Refs = NonNullable<ChangeSetRequest['deletes']>;

@@ -32,6 +32,7 @@ const BATCH = 256;
 /** A pull ends after this long even when silent, so that a lost consumer is noticed. */
 const PULL_MS = 5_000;
 const INACTIVE_MS = 60_000;
+const FORGET_MS = 500;
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 2_000;
 
@@ -134,5 +135,6 @@ export class Follower {
 
 async function forget(manager: JetStreamManager, stream: string, name: string): Promise<void> {
   // A consumer that cannot be deleted now goes by itself when it has been idle for a minute.
-  await manager.consumers.delete(stream, name).catch(() => undefined);
+  const deleted = manager.consumers.delete(stream, name).catch(() => undefined);
+  await Promise.race([deleted, pause(FORGET_MS)]);
 }

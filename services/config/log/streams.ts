@@ -17,7 +17,8 @@ const RECEIPTS_BYTES_MAX = 64 * 1024 * 1024;
 const RECEIPT_BYTES_MAX = 256 * 1024;
 const ENDPOINTS_BYTES_MAX = 1024 * 1024;
 
-type Wanted = Pick<StreamConfig, 'name' | 'subjects' | 'storage' | 'description'> &
+/** A stream as it must be. */
+export type Wanted = Pick<StreamConfig, 'name' | 'subjects' | 'storage' | 'description'> &
   Partial<StreamConfig>;
 
 /** The three streams of one mesh. The first is the only store of configuration there is. */
@@ -56,10 +57,9 @@ export function wantedStreams(subjects: MeshSubjects, replicas: number): Wanted[
 /** Makes the streams that are missing, and refuses those that would lose what is put into them. */
 export async function ensureStreams(
   manager: JetStreamManager,
-  subjects: MeshSubjects,
-  replicas: number,
+  streams: readonly Wanted[],
 ): Promise<void> {
-  for (const wanted of wantedStreams(subjects, replicas)) {
+  for (const wanted of streams) {
     const found = await findStream(manager, wanted.name);
     if (found === undefined) await addStream(manager, wanted);
     else assertCompatible(wanted, found);

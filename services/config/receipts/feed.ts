@@ -16,7 +16,7 @@ export interface ReceiptFeedOptions {
   registry: Registry;
   log: Log;
   /** Makes the stream again: it lives in memory, so a restart of the server takes it away. */
-  ensureStreams: () => Promise<void>;
+  ensureStream: () => Promise<void>;
   onReceipt: () => void;
 }
 
@@ -41,7 +41,7 @@ export class ReceiptFeed {
       this.#follower = new Follower({
         connection,
         stream: subjects.streams.receipts,
-        prepare: this.#options.ensureStreams,
+        prepare: this.#options.ensureStream,
         from: () => 'all',
         onMessage: (message) => {
           const receipt = readReceipt(message.data, mesh, message.subject);

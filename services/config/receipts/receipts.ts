@@ -8,6 +8,7 @@ import { decodeJson } from '#platform/nats.ts';
 
 /** Receipts kept of one proxy: its newest revisions. */
 const PER_PROXY_MAX = 64;
+/** Beyond it the proxy that spoke longest ago goes first. */
 const PROXIES_MAX = 10_000;
 
 /** What every proxy said of the revisions, newest revision last. */
@@ -21,11 +22,15 @@ export class Receipts {
   /** A receipt for the same revision replaces the earlier one: the proxy tried again. */
   add(receipt: Receipt): void {
     const before = this.#byProxy.get(receipt.proxy) ?? [];
-    if (before.length === 0 && this.#byProxy.size >= PROXIES_MAX) return;
     const others = before.filter((each) => compareRevisions(each.revision, receipt.revision) !== 0);
     others.push(receipt);
     others.sort((a, b) => compareRevisions(a.revision, b.revision));
+    this.#byProxy.delete(receipt.proxy);
     this.#byProxy.set(receipt.proxy, others.slice(-PER_PROXY_MAX));
+    for (const oldest of this.#byProxy.keys()) {
+      if (this.#byProxy.size <= PROXIES_MAX) break;
+      this.#byProxy.delete(oldest);
+    }
   }
 
   forget(proxy: string): void {

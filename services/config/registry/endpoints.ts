@@ -17,7 +17,7 @@ const SERVICES_MAX = 10_000;
  */
 export class EndpointSets {
   readonly #services = new Map<string, Map<string, Held>>();
-  /** `address port` → who has it. */
+  /** Address and port → who has it. */
   readonly #owners = new Map<string, { service: string; proxy: string }>();
   /** proxy → its service. */
   readonly #serviceOf = new Map<string, string>();
@@ -47,8 +47,8 @@ export class EndpointSets {
   }
 
   /**
-   * A proxy is heard with this endpoint: replaces the one it had. The name of who has the address
-   * is returned when that one was heard after `silentSinceMs`: nothing is changed then.
+   * A proxy is heard with this endpoint: replaces the one it had. Says why not when the address is
+   * another's who was heard after `silentSinceMs`; nothing is changed then.
    */
   put(
     service: string,
@@ -60,7 +60,9 @@ export class EndpointSets {
     const owner = this.#owners.get(addressOf(endpoint));
     if (owner !== undefined && owner.proxy !== proxy) {
       const held = this.#services.get(owner.service)?.get(owner.proxy);
-      if (held !== undefined && held.heardMs > silentSinceMs) return owner.proxy;
+      if (held !== undefined && held.heardMs > silentSinceMs) {
+        return `${addressOf(endpoint)} is announced by ${owner.proxy}, which is alive`;
+      }
       this.remove(owner.proxy);
     }
     const before = this.#serviceOf.get(proxy);
@@ -70,7 +72,9 @@ export class EndpointSets {
       return undefined;
     }
     this.remove(proxy);
-    if (!this.#services.has(service) && this.#services.size >= SERVICES_MAX) return undefined;
+    if (!this.#services.has(service) && this.#services.size >= SERVICES_MAX) {
+      return `there are ${SERVICES_MAX} services with endpoints already`;
+    }
     const set = this.#services.get(service) ?? new Map<string, Held>();
     this.#services.set(service, set);
     set.set(proxy, { endpoint, heardMs });
@@ -139,5 +143,5 @@ function byAddress(a: Endpoint, b: Endpoint): number {
 }
 
 function addressOf(endpoint: Endpoint): string {
-  return `${endpoint.address} ${endpoint.port}`;
+  return `${endpoint.address} port ${endpoint.port}`;
 }

@@ -18,6 +18,8 @@ export interface FeedOptions {
   addresses: AddressRules;
   /** A proxy was heard, left or fell silent. */
   onProxies: () => void;
+  /** A proxy that was gone for long is no longer shown. */
+  onForgotten: (proxy: string) => void;
 }
 
 /** The registry on its mesh: heartbeats and published sets come in, changed sets go out. */
@@ -40,6 +42,7 @@ export class RegistryFeed {
         options.metrics.announcementsRefused.inc();
         options.log.warn({ proxy, why }, 'announced endpoint refused');
       },
+      onForgotten: options.onForgotten,
       onHeld: (count) => this.#onHeld(count),
     });
     this.#publisher = new EndpointPublisher({ ...options, registry: this.registry });

@@ -63,21 +63,23 @@ export class ProxyTable {
     return 'taken';
   }
 
-  /** Marks the silent as gone and forgets who is gone for long; returns who has just gone. */
+  /** Marks the silent as gone; forgets who is gone for long and returns their names. */
   expire(): string[] {
     const nowMs = this.#clock.nowMs();
-    const gone: string[] = [];
+    const forgotten: string[] = [];
     for (const [name, proxy] of this.#proxies) {
       const silentMs = nowMs - proxy.lastSeenMs;
       if (isAlive(proxy) && silentMs > SILENCE_MS) {
         proxy.state = 'gone';
-        gone.push(name);
-      } else if (!isAlive(proxy) && silentMs > REMEMBER_MS) this.#proxies.delete(name);
+      } else if (!isAlive(proxy) && silentMs > REMEMBER_MS) {
+        this.#proxies.delete(name);
+        forgotten.push(name);
+      }
     }
-    return gone;
+    return forgotten;
   }
 }
 
-export function isAlive(proxy: KnownProxy): boolean {
+function isAlive(proxy: KnownProxy): boolean {
   return proxy.state === 'up' || proxy.state === 'draining';
 }

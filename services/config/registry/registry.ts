@@ -1,7 +1,7 @@
 import { type Endpoint, HEARTBEAT_INTERVAL_MS, type Heartbeat } from '#contracts/events.ts';
 import type { Clock } from '#platform/clock.ts';
 import { EndpointSets, areSame } from './endpoints.ts';
-import { type Heard, type KnownProxy, ProxyTable, SILENCE_MS, isAlive } from './proxies.ts';
+import { type Heard, type KnownProxy, ProxyTable, SILENCE_MS } from './proxies.ts';
 
 export interface RegistryOptions {
   clock: Clock;
@@ -12,6 +12,7 @@ export interface RegistryOptions {
   onRefused: (heartbeat: Heartbeat, why: string) => void;
   /** Silent endpoints that the bound on expiry keeps; 0 when there are none (again). */
   onHeld?: (count: number) => void;
+  onForgotten?: (proxy: string) => void;
 }
 
 /** Where endpoints may be: made by compile from the Mesh resource, the same as in every proxy. */
@@ -92,10 +93,9 @@ export class Registry {
     }
     const nowMs = this.#options.clock.nowMs();
     const held = nowMs - ADDRESS_HELD_MS;
-    const owner = this.sets.put(service, { address, port, proxy, zone }, nowMs, held);
-    if (owner !== undefined) {
-      this.#refuse(heartbeat, `${address}:${port} is announced by ${owner}, which is alive`);
-    } else this.#refused.delete(proxy);
+    const why = this.sets.put(service, { address, port, proxy, zone }, nowMs, held);
+    if (why === undefined) this.#refused.delete(proxy);
+    else this.#refuse(heartbeat, why);
     return heard;
   }
 
@@ -143,16 +143,17 @@ export class Registry {
     if (nowMs - this.#lastTickMs > 3 * TICK_MS && this.#linkUpMs !== undefined) this.linkUp();
     this.#lastTickMs = nowMs;
     if (!this.settled) return;
-    for (const proxy of this.proxies.expire()) this.#refused.delete(proxy);
+    for (const proxy of this.proxies.expire()) {
+      this.#refused.delete(proxy);
+      this.#options.onForgotten?.(proxy);
+    }
     this.#options.onHeld?.(this.sets.expire(nowMs - SILENCE_MS));
     this.#reconcile();
   }
 
   /** Names of the proxies that are up and serve. */
   up(): KnownProxy[] {
-    return [...this.proxies.values()].filter(
-      (proxy) => isAlive(proxy) && proxy.state !== 'draining',
-    );
+    return [...this.proxies.values()].filter(({ state }) => state === 'up');
   }
 
   /**

@@ -142,6 +142,8 @@ describe('a change-set is refused', () => {
     ['nothing asked for', {}, 400, 'nothing is asked for'],
     ['two things asked for', { undo: '1', restore: '1' }, 400, 'exclude one another'],
     ['an unknown field', { upsert: [] }, 400, 'upsert'],
+    ['an author who writes escapes', { author: '\u001b[2J', upserts: [] }, 400, 'author holds'],
+    ['a message that does', { message: 'a\nb\u0007', upserts: [] }, 400, 'message holds'],
     ['a revision that is none', { undo: 'soon' }, 400, 'soon is no revision'],
     ['a revision that is not there', { undo: '7' }, 404, 'no revision 7'],
     ['a revision of another epoch', { restore: '2-1' }, 404, 'no revision 2-1'],
@@ -372,7 +374,7 @@ describe('the service', () => {
     );
     expect(openapi.body.openapi).toBe('3.1.0');
     expect(Object.keys(openapi.body.paths)).toEqual(
-      expect.arrayContaining(['/v1/changesets', '/v1/resources/{kind}']),
+      expect.arrayContaining(['/v1/changesets', '/v1/resources/{kind}', '/v1/explain']),
     );
     await api.write({ upserts: [service('a')] });
     const metrics = await api.get<string>('/metrics');

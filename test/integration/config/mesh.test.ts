@@ -1,12 +1,22 @@
 import type { ProxyList, ReceiptBoard } from '#contracts/api/config.ts';
+import type { Explanation } from '#contracts/api/explain.ts';
 import type { Heartbeat, ServiceEndpoints } from '#contracts/events.ts';
+import type { ProblemDetails } from '#contracts/problems.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import { decodeJson } from '#platform/nats.ts';
 import { uniqueMesh } from '#test/parts.ts';
 import { until } from '#test/processes.ts';
 import type { NatsConnection } from 'nats';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type Api, SpokenProxy, natsClient, service, startService } from './support.ts';
+import {
+  type Answer,
+  type Api,
+  SpokenProxy,
+  natsClient,
+  route,
+  service,
+  startService,
+} from './support.ts';
 
 let mesh: string;
 let api: Api;
@@ -137,6 +147,54 @@ describe('proxies', () => {
   });
 });
 
+describe('explain', () => {
+  const ask = (body: object): Promise<Answer<Explanation & ProblemDetails>> =>
+    api.post<Explanation & ProblemDetails>('/v1/explain', { method: 'GET', ...body });
+  const url = 'http://orders.shop/list';
+
+  beforeEach(async () => {
+    await api.write({ upserts: [service('orders'), service('reviews')] });
+    await api.write({ upserts: [route('canary', 'orders', 'reviews')] });
+    await new SpokenProxy(connection, mesh, 'r1').beat(announcing(9001));
+    await untilPublished([9001]);
+  });
+
+  test('is decided by the code that serves, with the endpoints known now', async () => {
+    const { status, body } = await ask({ url, from: 'shop/storefront' });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      revision: '1-2',
+      direction: 'outbound',
+      match: { route: 'shop/canary' },
+      outcome: { forwarded: true },
+    });
+    expect(body.backends[0]).toMatchObject({
+      backend: 'shop/reviews:80',
+      endpoints: [{ address: '127.0.0.1:9001', proxy: 'r1' }],
+    });
+  });
+
+  test('as a proxy decides, and as of a revision', async () => {
+    expect((await ask({ url, proxy: 'r1' })).body.direction).toBe('outbound');
+    const past = await ask({ url, from: 'shop/storefront', at: '1' });
+    expect(past.body.revision).toBe('1-1');
+    expect(past.body.match).toBeUndefined();
+  });
+
+  test.each([
+    [{ proxy: 'nobody' }, 404, 'no proxy nobody'],
+    [{ proxy: 'r1', from: 'shop/orders' }, 400, 'its workload is shop/reviews'],
+    [{ from: 'nonsense' }, 400, 'write namespace/name'],
+    [{ at: '9' }, 404, 'no revision 9'],
+    [{ at: 'x' }, 400, 'x is no revision'],
+    [{ header: 'x' }, 400, 'header'],
+  ])('of %j is refused with a sentence', async (more, status, sentence) => {
+    const answer = await ask({ url, ...more });
+    expect(answer.status).toBe(status);
+    expect(answer.body.detail).toContain(sentence);
+  });
+});
+
 describe('receipts', () => {
   test('come in as events until every proxy that was up has spoken', async () => {
     const proxies = ['a', 'b', 'c'].map((name) => new SpokenProxy(connection, mesh, name));
@@ -175,6 +233,24 @@ describe('receipts', () => {
     expect(body).toMatchObject({ done: true, items: [{ proxy: 'a', state: 'applied' }] });
     expect((await api.get('/v1/revisions/3/receipts')).status).toBe(404);
     expect((await api.get('/v1/revisions/x/receipts')).status).toBe(400);
+  });
+
+  test('go on when the server has lost their stream, as a restart of it does', async () => {
+    const proxy = new SpokenProxy(connection, mesh, 'a');
+    await proxy.beat();
+    await until('it is up', async () => (await proxiesOf(api)).length === 1);
+    const { revision } = await api.write({ upserts: [service('x')] });
+    const manager = await connection.jetstreamManager();
+    await manager.streams.delete(meshSubjects(mesh).streams.receipts);
+    await until('the receipt is taken', async () => {
+      return proxy.receipt(1).then(
+        () => true,
+        () => false,
+      );
+    });
+    await until('the receipt counts', async () => {
+      return (await api.get<ReceiptBoard>(`/v1/revisions/${revision}/receipts`)).body.done;
+    });
   });
 
   test('a service that ends takes its open streams with it', async () => {

@@ -267,6 +267,18 @@ test('while the link is down it still answers what it knows, and writes nothing'
   expect((await api.write({ upserts: [service('b')] })).revision).toBe('1-2');
 });
 
+test('it ends in a moment also while NATS is away', async () => {
+  const relay = new Relay();
+  await relay.listen();
+  const { stop, api, ready } = await startService(uniqueMesh(), { natsUrl: relay.url });
+  await ready;
+  await relay.close();
+  await until('the loss is noticed', async () => (await api.get('/readyz')).status === 503);
+  const startedMs = performance.now();
+  await stop();
+  expect(performance.now() - startedMs).toBeLessThan(3_000);
+});
+
 test.each([
   [['--listen', '0.0.0.0:0'], 1, '--insecure-listen'],
   [['--listen', 'nonsense'], 1, 'nonsense is no address'],

@@ -1,0 +1,82 @@
+import type { FastifyInstance } from 'fastify';
+import { ExplainRequest } from '#contracts/api/config.ts';
+import type { Explanation } from '#contracts/api/explain.ts';
+import { SERVICE_NAME } from '#contracts/names.ts';
+import { HttpProblem } from '#platform/http.ts';
+import { MeshState } from '#platform/state.ts';
+import { type CompiledSnapshot, type EndpointView, explain } from '#proxy/pure.ts';
+import { findSequence } from '../changes/revisions.ts';
+import { entriesAt } from '../log/images.ts';
+import type { Plane } from '../plane.ts';
+import type { RouteContext } from './routes.ts';
+import { answers } from './schemas.ts';
+
+export function addExplainRoute(app: FastifyInstance, context: RouteContext): void {
+  app.post<{ Body: ExplainRequest }>(
+    '/v1/explain',
+    {
+      schema: {
+        tags: ['explain'],
+        summary: 'Which route, policies, limits and endpoints a request would meet, and why',
+        body: ExplainRequest,
+        ...answers,
+      },
+    },
+    async (request): Promise<Explanation> => {
+      const plane = context.plane();
+      const { body } = request;
+      const from = callerOf(plane, body);
+      const snapshot = await snapshotOf(plane, body.at);
+      const asked = { ...body, ...(from === undefined ? {} : { from }) };
+      return explain(snapshot, asked, {
+        wallMs: context.clock.wallMs(),
+        // Where endpoints are is known for now only: of a past revision the declared ones are shown.
+        ...(body.at === undefined ? { endpoints: endpointsOf(plane, snapshot) } : {}),
+      });
+    },
+  );
+}
+
+/** Whose outbound sidecar decides: `from`, or the workload behind `proxy`; none: an edge does. */
+function callerOf(plane: Plane, { from, proxy }: ExplainRequest): string | undefined {
+  if (from !== undefined && !new RegExp(SERVICE_NAME).test(from)) {
+    throw new HttpProblem('invalid-request', `${from} is no workload; write namespace/name`);
+  }
+  if (proxy === undefined) return from;
+  const known = plane.registry.registry.proxies.get(proxy);
+  if (known === undefined) {
+    throw new HttpProblem('not-found', `no proxy ${proxy} was heard of; GET /v1/proxies has all`);
+  }
+  const { workload } = known.heartbeat;
+  if (from !== undefined && from !== workload) {
+    const whose = workload === '' ? 'it has no workload' : `its workload is ${workload}`;
+    throw new HttpProblem('invalid-request', `${proxy} does not decide for ${from}: ${whose}`);
+  }
+  return workload === '' ? undefined : workload;
+}
+
+async function snapshotOf(plane: Plane, at: string | undefined): Promise<CompiledSnapshot> {
+  if (at === undefined) return plane.compiler.head();
+  const sequence = await findSequence(plane.log, at, { orNone: true });
+  const entries = await entriesAt(plane.log, sequence);
+  return plane.compiler.past(MeshState.restore(entries, sequence));
+}
+
+/** What sidecars announced and EndpointSlices declare. Who was ejected only each proxy knows. */
+function endpointsOf(plane: Plane, snapshot: CompiledSnapshot) {
+  return (service: string): EndpointView[] => {
+    const announced = plane.registry.registry.sets.of(service);
+    const declared = snapshot.services.get(service)?.declared ?? [];
+    return [...announced, ...declared].map(({ address, port, proxy, zone }) => ({
+      service,
+      address,
+      port,
+      proxy,
+      zone,
+      state: 'healthy',
+      ejectedForMs: 0,
+      inFlight: 0,
+      consecutiveErrors: 0,
+    }));
+  };
+}
