@@ -1,0 +1,78 @@
+import { METRIC_COLUMNS } from '#contracts/metrics.ts';
+import { RECORD_COLUMNS } from '#contracts/record.ts';
+import { type BlockHeaders, encodeBlockHeaders } from '#contracts/topics.ts';
+import type { GroupMessage } from '#platform/kafka.ts';
+import { NativeBlock } from '#proxy/telemetry/native/block.ts';
+import { expect, test } from 'vitest';
+import { NEWEST_MS, OLDEST_MS, readBlock } from '../../../../services/analytics/ingest/block.ts';
+
+const STORED_MS = Date.UTC(2026, 5, 1);
+
+function body(timesMs: readonly number[]): Buffer {
+  const block = new NativeBlock(RECORD_COLUMNS, timesMs.length);
+  for (const timeMs of timesMs) {
+    for (const { name, wire } of RECORD_COLUMNS) {
+      if (name === 'time') block.columns.time.push(timeMs * 1_000);
+      else block.columns[name].push((wire === 'String' ? '' : 0) as never);
+    }
+  }
+  return Buffer.from(block.take(timesMs.length));
+}
+
+function message(head: Partial<BlockHeaders>, value = body([STORED_MS])): GroupMessage {
+  const headers: BlockHeaders = {
+    ...{ schema: 1, proxy: 'p', instance: 'i', worker: 0, seq: 1, logEpoch: 1, rows: 1 },
+    ...{ served: 1, sampledOut: 0, dropped: 0, minTs: STORED_MS, maxTs: STORED_MS },
+    ...{ end: 0, bound: 0, ...head },
+  };
+  return { offset: 5n, timestampMs: STORED_MS, headers: encodeBlockHeaders(headers), value };
+}
+
+const reasonOf = (each: GroupMessage, stream: 'access' | 'metrics' = 'access'): string => {
+  const read = readBlock(each, stream);
+  return read.ok ? 'ok' : read.reason;
+};
+
+test('a good block keeps its bytes', () => {
+  const sent = message({});
+  const read = readBlock(sent, 'access');
+  expect(read.ok && read.block).toMatchObject({ offset: 5n, storedMs: STORED_MS, clamped: false });
+  expect(read.ok && read.block.body).toBe(sent.value);
+});
+
+test('a message without rows needs no body', () => {
+  expect(reasonOf(message({ rows: 0, end: 1 }, Buffer.alloc(0)))).toBe('ok');
+  expect(reasonOf(message({ rows: 0, end: 1 }))).toMatch(/not empty/);
+});
+
+test('what does not fit is told', () => {
+  const cut = body([STORED_MS]);
+  expect(reasonOf({ ...message({}), headers: {} })).toMatch(/headers are missing/);
+  expect(reasonOf(message({ schema: 2 }))).toMatch(/schema 2 is unknown/);
+  expect(reasonOf(message({ worker: 70_000 }))).toMatch(/header worker is 70000/);
+  expect(reasonOf(message({ end: 3 }))).toMatch(/header end is 3/);
+  expect(reasonOf(message({ dropped: -1 }))).toMatch(/header dropped is -1/);
+  expect(reasonOf(message({ rows: 2 }))).toMatch(/1 rows; .* and 2 were announced/);
+  expect(reasonOf(message({}, Buffer.alloc(0)))).toMatch(/does not begin/);
+  expect(reasonOf(message({}, cut.subarray(0, 30)))).toMatch(/does not begin/);
+  expect(reasonOf(message({}, Buffer.alloc(200, 0xff)))).toMatch(/does not begin/);
+  const columns = RECORD_COLUMNS.length;
+  expect(reasonOf(message({}), 'metrics')).toBe(
+    `the body has ${columns} columns and 1 rows; ${METRIC_COLUMNS.length} and 1 were announced`,
+  );
+});
+
+test('times far off are brought to the edge, in a copy, and the rest is left', () => {
+  const times = [0, STORED_MS - 1_000, STORED_MS + 10 * NEWEST_MS, STORED_MS + 1_000];
+  const value = body(times);
+  const before = Buffer.from(value);
+  const read = readBlock(
+    message({ rows: 4, minTs: times[0] ?? 0, maxTs: times[2] ?? 0 }, value),
+    'access',
+  );
+  if (!read.ok) throw new Error(read.reason);
+  expect(read.block.clamped).toBe(true);
+  const held = [STORED_MS - OLDEST_MS, times[1] ?? 0, STORED_MS + NEWEST_MS, times[3] ?? 0];
+  expect(read.block.body.equals(body(held))).toBe(true);
+  expect(value.equals(before)).toBe(true);
+});
