@@ -37,7 +37,8 @@ function readTime(name: string, text: string, nowMs: number): number {
   }
   throw new HttpProblem(
     'invalid-request',
-    `${name} ${text} is no time: write RFC 3339 such as 2027-01-01T00:00:00Z, or -15m for before now`,
+    `${name} ${text} is no time: write RFC 3339, such as 2027-01-01T00:00:00Z, ` +
+      'or -15m for before now',
   );
 }
 

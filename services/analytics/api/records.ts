@@ -57,7 +57,8 @@ export async function selectRecords(
     conditions.push(
       // The first condition says nothing new; it is the one that the table's order can use.
       `time <= fromUnixTimestamp64Micro({afterUs: Int64}, 'UTC')`,
-      `(${ORDER}, request_id, span_id) < ({afterUs: Int64}, {afterId: String}, {afterSpan: String})`,
+      `(${ORDER}, request_id, span_id) < ` +
+        '({afterUs: Int64}, {afterId: String}, {afterSpan: String})',
     );
   }
   return ask<RecordItem>(

@@ -9,8 +9,30 @@ import { QUERY_SETTINGS, SQL_ROWS_MAX } from './limits.ts';
  * Functions that read what is not in the database: files, dictionaries, settings, secrets, other
  * machines. By name, or by the beginning of it.
  */
-const FORBIDDEN_FUNCTIONS =
-  /^(file|dict|joinget|getsetting|getserver|getmergetree|getmacro|getclient|showcertificate|ai|catboost|evalmlmethod|naivebayes|filesystem|zookeeper|hascolumnintable|sleep|serveruuid|connectionid)/i;
+const FORBIDDEN_FUNCTIONS = new RegExp(
+  `^(${[
+    'file',
+    'dict',
+    'joinget',
+    'getsetting',
+    'getserver',
+    'getmergetree',
+    'getmacro',
+    'getclient',
+    'showcertificate',
+    'ai',
+    'catboost',
+    'evalmlmethod',
+    'naivebayes',
+    'filesystem',
+    'zookeeper',
+    'hascolumnintable',
+    'sleep',
+    'serveruuid',
+    'connectionid',
+  ].join('|')})`,
+  'i',
+);
 /** Table functions that read nothing but their arguments. */
 const TABLE_FUNCTIONS = new Set(['numbers', 'zeros', 'values', 'view', 'generate_series']);
 
