@@ -1,0 +1,37 @@
+import { API_ANALYTICS } from './api-analytics.ts';
+import { MESH_HEALTH } from './mesh-health.ts';
+import type { Board } from './model.ts';
+
+/** Every board, by the name of its file. */
+export const BOARDS: Readonly<Record<string, Board>> = {
+  'api-analytics.json': API_ANALYTICS,
+  'mesh-health.json': MESH_HEALTH,
+};
+
+export interface BoardQuery {
+  board: string;
+  /** Title of the panel, or the variable that it fills. */
+  panel: string;
+  refId: string;
+  sql: string;
+}
+
+/** Every query that a board makes, with macros and variables as they stand. */
+export function queriesOf(board: Board): BoardQuery[] {
+  const panels = board.rows.flatMap((row) => row.panels);
+  return [
+    ...panels.flatMap((panel) =>
+      panel.queries.map(({ refId = 'A', sql }) => ({
+        board: board.title,
+        panel: panel.title,
+        refId,
+        sql,
+      })),
+    ),
+    ...board.variables.flatMap((variable) =>
+      variable.kind === 'query'
+        ? [{ board: board.title, panel: `$${variable.name}`, refId: 'variable', sql: variable.sql }]
+        : [],
+    ),
+  ];
+}

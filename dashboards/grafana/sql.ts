@@ -1,0 +1,61 @@
+/** Pieces of SQL that the panels share. `$__…` are macros of Grafana's ClickHouse data source. */
+import { BUCKET_BASE } from '#contracts/metrics.ts';
+import { ROLLUPS } from '#contracts/tables.ts';
+
+const STEP_SECONDS = ROLLUPS.routes.stepSeconds;
+
+const POINT_STEPS = `intDiv($__interval_s + ${STEP_SECONDS - 1}, ${STEP_SECONDS})`;
+/**
+ * Seconds of one point: Grafana's interval in whole rows of the rollup. Points of 15 s over rows
+ * of 10 s would hold one row and two in turn.
+ */
+export const POINT_SECONDS = `(${POINT_STEPS} * ${STEP_SECONDS})`;
+
+/**
+ * Start of the point that a row of a rollup belongs to; not called `time`, which in a condition
+ * would then mean the point and no longer the row.
+ */
+export const POINT = `toStartOfInterval(time, toIntervalSecond(${POINT_SECONDS})) AS point`;
+
+/** Rows of a rollup in the range of the board. */
+export const IN_RANGE = '$__timeFilter(time)';
+
+/** Seconds in the range of the board. */
+export const RANGE_SECONDS = "greatest(1, dateDiff('second', $__fromTime, $__toTime))";
+
+export const REQUESTS = 'sum(requests)';
+export const REQUESTS_PER_SECOND = `sum(requests) / ${RANGE_SECONDS}`;
+export const ERROR_RATE = 'if(sum(requests) = 0, 0, sum(errors) / sum(requests))';
+
+/**
+ * Milliseconds below which this share of the requests lie: the middle of the bucket at nearest
+ * rank, as the API has it; off by 1 % at most.
+ */
+export function quantileMs(share: number, durations = 'sumMap(durations)'): string {
+  const counts = `arrayCumSum(mapValues(${durations}))`;
+  const rank = `greatest(1, ceil(${share} * arraySum(mapValues(${durations}))))`;
+  const bucket = `mapKeys(${durations})[arrayFirstIndex(seen -> seen >= ${rank}, ${counts})]`;
+  return `if(empty(${durations}), 0, pow(${BUCKET_BASE}, ${bucket} + 0.5) / 1000)`;
+}
+
+/** Values of a variable as a list of SQL strings. */
+export function values(variable: string): string {
+  return `\${${variable}:singlequote}`;
+}
+
+/** Holds for the values chosen in a variable, and for every row when all are. */
+export function chosen(column: string, variable: string): string {
+  return `$__conditionalAll(${column} IN (${values(variable)}), $${variable})`;
+}
+
+/** A name for what has none. */
+export function named(column: string, otherwise: string): string {
+  return `if(${column} = '', '${otherwise}', ${column})`;
+}
+
+export const REVISION = "concat(toString(log_epoch), '-', toString(revision))";
+
+/** One line from several. */
+export function sql(...lines: string[]): string {
+  return lines.join('\n');
+}

@@ -1,0 +1,112 @@
+import type { ClickHouse } from '#platform/clickhouse.ts';
+import { uniqueMesh } from '#test/parts.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BOARDS, queriesOf } from '../../../dashboards/grafana/boards.ts';
+import { type Expansion, expandSql } from '../../../dashboards/grafana/macros.ts';
+import { EXPECTED } from './expected.ts';
+import { FROM_MS, TO_MS, fill, point, shownMs } from './fill.ts';
+
+const ALL: Expansion = {
+  fromMs: FROM_MS,
+  toMs: TO_MS,
+  intervalMs: 15_000,
+  variables: { direction: ['edge'], route: 'all', consumer: 'all', service: 'all' },
+};
+
+let clickhouse: ClickHouse;
+beforeAll(async () => {
+  clickhouse = await fill(uniqueMesh());
+});
+afterAll(async () => {
+  await clickhouse.command(`DROP DATABASE ${clickhouse.database}`);
+  await clickhouse.close();
+});
+
+const queries = Object.values(BOARDS).flatMap(queriesOf);
+const titleOf = (query: { panel: string; refId: string }) => `${query.panel} ${query.refId}`;
+
+/** Rows of the answer, as lists of cells. */
+async function answer(sql: string, expansion: Expansion): Promise<unknown[][]> {
+  return (await clickhouse.table(expandSql(sql, expansion))).rows;
+}
+
+/** Numbers equal to nine decimals; everything else exactly. */
+function expectRows(found: readonly unknown[][], expected: readonly (readonly unknown[])[]): void {
+  expect(found.map(rounded)).toEqual(expected.map(rounded));
+}
+
+function rounded(row: readonly unknown[]): unknown[] {
+  return row.map((cell) => (typeof cell === 'number' ? Number(cell.toFixed(9)) : cell));
+}
+
+test('a duration is shown within 1 % of what it was', () => {
+  for (const ms of [1, 2, 5, 8, 10, 20, 100]) {
+    expect(Math.abs(shownMs(ms) / ms - 1)).toBeLessThan(0.01);
+  }
+});
+
+describe('every query of every board answers what was put in', () => {
+  test.each(queries.map((query) => [query.board, titleOf(query), query] as const))(
+    '%s: %s',
+    async (board, title, query) => {
+      const expected = EXPECTED[board]?.[title];
+      if (expected === undefined) throw new Error('say in expected.ts what this panel shows');
+      expectRows(await answer(query.sql, ALL), expected);
+    },
+  );
+
+  test('and no answer is expected of a panel that is gone', () => {
+    const expected = Object.entries(EXPECTED).flatMap(([board, panels]) =>
+      Object.keys(panels).map((panel) => `${board}: ${panel}`),
+    );
+    const asked = queries.map((query) => `${query.board}: ${titleOf(query)}`);
+    expect(expected.toSorted()).toEqual(asked.toSorted());
+  });
+});
+
+describe('what is chosen in the variables', () => {
+  const sqlOf = (board: string, panel: string): string => {
+    const found = queries.find((query) => query.board === board && titleOf(query) === panel);
+    if (found === undefined) throw new Error(`no ${panel}`);
+    return found.sql;
+  };
+  const chosen = (variables: Expansion['variables']): Expansion => ({
+    ...ALL,
+    variables: { ...ALL.variables, ...variables },
+  });
+
+  test('narrows routes and consumers', async () => {
+    const acme = chosen({ route: ['shop/storefront'], consumer: ['shop/acme', 'shop/globex'] });
+    const sql = sqlOf('API analytics', 'Top consumers A');
+    expectRows(await answer(sql, acme), [
+      ['shop/acme', 66, 66 / 60, 6 / 66, 0, shownMs(100)],
+      ['shop/globex', 20, 20 / 60, 0, 20, shownMs(1)],
+    ]);
+    const nobody = chosen({ route: ["it's none"] });
+    expect(await answer(sqlOf('API analytics', 'Requests A'), nobody)).toEqual([[0]]);
+    expect(await answer(sqlOf('API analytics', 'Error rate A'), nobody)).toEqual([[0]]);
+    expect(await answer(sqlOf('API analytics', 'Latency A'), nobody)).toEqual([[0, 0, 0]]);
+  });
+
+  test('counts one direction at a time', async () => {
+    const sql = sqlOf('API analytics', 'Requests A');
+    expect(await answer(sql, chosen({ direction: ['outbound'] }))).toEqual([[100]]);
+    expect(await answer(sql, chosen({ direction: ['inbound'] }))).toEqual([[2]]);
+  });
+
+  test('narrows services', async () => {
+    const payments = chosen({ service: ['shop/payments'] });
+    expectRows(await answer(sqlOf('Mesh health', 'Services A'), payments), [
+      ['shop/payments', 6, 6 / 60, 4 / 6, shownMs(2), shownMs(8), shownMs(8), 0, 2, 0],
+    ]);
+  });
+});
+
+test('points are whole steps of the rollup, whatever interval Grafana asks for', async () => {
+  const sql = queries.find(({ panel }) => panel === 'Bytes')?.sql ?? '';
+  const seconds = async (intervalMs: number) =>
+    (await answer(sql, { ...ALL, intervalMs })).map(([time]) => time);
+  expect(await seconds(1_000)).toEqual([point(0), point(10), point(30), point(40)]);
+  expect(await seconds(10_000)).toEqual([point(0), point(10), point(30), point(40)]);
+  expect(await seconds(30_000)).toEqual([point(0), point(30)]);
+});

@@ -1,0 +1,246 @@
+/**
+ * What each panel answers for the minute of fill.ts, worked out by hand. At the edge, by duration:
+ * 30 of 1 ms, 60 of 10 ms, 24 of 20 ms and 6 of 100 ms. Points are 20 s (15 s in whole steps).
+ */
+import { point, shownMs } from './fill.ts';
+
+type Cells = readonly (string | number | null)[];
+
+/** Rows of cells in the order of the query's columns, by board, panel and refId. */
+export const EXPECTED: Readonly<Record<string, Readonly<Record<string, readonly Cells[]>>>> = {
+  'API analytics': {
+    'Requests A': [[120]],
+    'Rate A': [[2]],
+    'Error rate A': [[6 / 120]],
+    // Ranks 60, 114 and 119 of 120.
+    'Latency A': [[shownMs(10), shownMs(20), shownMs(100)]],
+    'Consumers A': [[2]],
+    'Requests per second by route A': [
+      [point(0), 'shop/storefront', 90 / 20],
+      [point(20), 'shop/storefront', 20 / 20],
+      [point(40), 'no route', 10 / 20],
+    ],
+    'Error rate by route A': [
+      [point(0), 'shop/storefront', 6 / 90],
+      [point(20), 'shop/storefront', 0],
+      [point(40), 'no route', 0],
+    ],
+    // Ranks 45, 86 and 90 of 60, 24 and 6.
+    'Latency over time A': [
+      [point(0), shownMs(10), shownMs(100), shownMs(100)],
+      [point(20), shownMs(1), shownMs(1), shownMs(1)],
+      [point(40), shownMs(1), shownMs(1), shownMs(1)],
+    ],
+    'p99 latency by route A': [
+      [point(0), 'shop/storefront', shownMs(100)],
+      [point(20), 'shop/storefront', shownMs(1)],
+      [point(40), 'no route', shownMs(1)],
+    ],
+    'Status classes A': [
+      [point(0), '2xx', 84 / 20],
+      [point(0), '5xx', 6 / 20],
+      [point(20), '4xx', 20 / 20],
+      [point(40), '4xx', 10 / 20],
+    ],
+    'Requests per second by revision A': [
+      [point(0), '1-7', 66 / 20],
+      [point(0), '1-8', 24 / 20],
+      [point(20), '1-8', 20 / 20],
+      [point(40), '1-8', 10 / 20],
+    ],
+    'Routes A': [
+      [
+        ...['shop/storefront', 'shop/storefront', 110, 110 / 60, 6 / 110],
+        ...[shownMs(10), shownMs(100), shownMs(100), 600, 7_200],
+      ],
+      ['no route', '-', 10, 10 / 60, 0, shownMs(1), shownMs(1), shownMs(1), 0, 0],
+    ],
+    'Top consumers A': [
+      ['shop/acme', 66, 66 / 60, 6 / 66, 0, shownMs(100)],
+      ['anonymous', 34, 34 / 60, 0, 0, shownMs(20)],
+      ['shop/globex', 20, 20 / 60, 0, 20, shownMs(1)],
+    ],
+    'Why requests ended otherwise A': [
+      ['limited', 'shop/storefront', 20, 20 / 120],
+      ['no_route', 'no route', 10, 10 / 120],
+      ['upstream_reset', 'shop/storefront', 6, 6 / 120],
+    ],
+    'Bytes A': [
+      [point(0), 600 / 20, 7_200 / 20],
+      [point(20), 0, 0],
+      [point(40), 0, 0],
+    ],
+    'Latest requests A': [
+      record(25, '/', 200, 'ok', 40, 9, '1-8', 'r3', 't3'),
+      record(15, '/cart', 503, 'upstream_refused', 2, 0, '1-8', 'r2', 't2'),
+      record(5, '/', 200, 'ok', 10, 9, '1-7', 'r1', 't1'),
+    ],
+    'Slowest requests A': [
+      [recordTime(25), '/', 'shop/storefront', 200, 40, 't3'],
+      [recordTime(5), '/', 'shop/storefront', 200, 10, 't1'],
+    ],
+    // The record of /cart stands for two requests.
+    'Paths A': [
+      ['GET', '/', 2, 2 / 60, 0],
+      ['GET', '/cart', 2, 2 / 60, 1],
+    ],
+    '$route variable': [['shop/storefront']],
+    '$consumer variable': [['shop/acme'], ['shop/globex']],
+  },
+  'Mesh health': {
+    // Both ends of every edge; only what is called has a rate.
+    'Service graph nodes': [
+      ['Gateway/shop/edge', 'Gateway/shop/edge', 0, 0, 1, 0],
+      ['shop/catalog', 'shop/catalog', 96 / 60, 0, 1, 0],
+      ['shop/orders', 'shop/orders', 0, 0, 1, 0],
+      ['shop/payments', 'shop/payments', 6 / 60, 4 / 6, 2 / 6, 4 / 6],
+      ['shop/storefront', 'shop/storefront', 110 / 60, 6 / 110, 104 / 110, 6 / 110],
+      ['unknown', 'unknown', 0, 0, 1, 0],
+    ],
+    'Service graph edges': [
+      edge('Gateway/shop/edge', 'shop/storefront', 110 / 60, 100, 6 / 110, 'red'),
+      edge('shop/orders', 'shop/payments', 4 / 60, 2, 1, 'red'),
+      edge('shop/storefront', 'shop/catalog', 96 / 60, 5, 0, 'green'),
+      edge('unknown', 'shop/payments', 2 / 60, 8, 0, 'green'),
+    ],
+    'Edges A': [
+      [
+        ...['Gateway/shop/edge', 'shop/storefront', 110, 110 / 60, 6 / 110],
+        ...[shownMs(10), shownMs(100)],
+      ],
+      ['shop/storefront', 'shop/catalog', 96, 96 / 60, 0, shownMs(5), shownMs(5)],
+      ['shop/orders', 'shop/payments', 4, 4 / 60, 1, shownMs(2), shownMs(2)],
+      ['unknown', 'shop/payments', 2, 2 / 60, 0, shownMs(8), shownMs(8)],
+    ],
+    // Catalog's own sidecar saw 95 of the 96: they stand beside each other.
+    'Services A': [
+      service('shop/storefront', 110, 6, [10, 100, 100], 0, 0),
+      service('shop/catalog', 96, 0, [5, 5, 5], 3, 95),
+      service('shop/payments', 6, 4, [2, 8, 8], 0, 2),
+    ],
+    'Requests per second A': [
+      [point(0), 'shop/catalog', 66 / 20],
+      [point(0), 'shop/storefront', 90 / 20],
+      [point(20), 'shop/catalog', 30 / 20],
+      [point(20), 'shop/payments', 4 / 20],
+      [point(20), 'shop/storefront', 20 / 20],
+      [point(40), 'shop/payments', 2 / 20],
+    ],
+    'Error rate A': [
+      [point(0), 'shop/catalog', 0],
+      [point(0), 'shop/storefront', 6 / 90],
+      [point(20), 'shop/catalog', 0],
+      [point(20), 'shop/payments', 1],
+      [point(20), 'shop/storefront', 0],
+      [point(40), 'shop/payments', 0],
+    ],
+    'p99 latency A': [
+      [point(0), 'shop/catalog', shownMs(5)],
+      [point(0), 'shop/storefront', shownMs(100)],
+      [point(20), 'shop/catalog', shownMs(5)],
+      [point(20), 'shop/payments', shownMs(2)],
+      [point(20), 'shop/storefront', shownMs(1)],
+      [point(40), 'shop/payments', shownMs(8)],
+    ],
+    'Retries A': [
+      [point(0), 'shop/catalog', 3 / 20],
+      [point(0), 'shop/storefront', 0],
+      [point(20), 'shop/catalog', 0],
+      [point(20), 'shop/payments', 0],
+      [point(20), 'shop/storefront', 0],
+      [point(40), 'none', 0],
+      [point(40), 'shop/payments', 0],
+    ],
+    'Ended otherwise than by the upstream A': [
+      [point(0), 'upstream_reset', 6 / 20],
+      [point(20), 'limited', 20 / 20],
+      [point(20), 'upstream_refused', 4 / 20],
+      [point(40), 'no_route', 10 / 20],
+    ],
+    'Reasons by service A': [
+      ['limited', 'shop/storefront', 'Gateway/shop/edge', 20],
+      ['no_route', '-', 'Gateway/shop/edge', 10],
+      ['upstream_reset', 'shop/storefront', 'Gateway/shop/edge', 6],
+      ['upstream_refused', 'shop/payments', 'shop/orders', 4],
+    ],
+    'Calls per second by revision A': [
+      [point(0), '1-7', (66 + 66) / 20],
+      [point(0), '1-8', 24 / 20],
+      [point(20), '1-8', (20 + 30 + 4) / 20],
+      [point(40), '1-8', (10 + 2) / 20],
+    ],
+    'Revision that each proxy last decided with A': [
+      ['edge', 'gateway', '1-8', recordTime(25), 4],
+      ['storefront-1', 'sidecar', '1-7', recordTime(25), 1],
+    ],
+    // The newest rows are of seconds 46 and 26, the range ends at 60.
+    'Age of the newest data A': [[14, 34]],
+    'From the proxy to ClickHouse A': [
+      [point(0), 'access', (1 + 1 + 2) / 3, 2],
+      [point(20), 'access', 3, 3],
+      [point(20), 'metrics', 2, 2],
+      [point(40), 'access', 1, 1],
+    ],
+    'Rows stored per second A': [
+      [point(0), 'access', (30 + 20 + 7) / 20],
+      [point(20), 'access', 10 / 20],
+      [point(20), 'metrics', 12 / 20],
+      [point(40), 'access', 10 / 20],
+    ],
+    'Accounting by worker A': [
+      ['a', 'i1', 0, 2, 0, 40, 40, 0, 0, 0, 0, 'lives', 36],
+      ['b', 'i2', 0, 2, 1, 45, 30, 0, 5, 0, 10, 'lives', 14],
+      ['c', 'i3', 0, 2, 0, 9, 7, 0, 0, 2, 0, 'crashed', 40],
+    ],
+    'Dropped rows A': [
+      [point(0), 'a', 0],
+      [point(0), 'b', 0],
+      [point(0), 'c', 0],
+      [point(20), 'a', 0],
+      [point(20), 'c', 0],
+      [point(40), 'b', 5],
+    ],
+    '$service variable': [['shop/catalog'], ['shop/payments'], ['shop/storefront']],
+  },
+};
+
+function recordTime(seconds: number): string {
+  return point(seconds).replace('Z', '.000000Z');
+}
+
+function record(
+  seconds: number,
+  path: string,
+  status: number,
+  reason: string,
+  durationMs: number,
+  upstreamMs: number,
+  ...[revision, request, trace]: [string, string, string]
+): Cells {
+  return [
+    ...[recordTime(seconds), 'GET', 'shop.test', path, status, reason, durationMs, upstreamMs],
+    ...['shop/storefront', 'shop/acme', 'shop/storefront:80', '127.0.0.1:9001'],
+    ...[revision, request, trace],
+  ];
+}
+
+function edge(
+  source: string,
+  target: string,
+  rate: number,
+  p99: number,
+  ...[errorRate, color]: [number, string]
+): Cells {
+  return [`${source} -> ${target}`, source, target, rate, shownMs(p99), errorRate, color];
+}
+
+function service(
+  name: string,
+  calls: number,
+  failed: number,
+  quantilesMs: readonly [number, number, number],
+  ...[retries, own]: [number, number]
+): Cells {
+  const [p50, p95, p99] = quantilesMs.map(shownMs) as [number, number, number];
+  return [name, calls, calls / 60, failed / calls, p50, p95, p99, retries, own, 0];
+}
