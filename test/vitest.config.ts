@@ -14,7 +14,7 @@ export default defineConfig({
         root,
         test: {
           name: 'unit',
-          include: ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts', 'test/*.test.ts'],
+          include: ['test/{unit,property,golden}/**/*.test.ts', 'test/*.test.ts'],
           testTimeout: 10_000,
         },
       },
@@ -22,7 +22,7 @@ export default defineConfig({
         root,
         test: {
           name: 'integration',
-          include: ['test/{integration,e2e,faults,conformance,golden}/**/*.test.ts'],
+          include: ['test/{integration,e2e,faults,conformance}/**/*.test.ts'],
           globalSetup: ['test/support/setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,

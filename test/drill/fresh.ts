@@ -49,7 +49,7 @@ async function drill(): Promise<void> {
 
 async function startAndStop(what: string, timeoutMs: number): Promise<void> {
   const startedAt = Date.now();
-  const app = npm(['start'], `${what}.log`, { line: /\bready\b.*/, timeoutMs });
+  const app = npm(['start'], `${what}.log`, { line: /^ready after /, timeoutMs });
   await app.ready;
   say(`${what}: ready after ${seconds(startedAt)} s`);
   const stoppedAt = Date.now();
