@@ -1,9 +1,9 @@
 import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { type BlockHeaders, encodeBlockHeaders, meshTopics } from '#contracts/topics.ts';
+import type { Clock } from '#platform/clock.ts';
 import { type Kafka, connectKafka } from '#platform/kafka.ts';
-import { sentenceOf } from '#platform/log.ts';
-import { CRASH_BOUND_ROWS } from './limits.ts';
+import { CRASH_BOUND_ROWS, STARTING_BOUND_ROWS } from './limits.ts';
 import { Destination } from './shipper/destination.ts';
 import { type LedgerState, isLedger, ledgerDirOf, readLedger } from './shipper/ledger.ts';
 import type { CrashReportOptions } from './types.ts';
@@ -93,16 +93,25 @@ async function tell(
   while (signal?.aborted !== true) {
     const result = await destination.send(message);
     if (result === 'stored') return true;
-    if (result === 'refused') throw new Error(`Kafka refuses ${sentenceOf(state.owner.instance)}`);
-    await new Promise<void>((resolve) => {
-      const timer = clock.after(destination.readyAtMs - clock.nowMs(), resolve);
-      signal?.addEventListener('abort', () => {
-        timer.cancel();
-        resolve();
-      });
-    });
+    if (result === 'refused') {
+      throw new Error(`Kafka refuses the last message of instance ${state.owner.instance}`);
+    }
+    await pause(clock, destination.readyAtMs - clock.nowMs(), signal);
   }
   return false;
+}
+
+/** Ends early when the signal comes. */
+function pause(clock: Clock, delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      timer.cancel();
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = clock.after(delayMs, end);
+    signal?.addEventListener('abort', end);
+  });
 }
 
 function headersOf(state: LedgerState, nowMs: number): BlockHeaders {
@@ -117,7 +126,8 @@ function headersOf(state: LedgerState, nowMs: number): BlockHeaders {
 
 /** Metric blocks count the same requests again: what of them is unknown has the same bound. */
 function boundOf(state: LedgerState): number {
-  return state.ended ? 0 : CRASH_BOUND_ROWS;
+  if (state.ended) return 0;
+  return state.steady ? CRASH_BOUND_ROWS : STARTING_BOUND_ROWS;
 }
 
 function sumOf(waiting: ReadonlyMap<number, number>): number {

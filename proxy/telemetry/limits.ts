@@ -6,12 +6,23 @@ export const BLOCK_BYTES_MAX = 256 * 1024;
 export const BLOCK_AGE_MS = 1_000;
 
 /**
- * Closed blocks that the shipper thread has not yet written to the ledger: when there are so many,
- * the next one is dropped (and counted). With the open block this bounds what a crash can hide.
+ * Closed blocks on their way to the shipper thread, which writes them to the ledger before anything
+ * else. When there are so many the thread hangs, and the next one is dropped and counted.
  */
 export const UNWRITTEN_BLOCKS_MAX = 8;
-/** Most rows of a stream that the ledger does not know of when a worker is killed. */
+/** The same until the thread is up for the first time, which takes it some 0.2 s. */
+export const STARTING_BLOCKS_MAX = 128;
+
+/**
+ * The limit of what the audit can say after kill -9: at most so many rows of a stream were recorded
+ * and are not in the ledger, namely the open block and the closed ones on their way. With the
+ * shipper thread at work it is the open block alone: a second's rows, BLOCK_ROWS_MAX at most. Not
+ * in it are the requests in flight, which were not recorded yet, and what was dropped while the
+ * thread hung. A machine that loses power may lose the ledger's last lines as well.
+ */
 export const CRASH_BOUND_ROWS = BLOCK_ROWS_MAX * (1 + UNWRITTEN_BLOCKS_MAX);
+/** The same for a worker that was killed while its shipper thread was starting. */
+export const STARTING_BOUND_ROWS = BLOCK_ROWS_MAX * (1 + STARTING_BLOCKS_MAX);
 
 /** What waits for Kafka in memory; beyond it the oldest access blocks go first. */
 export const QUEUE_BYTES_MAX = 64 * 1024 * 1024;

@@ -8,7 +8,7 @@ import type { Telemetry, TelemetryOptions } from './types.ts';
 
 /** Opens the ledgers and starts the shipper thread; nothing here waits for Kafka. */
 export function createTelemetry(options: TelemetryOptions): Telemetry {
-  const { identity, clock, log, otlpEndpoint, accessLog } = options;
+  const { identity, clock, random, log, otlpEndpoint, accessLog } = options;
   const kafkaBrokers = options.kafkaBrokers ?? [];
   const ledgerDir = ledgerDirOf(options.dataDir);
   const counters = new Counters();
@@ -33,6 +33,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
           },
           counters,
           clock,
+          random,
           log,
         });
   const recorder = new Recorder({

@@ -34,6 +34,8 @@ export interface LedgerState {
   dropped: number;
   /** Rows of the blocks that are neither acknowledged nor dropped, by number. */
   waiting: Map<number, number>;
+  /** The worker's shipper thread was up: CRASH_BOUND_ROWS holds. */
+  steady: boolean;
   /** The worker ended cleanly, only Kafka did not take the rest in time: nothing was open. */
   ended: boolean;
 }
@@ -90,6 +92,10 @@ export class Ledger {
     this.#write(`dropped ${seq} ${rows}`);
   }
 
+  steady(): void {
+    this.#write('steady');
+  }
+
   ended(): void {
     this.#write('ended');
   }
@@ -113,8 +119,9 @@ export class Ledger {
   /** Replaces the file by a short one that says the same. */
   #compact(): void {
     const { owner, lastSeq, served, sampledOut, logEpoch, schema } = this.state;
-    const { acked, dropped, waiting } = this.state;
+    const { acked, dropped, waiting, steady } = this.state;
     const lines = [
+      ...(steady ? ['steady'] : []),
       `total ${acked} ${dropped}`,
       ...[...waiting].map(([seq, rows]) => `waiting ${seq} ${rows}`),
       `closed ${lastSeq} 0 ${served} ${sampledOut} ${logEpoch} ${schema}`,
@@ -161,6 +168,7 @@ function emptyState(owner: LedgerOwner): LedgerState {
     acked: 0,
     dropped: 0,
     waiting: new Map(),
+    steady: false,
     ended: false,
   };
 }
@@ -191,6 +199,9 @@ function applyLine(state: LedgerState, line: string): void {
     case 'total':
       state.acked = a;
       state.dropped = b;
+      break;
+    case 'steady':
+      state.steady = true;
       break;
     case 'ended':
       state.ended = true;

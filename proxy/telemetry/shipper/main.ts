@@ -57,6 +57,9 @@ function start(port: NonNullable<typeof parentPort>, settings: ShipperSettings):
       case 'dropped':
         shipper?.acceptDropped(message.block);
         break;
+      case 'steady':
+        shipper?.steady();
+        break;
       case 'spans':
         exporter?.accept(message);
         break;
@@ -67,6 +70,8 @@ function start(port: NonNullable<typeof parentPort>, settings: ShipperSettings):
         message satisfies never;
     }
   });
+  counters.set('up', 1);
+  tell({ kind: 'up' });
 }
 
 function ledgerOf(settings: ShipperSettings, stream: Stream): Ledger {

@@ -41,6 +41,8 @@ export type ToShipper =
   | { kind: 'dropped'; block: Omit<NumberedBlock, 'bytes'> }
   /** Spans, each SPAN_FIELDS values in a row (trace/spans.ts). */
   | { kind: 'spans'; fields: (string | number)[]; count: number }
+  /** All blocks from before the thread was up are in front of this: see STARTING_BLOCKS_MAX. */
+  | { kind: 'steady' }
   | { kind: 'close'; timeoutMs: number };
 
 export type FromShipper =
@@ -50,6 +52,8 @@ export type FromShipper =
       message: string;
       fields?: Record<string, unknown>;
     }
+  /** The thread hears messages (and the counter `up` is set). */
+  | { kind: 'up' }
   | { kind: 'closed' };
 
 /** Given to the thread when it starts. */
@@ -64,6 +68,8 @@ export interface ShipperSettings {
 
 /** Totals that the shipper writes and the request thread reads, without messages. */
 const COUNTER_NAMES = [
+  /** 1 once the thread hears messages. */
+  'up',
   'accessWrittenBlocks',
   'metricsWrittenBlocks',
   'accessAckedRows',

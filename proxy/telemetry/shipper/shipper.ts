@@ -62,6 +62,11 @@ export class Shipper {
     this.#drop(block);
   }
 
+  /** From now on few blocks are on their way: a crash can hide less. */
+  steady(): void {
+    for (const stream of STREAMS) this.#options.ledgers[stream].steady();
+  }
+
   /** Sends what waits and that the worker ended; leaves the rest to the ledger at the deadline. */
   async close(timeoutMs: number): Promise<void> {
     this.#closing = true;

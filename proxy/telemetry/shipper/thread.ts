@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
-import type { Clock, Timer } from '#platform/clock.ts';
+import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { sentenceOf } from '#platform/log.ts';
-import { SPANS_WAITING_MAX, UNWRITTEN_BLOCKS_MAX } from '../limits.ts';
+import { SPANS_WAITING_MAX, STARTING_BLOCKS_MAX, UNWRITTEN_BLOCKS_MAX } from '../limits.ts';
 import type { TelemetryLog } from '../types.ts';
 import {
   type BlockSink,
@@ -35,6 +35,7 @@ export interface ShipperThreadOptions {
   settings: ShipperSettings;
   counters: Counters;
   clock: Clock;
+  random: Random;
   log: TelemetryLog;
 }
 
@@ -55,6 +56,7 @@ export class ShipperThread implements BlockSink {
   #worker: Worker | undefined;
   #restart: Timer | undefined;
   #spansHanded = 0;
+  #unwrittenMax = STARTING_BLOCKS_MAX;
   #closing = false;
   #closed: () => void = () => undefined;
 
@@ -64,6 +66,7 @@ export class ShipperThread implements BlockSink {
   }
 
   block(stream: Stream, closed: ClosedBlock): void {
+    this.#settle();
     const state = this.#streams[stream];
     const { bytes, ...rest } = closed;
     const meta = this.#number(stream, rest);
@@ -74,7 +77,7 @@ export class ShipperThread implements BlockSink {
     this.#tellDropped(stream);
     state.posted++;
     state.recent.push(meta);
-    if (state.recent.length > UNWRITTEN_BLOCKS_MAX + 1) state.recent.shift();
+    while (state.recent.length > this.#unwrittenMax + 1) state.recent.shift();
     this.#post({ kind: 'block', block: { ...meta, bytes } }, [bytes.buffer]);
   }
 
@@ -135,6 +138,7 @@ export class ShipperThread implements BlockSink {
 
   #hear(message: FromShipper): void {
     if (message.kind === 'closed') this.#closed();
+    else if (message.kind === 'up') this.#settle();
     else this.#options.log(message.level, message.message, message.fields);
   }
 
@@ -142,14 +146,16 @@ export class ShipperThread implements BlockSink {
     this.#worker = undefined;
     this.#closed();
     if (this.#closing) return;
-    const { clock, log, counters } = this.#options;
-    const delayMs = Math.min(RESTART_LAST_MS, RESTART_FIRST_MS * 2 ** this.restarts);
+    const { clock, random, log, counters } = this.#options;
+    // Spread, so that the workers of a proxy do not start theirs at once.
+    const most = Math.min(RESTART_LAST_MS, RESTART_FIRST_MS * 2 ** this.restarts);
+    const delayMs = Math.round(most * (0.5 + random() / 2));
     this.restarts++;
     log('error', 'the telemetry thread ended and is started again', { why, delayMs });
     this.#spansHanded = counters.get('spansTaken');
     for (const stream of STREAMS) {
       const state = this.#streams[stream];
-      const unwritten = state.posted - counters.get(`${stream}WrittenBlocks`);
+      const unwritten = this.#unwritten(stream);
       const metas = unwritten > 0 ? state.recent.slice(-unwritten) : [];
       // Older than what was dropped here since.
       const since = state.dropped;
@@ -171,9 +177,20 @@ export class ShipperThread implements BlockSink {
   }
 
   #hasRoom(stream: Stream): boolean {
-    const written = this.#options.counters.get(`${stream}WrittenBlocks`);
-    const unwritten = this.#streams[stream].posted - written;
-    return this.#worker !== undefined && unwritten < UNWRITTEN_BLOCKS_MAX;
+    return this.#worker !== undefined && this.#unwritten(stream) < this.#unwrittenMax;
+  }
+
+  #unwritten(stream: Stream): number {
+    return this.#streams[stream].posted - this.#options.counters.get(`${stream}WrittenBlocks`);
+  }
+
+  /** Once the thread is up and has caught up, little may be on its way; it is told behind that. */
+  #settle(): void {
+    if (this.#unwrittenMax === UNWRITTEN_BLOCKS_MAX) return;
+    if (this.#options.counters.get('up') === 0) return;
+    if (STREAMS.some((stream) => this.#unwritten(stream) >= UNWRITTEN_BLOCKS_MAX)) return;
+    this.#unwrittenMax = UNWRITTEN_BLOCKS_MAX;
+    this.#post({ kind: 'steady' });
   }
 
   #tellDropped(stream: Stream): void {

@@ -69,7 +69,7 @@ test('F42: the broker is killed in the middle: nothing is lost, the counts are e
   expect(stored.at(-1)?.headers).toMatchObject({ served: recorded, dropped: 0, end: 1 });
 }, 120_000);
 
-test('F41: Kafka answers nothing: memory stays bounded and the loss is exactly counted', async () => {
+test('F41: Kafka answers nothing: memory is bounded, the loss exactly counted', async () => {
   // It takes connections and never says a word, which is worse than being away.
   const mute = createServer((socket) => {
     socket.on('error', () => undefined); // The client gives up on it.

@@ -2,7 +2,7 @@ import { UserAgents } from '#proxy/telemetry/access/user-agent.ts';
 import { expect, test } from 'vitest';
 
 const CHROME =
-  'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36';
+  'Mozilla/5.0 (X11; Linux) AppleWebKit/537 (KHTML, like Gecko) Chrome/126.0 Safari/537';
 
 test.each([
   [undefined, ''],

@@ -111,7 +111,7 @@ test('beyond the bound the oldest access blocks go, exactly counted, metrics las
   }
 });
 
-test('a block that may be stored already is never dropped, and is sent again as it was', async () => {
+test('a block that may be stored is never dropped, and is sent again as it was', async () => {
   const { shipper, ship, kafka, counters, clock } = start(4_000);
   kafka.failures = ['lost'];
   ship('access', 10);
