@@ -26,9 +26,9 @@ export const NO_INDEX: SnapshotIndex = Object.freeze<SnapshotIndex>({
 const NO_REFS: Refs = Object.freeze({ uses: [], attaches: [] });
 
 /**
- * Follows a change along the references. Compiled again are: what changed; what uses it or attaches
- * to it; what it attaches to, before and now; and what of its kind attaches there too, since of
- * such rivals the oldest wins.
+ * Follows a change along the references. Compiled again are: what changed; what uses it, with what
+ * that is part of; what attaches to it; what it attaches to, before and now; and what attaches
+ * there too, since of such rivals the oldest wins.
  */
 export function follow(
   index: SnapshotIndex,
@@ -52,18 +52,28 @@ export function follow(
   const newUsers = users.done();
   const newAttached = attached.done();
   const dirty = new Set<ResourceKey>(changed);
-  const addAll = (links: Links, node: NodeKey): void => {
-    for (const key of links.get(node) ?? []) dirty.add(key);
+  const addTarget = (node: NodeKey): void => {
+    if (entries.has(node as ResourceKey)) dirty.add(node as ResourceKey);
+  };
+  const addAttached = (node: NodeKey): void => {
+    for (const key of newAttached.get(node) ?? []) dirty.add(key);
+  };
+  const addUsers = (node: NodeKey): void => {
+    for (const key of newUsers.get(node) ?? []) {
+      dirty.add(key);
+      // What a user becomes part of changes with it: a Service with its slices.
+      const { attaches } = refs.get(key) ?? index.units.get(key)?.refs ?? NO_REFS;
+      for (const target of attaches) addTarget(target);
+    }
   };
   for (const key of withGatewaysOfClasses(changed, newUsers)) {
-    dirty.add(key);
-    addAll(newUsers, key);
-    addAll(newAttached, key);
+    addUsers(key);
+    addAttached(key);
   }
   for (const node of nodes) {
-    if (node === THE_MESH) addAll(newUsers, node);
-    if (entries.has(node as ResourceKey)) dirty.add(node as ResourceKey);
-    addAll(newAttached, node);
+    if (node === THE_MESH) addUsers(node);
+    addTarget(node);
+    addAttached(node);
   }
   return { users: newUsers, attached: newAttached, refs, dirty, nodes };
 }

@@ -1,0 +1,163 @@
+import { expect, test } from 'vitest';
+import type { ResourceRef } from '#contracts/names.ts';
+import { dump } from '../unit/proxy/support/dump.ts';
+import {
+  World,
+  gateway,
+  oneOf,
+  own,
+  route,
+  rule,
+  seeded,
+  service,
+  slice,
+} from '../unit/proxy/support/world.ts';
+
+type Random = () => number;
+
+const SERVICES = ['one', 'two', 'three'];
+const HASHES = ['a', 'b', 'c'].map((digit) => digit.repeat(64));
+
+function someTarget(random: Random): object {
+  return oneOf(random, [
+    { kind: 'Gateway', name: 'edge' },
+    { kind: 'Gateway', name: 'edge', sectionName: oneOf(random, ['http', 'other', 'none']) },
+    { kind: 'HTTPRoute', name: oneOf(random, ['r1', 'r2', 'r3']) },
+    { kind: 'HTTPRoute', name: oneOf(random, ['r1', 'r2']), sectionName: 'named' },
+    { kind: 'Service', name: oneOf(random, SERVICES) },
+  ]);
+}
+
+function someParents(random: Random): object[] {
+  const parents = [
+    { name: 'edge' },
+    { name: 'edge', sectionName: 'other' },
+    { name: 'side' },
+    { kind: 'Service', group: '', name: oneOf(random, SERVICES) },
+    { kind: 'Service', group: '', name: oneOf(random, SERVICES), port: 80 },
+  ];
+  return parents.filter((_, index) => random() < (index === 0 ? 0.7 : 0.25));
+}
+
+function someRoute(random: Random): object {
+  const parentRefs = someParents(random);
+  const rules = Array.from({ length: 1 + Math.floor(random() * 3) }, () =>
+    rule(oneOf(random, ['/', '/a', '/a/b', '/b/']), oneOf(random, [...SERVICES, 'missing']), {
+      ...(random() < 0.4 ? { name: 'named' } : {}),
+    }),
+  );
+  return route(oneOf(random, ['r1', 'r2', 'r3', 'r4']), {
+    parentRefs: parentRefs.length === 0 ? [{ name: 'edge' }] : parentRefs,
+    ...(random() < 0.5 ? { hostnames: [oneOf(random, ['a.example', '*.example', 'b.test'])] } : {}),
+    rules,
+  });
+}
+
+function someGateway(random: Random): object {
+  const listeners = [
+    { name: 'http', ...(random() < 0.5 ? { hostname: '*.example' } : {}) },
+    { name: oneOf(random, ['other', 'third']), port: oneOf(random, [80, 81]) },
+  ];
+  return gateway(oneOf(random, ['edge', 'side']), listeners, {
+    gatewayClassName: oneOf(random, ['windrose', 'windrose', 'special']),
+  });
+}
+
+function someService(random: Random): object {
+  const ports = oneOf(random, [
+    [{ port: 80 }],
+    [{ port: 81 }],
+    [
+      { name: 'http', port: 80 },
+      { name: 'admin', port: 81 },
+    ],
+  ]);
+  return service(oneOf(random, SERVICES), ports);
+}
+
+function somePolicy(random: Random): object {
+  const name = oneOf(random, ['p1', 'p2', 'p3']);
+  const serviceTarget = { kind: 'Service', name: oneOf(random, SERVICES) };
+  return oneOf(random, [
+    () => own('AuthenticationPolicy', name, { targetRefs: [someTarget(random)], apiKey: {} }),
+    () =>
+      own('RateLimitPolicy', name, {
+        targetRefs: [someTarget(random), serviceTarget],
+        limits: [{ name: 'all', requests: 10, per: oneOf(random, ['1s', '0s']) }],
+      }),
+    () =>
+      own('TrafficPolicy', name, {
+        targetRefs: [serviceTarget],
+        loadBalancing: { type: oneOf(random, ['Random', 'RoundRobin']) },
+      }),
+    () =>
+      own('FaultPolicy', name, {
+        targetRefs: [serviceTarget],
+        expires: '2027-01-01T00:00:00Z',
+        abort: { percent: 10, status: 503 },
+      }),
+  ])();
+}
+
+function someOther(random: Random): object {
+  return oneOf(random, [
+    () => slice(oneOf(random, SERVICES), [oneOf(random, ['127.0.0.1', '10.0.0.1', '10.9.0.1'])]),
+    () =>
+      own('Mesh', oneOf(random, ['m1', 'm2']), {
+        endpointCidrs: [oneOf(random, ['127.0.0.0/8', '10.0.0.0/16', 'nonsense'])],
+      }),
+    () =>
+      own('Consumer', oneOf(random, ['c1', 'c2', 'c3']), {
+        credentials: [{ type: 'APIKey', id: 'k', sha256: oneOf(random, HASHES) }],
+      }),
+    () => ({
+      apiVersion: 'gateway.networking.k8s.io/v1',
+      kind: 'GatewayClass',
+      metadata: { name: 'special' },
+      spec: { controllerName: 'windrose.dev/gateway' },
+    }),
+  ])();
+}
+
+function someDocument(random: Random): object {
+  return oneOf(random, [someRoute, someRoute, someGateway, someService, somePolicy, someOther])(
+    random,
+  );
+}
+
+function someDeletes(random: Random, world: World): ResourceRef[] {
+  const keys = [...world.state.entries.keys()];
+  if (keys.length === 0 || random() < 0.6) return [];
+  const [kind = '', namespace = '', name = ''] = oneOf(random, keys).split('/');
+  return [namespace === '-' ? { kind, name } : { kind, namespace, name }];
+}
+
+test('compiling a change gives what compiling everything gives', () => {
+  let problems = 0;
+  for (let seed = 1; seed <= 12; seed++) {
+    const random = seeded(seed);
+    const world = new World();
+    for (let step = 0; step < 60; step++) {
+      const documents = Array.from({ length: Math.floor(random() * 4) }, () =>
+        someDocument(random),
+      );
+      world.change(unique(documents), someDeletes(random, world));
+      const full = world.full();
+      problems += full.problems.length;
+      expect(world.problems, `seed ${seed}, step ${step}`).toEqual(full.problems);
+      expect(dump(world.snapshot), `seed ${seed}, step ${step}`).toEqual(dump(full.snapshot));
+    }
+  }
+  expect(problems).toBeGreaterThan(1_000);
+});
+
+/** A change-set names a resource once. */
+function unique(documents: object[]): object[] {
+  const byName = new Map(
+    documents.map((document) => {
+      const { kind, metadata } = document as { kind: string; metadata: { name: string } };
+      return [`${kind}/${metadata.name}`, document];
+    }),
+  );
+  return [...byName.values()];
+}

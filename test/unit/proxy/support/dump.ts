@@ -1,0 +1,50 @@
+import type { CompiledSnapshot } from '#proxy/pure.ts';
+import type { PathTable } from '#proxy/route/path-table.ts';
+import type { Table } from '#proxy/snapshot/table.ts';
+
+/** Everything in a snapshot as plain values in a fixed order, to compare two of them. */
+export function dump(snapshot: CompiledSnapshot): unknown {
+  const { edge, meshRoutes, index } = snapshot;
+  return plain({
+    revision: snapshot.revision,
+    logDigest: snapshot.logDigest,
+    listeners: snapshot.listeners,
+    edge: rows(edge).map(([name, { spec, security, hosts }]) => ({
+      name,
+      spec,
+      security,
+      hosts: hosts.hostnames().map((hostname) => [hostname, pathsOf(hosts.table(hostname))]),
+    })),
+    meshRoutes: rows(meshRoutes).map(([name, { ports, counts }]) => ({
+      name,
+      counts: [...counts].sort(([a], [b]) => a - b),
+      ports: [...ports].sort(([a], [b]) => a - b).map(([port, paths]) => [port, pathsOf(paths)]),
+    })),
+    services: rows(snapshot.services),
+    credentials: rows(snapshot.credentials),
+    addresses: ['127.0.0.1', '10.0.0.1', '10.9.0.1', '169.254.1.1'].map((address) =>
+      snapshot.mesh.addresses.allows(address),
+    ),
+    units: rows(index.units).map(([key, { refs }]) => [key, refs]),
+    users: rows(index.users).map(([key, users]) => [key, [...users].sort()]),
+    attached: rows(index.attached).map(([key, attached]) => [key, [...attached].sort()]),
+    troubled: rows(index.troubled),
+  });
+}
+
+function rows<V>(table: Table<V>): [string, V][] {
+  return [...table.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function pathsOf(table: PathTable<unknown> | undefined): unknown {
+  return table === undefined ? undefined : { size: table.size, matches: [...table.matches()] };
+}
+
+function plain(value: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(value, (_, each: unknown) => {
+      if (each instanceof Set) return { set: [...each].sort() };
+      return each === Number.POSITIVE_INFINITY ? 'Infinity' : each;
+    }),
+  );
+}
