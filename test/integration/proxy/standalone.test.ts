@@ -1,0 +1,158 @@
+import { renameSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { stringify } from 'yaml';
+import type { Resource } from '#contracts/resources/index.ts';
+import { eventually } from '#test/eventually.ts';
+import { freePort, tempDir } from '#test/parts.ts';
+import { expect, test } from 'vitest';
+import { gateway, route, service, slice } from './mesh.ts';
+import { fetchOnce, startApp, startProxy } from './proxy-process.ts';
+
+function write(file: string, resources: Resource[]): void {
+  writeFileSync(`${file}.new`, resources.map((each) => stringify(each)).join('---\n'));
+  renameSync(`${file}.new`, file);
+}
+
+interface Echo {
+  headers: Record<string, string>;
+  url: string;
+}
+
+test('edge, outbound and inbound in a row: one trace, one request id, four records', async () => {
+  const dir = tempDir();
+  const app = await startApp('reviews');
+  const [edge, inbound, outbound] = [await freePort(), await freePort(), await freePort()];
+  const file = path.join(dir, 'shop.yaml');
+  // The caller's application answers with what it got from the service that it calls.
+  const caller = await startApp('storefront', (request, response) => {
+    const { traceparent = '', 'x-request-id': id = '' } = request.headers;
+    fetchOnce({
+      ...{ port: outbound, path: '/ratings?x=1' },
+      headers: { host: 'reviews.shop', traceparent, 'x-request-id': id, 'x-windrose-hop': '1' },
+    }).then(
+      (answer) => response.end(answer.body),
+      () => response.destroy(),
+    );
+  });
+  const reviews = startProxy([
+    ...['--resources', file, '--role', 'sidecar', '--service', 'shop/reviews', '--name', 'r'],
+    ...['--app', `127.0.0.1:${app.port}`, '--inbound', `127.0.0.1:${inbound}`],
+    ...['--access-log', '-'],
+  ]);
+  const storefront = startProxy([
+    ...['--resources', file, '--role', 'sidecar', '--service', 'shop/storefront', '--name', 's'],
+    ...['--outbound', `127.0.0.1:${outbound}`, '--access-log', '-'],
+  ]);
+  write(file, [
+    ...[gateway([edge]), service('storefront'), service('reviews')],
+    ...[slice('storefront', caller.port), slice('reviews', inbound)],
+    route('storefront', 'storefront'),
+  ]);
+  const gate = startProxy(['--resources', file, '--name', 'g', '--access-log', '-']);
+  await Promise.all([reviews.ready(), storefront.ready(), gate.ready()]);
+  const answer = await fetchOnce({ port: edge, path: '/page', headers: { host: 'shop.example' } });
+  expect(answer.status).toBe(200);
+  const echo = JSON.parse(answer.body) as Echo;
+  expect(echo.url).toBe('/ratings?x=1');
+  expect(echo.headers['x-windrose-hop']).toBeUndefined();
+  const record = (proxy: typeof gate): Promise<Record<string, unknown>> =>
+    eventually(
+      () => {
+        const line = proxy
+          .stdout()
+          .split('\n')
+          .find((each) => each.startsWith('{'));
+        return line === undefined ? undefined : (JSON.parse(line) as Record<string, unknown>);
+      },
+      { timeoutMs: 5_000, what: 'a record' },
+    );
+  const [first, second, third] = await Promise.all([gate, storefront, reviews].map(record));
+  expect(first).toMatchObject({
+    ...{ direction: 'edge', route: 'shop/storefront', destination: 'shop/storefront' },
+    ...{ source: 'Gateway/shop/edge', status: 200, reason: 'ok' },
+  });
+  expect(second).toMatchObject({
+    ...{ direction: 'outbound', source: 'shop/storefront', destination: 'shop/reviews' },
+  });
+  expect(third).toMatchObject({ direction: 'inbound', workload: 'shop/reviews', path: '/ratings' });
+  expect(new Set([first, second, third].map((each) => each?.['trace_id'])).size).toBe(1);
+  expect(new Set([first, second, third].map((each) => each?.['request_id'])).size).toBe(1);
+  expect(echo.headers['traceparent']).toContain(String(third?.['span_id']));
+});
+
+test('an explicit proxy: absolute targets go where their host says', async () => {
+  const app = await startApp('reviews');
+  const outbound = await freePort();
+  const file = path.join(tempDir(), 'shop.yaml');
+  write(file, [service('reviews'), slice('reviews', app.port)]);
+  const proxy = startProxy([
+    ...['--resources', file, '--role', 'sidecar', '--service', 'shop/storefront'],
+    ...['--outbound', `127.0.0.1:${outbound}`],
+  ]);
+  await proxy.ready();
+  const known = await fetchOnce({
+    port: outbound,
+    path: 'http://reviews.shop/x',
+    headers: { host: 'reviews.shop' },
+  });
+  expect(known.status).toBe(200);
+  expect((JSON.parse(known.body) as Echo).url).toBe('/x');
+  const unknown = await fetchOnce({ port: outbound, headers: { host: 'nowhere.example' } });
+  expect(unknown).toMatchObject({ status: 404 });
+});
+
+test('files that change are read again; a mistake is printed and the last good state stays', async () => {
+  const [one, two] = [await startApp('one'), await startApp('two')];
+  const port = await freePort();
+  const file = path.join(tempDir(), 'shop.yaml');
+  const state = (backend: number): Resource[] => [
+    ...[gateway([port]), service('echo'), slice('echo', backend), route('echo', 'echo')],
+  ];
+  write(file, state(one.port));
+  const proxy = startProxy(['--resources', path.dirname(file)]);
+  await proxy.ready();
+  const name = async (): Promise<string> => {
+    const { body } = await fetchOnce({ port });
+    return (JSON.parse(body) as { name: string }).name;
+  };
+  expect(await name()).toBe('one');
+  write(file, state(two.port));
+  await eventually(async () => ((await name()) === 'two' ? true : undefined), {
+    timeoutMs: 5_000,
+    what: 'the change is served',
+  });
+  writeFileSync(file, 'apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {prots: []}\n');
+  await eventually(() => proxy.stderr().includes('spec.prots') || undefined, {
+    timeoutMs: 5_000,
+    what: 'the mistake is printed',
+  });
+  expect(proxy.stderr()).toContain('Service/default/x spec.prots: ');
+  expect(await name()).toBe('two');
+});
+
+test('a first load that is not valid ends with status 3 and says everything that is wrong', async () => {
+  const file = path.join(tempDir(), 'bad.yaml');
+  writeFileSync(
+    file,
+    [
+      'apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {prots: []}',
+      'apiVersion: v1\nkind: Sevice\nmetadata: {name: y}\nspec: {}',
+    ].join('\n---\n'),
+  );
+  const proxy = startProxy(['--resources', file]);
+  expect(await proxy.exited).toBe(3);
+  expect(proxy.stderr()).toContain('spec.prots');
+  expect(proxy.stderr()).toContain('Sevice');
+  const missing = startProxy(['--resources', '/nowhere/at/all']);
+  expect(await missing.exited).toBe(1);
+  expect(missing.stderr()).toContain('there is no such file or folder');
+});
+
+test('a port that is taken ends a standalone proxy with one sentence', async () => {
+  const app = await startApp('squatter');
+  const file = path.join(tempDir(), 'shop.yaml');
+  write(file, [gateway([app.port])]);
+  const proxy = startProxy(['--resources', file]);
+  expect(await proxy.exited).toBe(1);
+  expect(proxy.stderr()).toContain('another program uses it');
+});
