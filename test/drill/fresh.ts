@@ -54,9 +54,14 @@ async function startAndStop(what: string, timeoutMs: number): Promise<void> {
   say(`${what}: ready after ${seconds(startedAt)} s`);
   const stoppedAt = Date.now();
   app.kill('SIGINT'); // Where there is no terminal, npm passes it on as Ctrl-C would.
-  const timer = setTimeout(() => app.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    app.kill('SIGKILL');
+  }, STOP_TIMEOUT_MS);
   await app.exited;
   clearTimeout(timer);
+  if (late) throw new PartError(`${what}: SIGINT did not end it in ${STOP_TIMEOUT_MS / 1000} s`);
   const running = (): string[] => markedProcesses(ownMark())
     .map(({ pid, command }) => `${pid} ${command}`);
   await until('every process has ended', () => running().length === 0, 5_000).catch(() => {
