@@ -99,12 +99,21 @@ export class UpstreamAttempt {
     this.#connected = true;
     this.#sentMs = nowMs;
     this.#exchange.connectMs = request.reusedSocket ? 0 : nowMs - this.#startedMs;
-    this.#arm(this.#limits.headTimeoutMs, 'upstream_timeout', 'the upstream did not answer');
     if (!this.#exchange.request.hasBody) {
       request.end();
+      this.#awaitHead();
       return;
     }
-    new RequestBodyPump(this.#client, request, this.#exchange).start();
+    // A long upload is bounded by its pauses and the deadline; the head is waited for after it.
+    this.#arm(Number.POSITIVE_INFINITY, 'upstream_timeout', '');
+    const stalled = (): void => this.#fail('upstream_timeout', 'the upload came to a halt');
+    request.setTimeout(LIMITS.streamIdleMs, stalled);
+    new RequestBodyPump(this.#client, request, this.#exchange).start(() => this.#awaitHead());
+  }
+
+  #awaitHead(): void {
+    if (this.#settled) return;
+    this.#arm(this.#limits.headTimeoutMs, 'upstream_timeout', 'the upstream did not answer');
   }
 
   #onHead(request: ClientRequest, response: IncomingMessage): void {

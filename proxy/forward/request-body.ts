@@ -14,7 +14,8 @@ export class RequestBodyPump {
     this.#exchange = exchange;
   }
 
-  start(): void {
+  /** `sent` is called when the whole body is on its way. */
+  start(sent: () => void): void {
     const { request, response, expectsContinue } = this.#client;
     if (expectsContinue && !response.headersSent) response.writeContinue();
     const onData = (chunk: Buffer): void => {
@@ -23,6 +24,7 @@ export class RequestBodyPump {
     };
     const onEnd = (): void => {
       this.#upstream.end();
+      sent();
     };
     const onDrain = (): void => {
       request.resume();

@@ -3,6 +3,7 @@ import type { UpstreamBody } from '../exchange.ts';
 
 /** A body of at most this size is read and dropped so that its connection can be kept. */
 const DRAIN_BYTES_MAX = 64 * 1024;
+const DRAIN_TIMEOUT_MS = 2_000;
 
 /** A response whose head has come and whose body is still to be passed on or thrown away. */
 export class UpstreamResponse implements UpstreamBody {
@@ -18,8 +19,12 @@ export class UpstreamResponse implements UpstreamBody {
 
   discard(): void {
     const length = Number(this.stream.headers['content-length'] ?? Number.NaN);
-    if (length <= DRAIN_BYTES_MAX) this.stream.resume();
-    else this.destroy();
+    if (!(length <= DRAIN_BYTES_MAX)) {
+      this.destroy();
+      return;
+    }
+    this.onIdle(DRAIN_TIMEOUT_MS, () => this.destroy());
+    this.stream.resume();
   }
 
   destroy(): void {

@@ -9,7 +9,7 @@ import { ClientStream } from '../forward/client.ts';
 import { passOn } from '../forward/pass-on.ts';
 import { UpstreamResponse } from '../forward/upstream-response.ts';
 import type { Telemetry } from '../telemetry/index.ts';
-import { type Arrival, type IntakeParts, takeIn, unreadable } from './intake.ts';
+import { type Arrival, type IntakeParts, peerAddress, takeIn, unreadable } from './intake.ts';
 import { sendHead, sendReply } from './respond.ts';
 
 export interface DoorParts extends ForwardParts, IntakeParts {
@@ -64,7 +64,7 @@ export class Door {
   unreadable(arrival: Arrival, socket: Socket, status: number): void {
     const { dataPlane, telemetry } = this.#parts;
     if (dataPlane.snapshot === undefined) return;
-    const address = socket.remoteAddress ?? '';
+    const address = peerAddress(socket);
     const exchange = unreadable(arrival, address, dataPlane.snapshot, this.#parts);
     exchange.status = status;
     exchange.reason = status === 431 ? 'headers_too_large' : 'bad_request';

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { HEADERS } from '#contracts/headers.ts';
 import { UNKNOWN_SOURCE } from '#contracts/record.ts';
 import type { Clock } from '#platform/clock.ts';
@@ -48,7 +49,7 @@ export function takeIn(
     httpVersion: request.httpVersion,
     rawHeaders: request.rawHeaders,
   };
-  const clientAddress = request.socket.remoteAddress ?? '';
+  const clientAddress = peerAddress(request.socket);
   const head = readHead(raw, arrival.direction);
   if (head.ok) {
     return {
@@ -64,6 +65,11 @@ export function takeIn(
     protocol: `http/${raw.httpVersion}`,
   });
   return { exchange, refusal: head };
+}
+
+/** Of the connection; an IPv4 address that came over an IPv6 socket is written as IPv4. */
+export function peerAddress(socket: Socket): string {
+  return (socket.remoteAddress ?? '').replace(/^::ffff:(?=[0-9.]+$)/, '');
 }
 
 /** An exchange for bytes that are no HTTP request, so that they are counted too. */

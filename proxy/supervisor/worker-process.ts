@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Socket } from 'node:net';
 import type { ServiceEndpoints } from '#contracts/events.ts';
@@ -45,6 +46,8 @@ export class WorkerProcess {
     this.#child = fork(WORKER_FILE, [], {
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // The second worker, and each that replaces one, starts in half the time.
+      env: { NODE_COMPILE_CACHE: path.join(settings.dataDir, 'compile-cache'), ...process.env },
     });
     this.#child.on('message', (message) => this.#onMessage(message as FromWorker));
     // What cannot be sent was meant for a process that is ending; `exit` follows.

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import type { ServiceEndpoints } from '#contracts/events.ts';
 import { systemClock } from '#platform/clock.ts';
 import { type Log, createLog, sentenceOf } from '#platform/log.ts';
@@ -135,3 +136,5 @@ process.on('disconnect', () => process.exit(0));
 // A terminal sends these to the whole group: the supervisor drains the workers.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 send({ type: 'hello' });
+// All that a worker runs is loaded: kept now, for one that is killed writes nothing at its end.
+flushCompileCache();

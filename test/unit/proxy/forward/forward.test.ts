@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import { connect } from 'node:net';
+import { FakeClock } from '#platform/clock.ts';
 import { until } from '#test/processes.ts';
 import { describe, expect, it } from 'vitest';
 import { freePort } from '#test/parts.ts';
@@ -401,5 +402,37 @@ describe('draining', () => {
     await until('the request is upstream', () => upstream.seen.length === 1);
     await front.server.drained(50);
     await expect(answer).rejects.toThrow('socket hang up');
+  });
+});
+
+describe('a slow upload', () => {
+  it('may take longer than the head: the time for the head begins after it', async () => {
+    const upstream = await startUpstream((request, response) => {
+      request.resume().on('end', () => response.end('got it'));
+    });
+    const clock = new FakeClock();
+    const front = await startFront({ endpoint: upstream.endpoint, clock });
+    const request = http.request({ host: '127.0.0.1', port: front.port, method: 'POST' });
+    request.write('a');
+    await until('the request is upstream', () => upstream.seen.length === 1);
+    clock.advance(60_000);
+    request.end('b');
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    expect(response.statusCode).toBe(200);
+    response.resume();
+  });
+
+  it('is held to the deadline of the whole request', async () => {
+    const upstream = await startUpstream((request) => request.resume());
+    const front = await startFront({ endpoint: upstream.endpoint, deadlineMs: 100 });
+    const request = http.request({ host: '127.0.0.1', port: front.port, method: 'POST' });
+    request.on('error', () => undefined);
+    request.write('a');
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    expect(response.statusCode).toBe(502);
+    response.resume();
+    await until('the record', () => front.records.length === 1);
+    expect(front.records[0]).toMatchObject({ reason: 'request_timeout' });
+    request.destroy();
   });
 });

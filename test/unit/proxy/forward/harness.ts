@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, BoundSocket, type Socket, connect, createServer as tcp } from 'node:net';
 import type { Endpoint } from '#contracts/events.ts';
-import { systemClock } from '#platform/clock.ts';
+import { type Clock, systemClock } from '#platform/clock.ts';
 import { createLog } from '#platform/log.ts';
 import type { AttemptLimits, Direction, Exchange } from '#proxy/exchange.ts';
 import { UpstreamPool } from '#proxy/forward/pool.ts';
@@ -27,6 +27,7 @@ export interface FrontOptions {
   limits?: Partial<AttemptLimits>;
   /** Milliseconds for the whole request. */
   deadlineMs?: number;
+  clock?: Clock;
 }
 
 const LIMITS: AttemptLimits = { connectTimeoutMs: 1_000, headTimeoutMs: 1_000 };
@@ -56,7 +57,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     dataPlane,
     pool,
     telemetry: { record: (exchange) => records.push(exchange) },
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     hex: new RandomHex(),
     workload: 'shop/orders',
     log: createLog({ service: 'test', level: 'silent' }),
