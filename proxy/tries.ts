@@ -29,6 +29,8 @@ export interface Destination {
 export interface Flight {
   readonly destination: Destination;
   readonly tracked: TrackedEndpoint;
+  /** The head was an error and has been counted as one. */
+  readonly isCounted: boolean;
 }
 
 export interface TryParts {
@@ -60,7 +62,7 @@ export async function tryEndpoints(
       const result = await run.once();
       if (result === 'again') continue;
       if ('kind' in result) {
-        flight = { destination, tracked: run.tracked };
+        flight = { destination, tracked: run.tracked, isCounted: isServerError(result.status) };
         parts.takeOff(exchange, flight);
       }
       return result;
@@ -71,10 +73,12 @@ export async function tryEndpoints(
 }
 
 /** Gives the places back; `aborted`: the upstream broke off after its head. */
-export function land({ destination, tracked }: Flight, aborted: boolean, nowMs: number): boolean {
+export function land(flight: Flight, aborted: boolean, nowMs: number): boolean {
+  const { destination, tracked, isCounted } = flight;
   const { state, service } = destination;
   tracked.inFlight--;
   state.circuit.leave();
+  if (isCounted) return false;
   return state.book.report(tracked, !aborted, service.traffic.outlier, nowMs);
 }
 
@@ -157,7 +161,7 @@ class Run {
 
   /** Errors count at once; a good head counts when its body has come through (`land`). */
   #report(result: AttemptResult, tracked: TrackedEndpoint): void {
-    if (result.kind === 'head' && result.status < 500) return;
+    if (result.kind === 'head' && !isServerError(result.status)) return;
     if (result.kind === 'failed' && result.reason === 'client_closed') return;
     const { state, service } = this.#destination;
     const { outlier } = service.traffic;
@@ -196,6 +200,10 @@ function failure(
   const isLate = result.reason === 'upstream_timeout' && nowMs >= exchange.deadlineMs;
   const reason = isLate ? 'request_timeout' : result.reason;
   return replyFor(reason, MESSAGES[reason] ?? 'the request could not be completed');
+}
+
+function isServerError(status: number): boolean {
+  return status >= 500;
 }
 
 /** A failed try without a status of its own is the upstream's fault. */

@@ -5,6 +5,9 @@ export const BUCKETS_MAX = 50_000;
 /** Buckets looked at to make room for a new one: bounds the cost of a flood of new keys. */
 const EVICTION_SCAN_MAX = 16;
 
+/** Rates are fractions: a token that is there but for rounding is there. */
+const ONE_TOKEN = 1 - 1e-9;
+
 interface Bucket {
   tokens: number;
   atMs: number;
@@ -30,7 +33,7 @@ export class Limiter {
   waitMs(key: string, nowMs: number): number {
     const bucket = this.#buckets.get(key);
     const tokens = bucket === undefined ? this.#burst : this.#refilled(bucket, nowMs);
-    return tokens >= 1 ? 0 : (1 - tokens) / this.#perMs;
+    return tokens >= ONE_TOKEN ? 0 : (1 - tokens) / this.#perMs;
   }
 
   take(key: string, nowMs: number): void {
