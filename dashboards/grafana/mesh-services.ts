@@ -16,8 +16,8 @@ import {
 const EDGES = ROLLUPS.edges.table;
 const INBOUND = ROLLUPS.inbound.table;
 /** Requests that were sent to no Service (no route, refused at the edge) have no edge. */
-const FROM =
-  `FROM ${EDGES} WHERE ${IN_RANGE} AND destination != '' AND ` + chosen('destination', 'service');
+const CHOSEN = chosen('destination', 'service');
+const FROM = `FROM ${EDGES} WHERE ${IN_RANGE} AND destination != '' AND ${CHOSEN}`;
 
 /** Both ends of every edge: the panel draws no edge to a node that is not there. */
 const nodes = sql(
@@ -82,13 +82,29 @@ const byService = (value: string): string =>
     `${FROM} GROUP BY point, service ORDER BY point, service`,
   );
 
+const CALLER_COLUMNS = [
+  ['calls', 'Requests'],
+  ['rate', 'Rate'],
+  ['error_rate', 'Error rate'],
+  ['p50', 'p50'],
+  ['p95', 'p95'],
+  ['p99', 'p99'],
+  ['further', 'Retries'],
+] as const;
+
+/** A value of one side of the join, or nothing where that side has no row. */
+function known(side: 'caller' | 'own', value: string, otherwise = 'NULL'): string {
+  return `if(${side}.service = '', ${otherwise}, ${value})`;
+}
+
 export const services: Panel[] = [
   {
     kind: 'table',
     title: 'Services',
     description:
       'Numbers of the callers, who also see refused connections; beside them what the sidecar of ' +
-      'the service saw. The two are never added.',
+      'the service saw, which are never added. A Service that a mesh route splits is called by ' +
+      'its own name and sees itself by the names of its backends.',
     width: 24,
     height: 9,
     units: {
@@ -105,19 +121,21 @@ export const services: Panel[] = [
     queries: [
       {
         sql: sql(
-          'SELECT caller.service AS "Service", caller.calls AS "Requests",',
-          '  caller.rate AS "Rate", caller.error_rate AS "Error rate",',
-          '  caller.p50 AS "p50", caller.p95 AS "p95", caller.p99 AS "p99",',
-          '  caller.further AS "Retries", own.calls AS "Seen by itself",',
-          '  own.error_rate AS "Own error rate"',
+          `SELECT ${known('caller', 'caller.service', 'own.service')} AS "Service",`,
+          ...CALLER_COLUMNS.map(
+            ([column, name]) => `  ${known('caller', `caller.${column}`)} AS "${name}",`,
+          ),
+          `  ${known('own', 'own.calls')} AS "Seen by itself",`,
+          `  ${known('own', 'own.error_rate')} AS "Own error rate"`,
           'FROM (',
           `  SELECT destination AS service, ${REQUESTS} AS calls, ${REQUESTS_PER_SECOND} AS rate,`,
           `    ${ERROR_RATE} AS error_rate, ${quantileMs(0.5)} AS p50, ${quantileMs(0.95)} AS p95,`,
           `    ${quantileMs(0.99)} AS p99, sum(retries) AS further`,
           `  ${FROM} GROUP BY service`,
-          ') AS caller LEFT JOIN (',
+          ') AS caller FULL JOIN (',
           `  SELECT destination AS service, ${REQUESTS} AS calls, ${ERROR_RATE} AS error_rate`,
-          `  FROM ${INBOUND} WHERE ${IN_RANGE} GROUP BY service`,
+          `  FROM ${INBOUND} WHERE ${IN_RANGE} AND destination != '' AND ${CHOSEN}`,
+          '  GROUP BY service',
           ') AS own ON own.service = caller.service',
           'ORDER BY "Requests" DESC, "Service" LIMIT 500',
         ),

@@ -15,6 +15,8 @@ afterEach(async () => {
 });
 
 const STEP_MS = 10_000;
+/** Longest that anything waited for may take: an evaluation a second, on a busy machine. */
+const WAIT_MS = 30_000;
 
 /** 90 % of answers are promised; twice the budget over both windows pages. */
 const objective = (target = 0.9) =>
@@ -68,14 +70,14 @@ async function webhook() {
 const evaluatedUntil = (service: Service, dataUntil: string) =>
   eventually(async () => (await service.slos()).find((item) => item.dataUntil === dataUntil), {
     what: `an evaluation of the data until ${dataUntil}`,
-    timeoutMs: 15_000,
+    timeoutMs: WAIT_MS,
   });
 
 const PENDING = 'windrose_alerting_notifications_pending';
 const nothingPending = (service: Service) =>
   eventually(async () => (await service.metric(PENDING)) === 0 || undefined, {
     what: 'an empty outbox',
-    timeoutMs: 5_000,
+    timeoutMs: WAIT_MS,
   });
 
 describe('a breach', () => {
@@ -90,7 +92,7 @@ describe('a breach', () => {
     expect(healthy.burnRates.map(({ rate }) => rate)).toEqual([0.5, 1]);
 
     await step(50);
-    const page = await waitFor(({ alert }) => alert.state === 'firing', 15_000);
+    const page = await waitFor(({ alert }) => alert.state === 'firing', WAIT_MS);
     expect(page).toMatchObject({
       version: 1,
       mesh,
@@ -118,7 +120,7 @@ describe('a breach', () => {
     const over = await evaluatedUntil(second, await step(0));
     expect(over.state).toBe('ok');
     expect(over.burnRates.map(({ rate }) => rate)).toEqual([3, 0]);
-    const end = await waitFor(({ alert }) => alert.state === 'resolved', 15_000);
+    const end = await waitFor(({ alert }) => alert.state === 'resolved', WAIT_MS);
     expect(end.alert.id).toBe(page.alert.id);
     expect(end.notificationId).not.toBe(page.notificationId);
     expect(states()).toEqual(['firing', 'resolved']);
@@ -141,14 +143,14 @@ describe('a breach', () => {
     const failed = 'windrose_alerting_notifications_total{target="oncall",result="failed"}';
     await eventually(async () => ((await first.metric(failed)) ?? 0) >= 2 || undefined, {
       what: 'two failed attempts',
-      timeoutMs: 15_000,
+      timeoutMs: WAIT_MS,
     });
     const [alert] = await first.alerts();
     expect(await first.end('SIGTERM')).toBe(0);
     const second = await start({ webhook: flag });
     expect(await second.metric(PENDING)).toBe(1);
     link.mend();
-    await receiver.waitFor(() => true, 15_000);
+    await receiver.waitFor(() => true, WAIT_MS);
     await nothingPending(second);
     await evaluatedUntil(second, await step(50));
     expect(receiver.received.map(({ notificationId }) => notificationId)).toEqual([
@@ -165,7 +167,7 @@ describe('a breach', () => {
     await step(50);
     await step(50);
     const service = await start({ webhook: flag, clickhouse: link.url });
-    await waitFor(({ alert }) => alert.state === 'firing', 15_000);
+    await waitFor(({ alert }) => alert.state === 'firing', WAIT_MS);
     link.cut();
     await step(0);
     await step(0);
@@ -174,19 +176,19 @@ describe('a breach', () => {
         const { status, reason } = await service.ready();
         return status === 503 ? reason : undefined;
       },
-      { what: 'not ready', timeoutMs: 15_000 },
+      { what: 'not ready', timeoutMs: WAIT_MS },
     );
     expect(away).toContain('the objectives cannot be evaluated: ClickHouse at 127.0.0.1');
     const failed = 'windrose_alerting_evaluations_total{result="failed"}';
     const before = (await service.metric(failed)) ?? 0;
     await eventually(async () => ((await service.metric(failed)) ?? 0) > before || undefined, {
       what: 'one more failed evaluation',
-      timeoutMs: 15_000,
+      timeoutMs: WAIT_MS,
     });
     expect(states()).toEqual(['firing']);
     expect((await service.alerts())[0]?.state).toBe('firing');
     link.mend();
-    await waitFor(({ alert }) => alert.state === 'resolved', 15_000);
+    await waitFor(({ alert }) => alert.state === 'resolved', WAIT_MS);
     expect((await service.ready()).status).toBe(200);
   });
 });
@@ -200,16 +202,16 @@ describe('objectives', () => {
     const until = await step(15);
     await eventually(async () => ((await service.slos()).length === 0 ? true : undefined), {
       what: 'no objectives',
-      timeoutMs: 15_000,
+      timeoutMs: WAIT_MS,
     });
     await writer.apply([objective()]);
     expect(await evaluatedUntil(service, until)).toMatchObject({ target: 0.9, state: 'ok' });
     // The same 15 % are 1.5 times a budget of 10 %, and three times one of 5 %.
     await writer.apply([objective(0.95)]);
-    const page = await waitFor(({ alert }) => alert.state === 'firing', 15_000);
+    const page = await waitFor(({ alert }) => alert.state === 'firing', WAIT_MS);
     expect(page.objective.target).toBe(0.95);
     await writer.apply([], [{ kind: 'SLO', namespace: 'shop', name: 'payments' }]);
-    const end = await waitFor(({ alert }) => alert.state === 'resolved', 15_000);
+    const end = await waitFor(({ alert }) => alert.state === 'resolved', WAIT_MS);
     expect(end.alert.summary).toContain('which was removed');
     expect(await service.slos()).toEqual([]);
   });

@@ -100,10 +100,15 @@ const METRICS: Metric[] = [
     ...{ second: 50, requests: 2, ms: 8, revision: 8, destination: 'shop/payments' },
     ...{ proxy: 'payments-1', direction: 'inbound', source: 'unknown' },
   },
-  // What the sidecar of catalog saw itself: shown beside, and never added.
+  // What the sidecars of catalog and reviews-v1 saw: shown beside the others, and never added.
   {
     ...OUTBOUND,
     ...{ second: 2, requests: 95, ms: 4, proxy: 'catalog-1', direction: 'inbound', source: '' },
+  },
+  {
+    ...OUTBOUND,
+    ...{ second: 3, requests: 7, ms: 4, proxy: 'reviews-v1-1', destination: 'shop/reviews-v1' },
+    ...{ direction: 'inbound', source: '' },
   },
   // Just outside of the minute.
   { ...EDGE, second: -10, requests: 1_000, ms: 10 },
