@@ -83,7 +83,7 @@ test('nobody listens: an answer in bounded time, and success once somebody does'
   await expect(kafka.partitionCount('t')).rejects.toThrow('Kafka: ');
 });
 
-test('messages come with their headers, and a commit with its metadata is found again', async () => {
+test("messages come with their headers; a commit's metadata is found again", async () => {
   const kafka = link();
   const topic = await topicWith(kafka, 1);
   await produce(kafka, topic, ['a', 'b', 'c']);
@@ -116,7 +116,7 @@ test('messages come with their headers, and a commit with its metadata is found 
   expect(again.crashes()).toBe(0);
 });
 
-test('the assigned hook ends before the first batch, and is tried again when it fails', async () => {
+test('the assigned hook ends before the first batch; is tried again when it fails', async () => {
   const kafka = link();
   const topic = await topicWith(kafka, 1);
   await produce(kafka, topic, ['a']);
@@ -164,7 +164,7 @@ test('a handler that throws gets the same messages again', async () => {
   expect(seen).toEqual(['a', 'b', 'b', 'b']);
 });
 
-test('a second member takes over partitions; a zombie cannot commit; work is handed on', async () => {
+test('a second member takes over partitions; a zombie cannot commit', async () => {
   const topic = await topicWith(link(), 2);
   const [first, second] = [link(), link()];
   await produce(first, topic, ['p0'], 0);
