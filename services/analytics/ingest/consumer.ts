@@ -146,26 +146,25 @@ class Assignments {
     const { partition, committed, metadata, oldest, next } = standing;
     const { events, clock } = this.#options;
     const where = { topic, partition };
-    const begin = (offset: bigint, generation: number): PartitionIngest => {
-      if (offset !== committed && committed >= 0n) this.#parts.seek(topic, partition, offset);
-      return new PartitionIngest(this.#parts, stream, offset, { generation });
-    };
-    events.lag(where, next - (committed < 0n ? oldest : committed));
-    const position = decodePosition(metadata);
-    if (committed < 0n || position === undefined) {
-      return begin(committed < oldest ? oldest : committed, clock.wallMs());
-    }
+    const known = committed >= 0n;
+    events.lag(where, next - (known ? committed : oldest));
+    const position = decodePosition(metadata) ?? { generation: clock.wallMs() };
     if (committed > next) {
+      // kafkajs goes back to the oldest by itself.
       events.generation(where, `the group stands at ${committed}, and the topic ends at ${next}`);
-      return begin(oldest, Math.max(clock.wallMs(), position.generation + 1));
+      const generation = Math.max(clock.wallMs(), position.generation + 1);
+      return new PartitionIngest(this.#parts, stream, { next: oldest, position: { generation } });
     }
-    if (committed < oldest) {
-      events.gap(where, oldest - committed);
-      return begin(oldest, position.generation);
-    }
-    return new PartitionIngest(this.#parts, stream, committed, position);
+    return new PartitionIngest(this.#parts, stream, {
+      next: known ? committed : oldest,
+      position,
+      outOfRange: committed === OUT_OF_RANGE,
+    });
   }
 }
+
+/** What kafkajs commits when the offset it should go on from is no longer there. */
+const OUT_OF_RANGE = -2n;
 
 function keyOf(topic: string, partition: number): string {
   return `${partition}/${topic}`;

@@ -79,19 +79,24 @@ export class Ledger {
     for (const { headers } of blocks) this.#sets.get(keyOf(stream, headers))?.add(headers.seq);
   }
 
-  /** The newest offset of a partition that was stored under a generation; undefined: none. */
-  async newestOffset(
+  /** The newest stored offset of a partition: under a generation, and under the last there was. */
+  async newestOffsets(
     topic: string,
     partition: number,
     generation: number,
-  ): Promise<bigint | undefined> {
-    const [row] = await this.#clickhouse.query<{ offset: number; blocks: number }>(
-      `SELECT max(offset) AS offset, count() AS blocks FROM ${TABLES.blocks}
+  ): Promise<{ mine: bigint | undefined; last: bigint | undefined }> {
+    const rows = await this.#clickhouse.query<{ generation: number; offset: number }>(
+      `SELECT generation, max(offset) AS offset FROM ${TABLES.blocks}
        WHERE topic = {topic: String} AND partition = {partition: UInt16}
-         AND generation = {generation: UInt64}`,
-      { topic, partition, generation },
+       GROUP BY generation ORDER BY generation DESC`,
+      { topic, partition },
     );
-    return row === undefined || row.blocks === 0 ? undefined : BigInt(row.offset);
+    const mine = rows.find((row) => row.generation === generation);
+    const [last] = rows;
+    return {
+      mine: mine === undefined ? undefined : BigInt(mine.offset),
+      last: last === undefined ? undefined : BigInt(last.offset),
+    };
   }
 }
 

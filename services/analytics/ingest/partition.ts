@@ -20,6 +20,14 @@ export interface IngestParts {
   seek(topic: string, partition: number, offset: bigint): void;
 }
 
+/** Where a partition is taken over. */
+export interface Standing {
+  next: bigint;
+  position: Position;
+  /** The group's own offset was lost because Kafka had dropped what it pointed to. */
+  outOfRange?: boolean;
+}
+
 /** Most rows and bytes of one insert; one message more than fits is never split. */
 const ROWS_MAX = 50_000;
 const BYTES_MAX = 32 * 1024 * 1024;
@@ -52,22 +60,25 @@ export class PartitionIngest {
   /** Where the partition stands; `position.to` set: an intent is on record. */
   #next: bigint;
   #position: Position;
+  readonly #outOfRange: boolean;
   #checked = false;
   /** The first messages of an intent that more than one batch brings. */
   #held: GroupMessage[] = [];
 
-  constructor(parts: IngestParts, stream: Stream, next: bigint, position: Position) {
+  constructor(parts: IngestParts, stream: Stream, standing: Standing) {
     this.#parts = parts;
     this.#stream = stream;
-    this.#next = next;
-    this.#position = position;
+    this.#next = standing.next;
+    this.#position = standing.position;
+    this.#outOfRange = standing.outOfRange ?? false;
   }
 
   /** Handles what a fetch brought; resolves offsets as far as their rows are stored. */
   async take(batch: GroupBatch): Promise<void> {
     const { topic, partition } = batch;
     try {
-      if (!this.#checked) await this.#checkGeneration(batch);
+      if (!this.#checked) await this.#check(batch);
+      this.#reportGap(batch);
       let rest = batch.messages.filter(({ offset }) => offset >= this.#wanted());
       while (rest.length > 0 && batch.live()) {
         const cut = this.#cut(rest);
@@ -93,28 +104,44 @@ export class PartitionIngest {
   }
 
   #wanted(): bigint {
-    return this.#held.at(-1)?.offset === undefined
-      ? this.#next
-      : (this.#held.at(-1)?.offset ?? 0n) + 1n;
+    const last = this.#held.at(-1);
+    return last === undefined ? this.#next : last.offset + 1n;
+  }
+
+  /** Offsets have no holes in these topics: what is not there was dropped by Kafka. */
+  #reportGap(batch: GroupBatch): void {
+    const { topic, partition } = batch;
+    const first = batch.messages[0]?.offset ?? 0n;
+    if (first <= this.#wanted()) return;
+    this.#parts.events.gap({ topic, partition }, first - this.#wanted());
+    if (this.#position.to === undefined || this.#position.to <= first) {
+      // Nothing of an intent is left that could be done again.
+      this.#position = { generation: this.#position.generation };
+      this.#held = [];
+      this.#next = first;
+    }
   }
 
   /**
    * Offsets behind what the ledger has seen under this generation: the topic was made anew, or
    * someone set the group back. Either way no token of before may name the messages of now.
    */
-  async #checkGeneration(batch: GroupBatch): Promise<void> {
+  async #check(batch: GroupBatch): Promise<void> {
     const { topic, partition } = batch;
+    const { ledger, events, clock } = this.#parts;
     const { generation, to } = this.#position;
-    const newest = await this.#patiently(batch, () =>
-      this.#parts.ledger.newestOffset(topic, partition, generation),
+    const { mine, last } = await this.#patiently(batch, () =>
+      ledger.newestOffsets(topic, partition, generation),
     );
-    if (newest !== undefined && newest >= (to ?? this.#next)) {
-      this.#position = { generation: Math.max(this.#parts.clock.wallMs(), generation + 1) };
-      this.#parts.events.generation(
+    if (mine !== undefined && mine >= (to ?? this.#next)) {
+      this.#position = { generation: Math.max(clock.wallMs(), generation + 1) };
+      events.generation(
         { topic, partition },
-        `offset ${newest} is stored, and the group stands at ${this.#next}`,
+        `offset ${mine} is stored, and the group stands at ${this.#next}`,
       );
     }
+    // Only the ledger still knows where reading had come to.
+    if (this.#outOfRange && last !== undefined && last + 1n < this.#next) this.#next = last + 1n;
     this.#checked = true;
   }
 

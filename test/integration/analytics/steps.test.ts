@@ -65,8 +65,7 @@ async function live(
       seek: () => undefined,
     },
     'metrics',
-    committed.offset,
-    decodePosition(committed.metadata) ?? { generation: 1 },
+    { next: committed.offset, position: decodePosition(committed.metadata) ?? { generation: 1 } },
   );
   let rest = messages.filter(({ offset }) => offset >= committed.offset);
   const batch: GroupBatch = {

@@ -1,0 +1,79 @@
+// Starting: the schema, and what is said when something is wrong.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { TABLES } from '#contracts/tables.ts';
+import { clickhouseUrl, kafkaBrokers } from '#test/parts.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { SchemaError, applySchema } from '../../../services/analytics/schema/apply.ts';
+import { MIGRATIONS } from '../../../services/analytics/schema/migrations.ts';
+import { count, testMesh } from './mesh.ts';
+
+const MAIN = fileURLToPath(new URL('../../../services/analytics/main.ts', import.meta.url));
+
+async function run(args: readonly string[]): Promise<{ code: unknown; out: string; err: string }> {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [unknown];
+  return { code, out, err };
+}
+
+test('the schema is applied once, again without harm, and after an interruption', async () => {
+  const { clickhouse } = testMesh();
+  await clickhouse.createDatabase();
+  await clickhouse.command(MIGRATIONS[0]?.statements()[0] ?? '');
+  expect(await applySchema(clickhouse, MIGRATIONS)).toEqual([1]);
+  expect(await applySchema(clickhouse, MIGRATIONS)).toEqual([]);
+});
+
+test('two that start at once on an empty database both succeed', async () => {
+  const mesh = testMesh();
+  await Promise.all([
+    applySchema(mesh.clickhouse, MIGRATIONS),
+    applySchema(mesh.clickhouse, MIGRATIONS),
+  ]);
+  expect(await count(mesh, TABLES.migrations, 'uniqExact(version)')).toBe(MIGRATIONS.length);
+});
+
+test('a schema from the future is refused, and the process says so', async () => {
+  const mesh = testMesh();
+  await applySchema(mesh.clickhouse, MIGRATIONS);
+  await mesh.clickhouse.insertRows(TABLES.migrations, [{ version: 99, name: 'later' }], 'later');
+  await expect(applySchema(mesh.clickhouse, MIGRATIONS)).rejects.toThrow(SchemaError);
+  const { code, err } = await run([
+    ...['--mesh', mesh.name, '--kafka', kafkaBrokers(), '--clickhouse', clickhouseUrl()],
+    ...['--listen', '127.0.0.1:0'],
+  ]);
+  expect(code).toBe(1);
+  expect(err).toMatch(/has schema 99, this program knows 1: start a newer Windrose/);
+});
+
+test('wrong use is one sentence and status 2, what cannot be had status 1', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  onTestFinished(() => void taken.close());
+  const address = taken.address();
+  const port = typeof address === 'object' ? address?.port : 0;
+  const cases: [string[], number, RegExp][] = [
+    [['--colour', 'red'], 2, /--colour/],
+    [['--mesh', 'No Mesh'], 2, /is no name of a mesh/],
+    [['--clickhouse', 'nowhere'], 2, /is no URL/],
+    [['--listen', '0.0.0.0:0'], 1, /refusing to listen on 0.0.0.0/],
+    [['--listen', `127.0.0.1:${port}`], 1, /is in use by another program/],
+  ];
+  const found = await Promise.all(cases.map(([args]) => run(args)));
+  found.forEach(({ code, err, out }, index) => {
+    const [args, status, sentence] = cases[index] ?? [[], 0, /./];
+    expect([args, code, out]).toEqual([args, status, '']);
+    const said = err.split('\n').filter((line) => line.startsWith('windrose-analytics: '));
+    expect(said).toHaveLength(1);
+    expect(said[0]).toMatch(sentence);
+  });
+  const help = await run(['--help']);
+  expect([help.code, help.out]).toEqual([0, expect.stringContaining('--clickhouse-reader')]);
+});
