@@ -43,6 +43,8 @@ export class BoardStreams {
     const stream: OpenStream = { response, board, sent: '', openedMs: this.#clock.nowMs() };
     this.#streams.add(stream);
     response.on('close', () => this.#streams.delete(stream));
+    // The reader went away while something was being written: there is nobody to tell.
+    response.on('error', () => this.#streams.delete(stream));
     this.#send(stream);
     this.#keepAliveLater();
   }
@@ -59,7 +61,7 @@ export class BoardStreams {
   end(): void {
     this.#timer?.cancel();
     this.#keepAlive?.cancel();
-    for (const { response } of this.#streams) response.end();
+    for (const { response } of [...this.#streams]) response.end();
     this.#streams.clear();
   }
 
@@ -70,9 +72,12 @@ export class BoardStreams {
       stream.response.write(`data: ${text}\n\n`);
       stream.sent = text;
     }
-    if (board.done || this.#clock.nowMs() - stream.openedMs > LIFETIME_MAX_MS) {
-      stream.response.end();
-    } else if (stream.response.writableLength > UNREAD_BYTES_MAX) stream.response.destroy();
+    const isOver = board.done || this.#clock.nowMs() - stream.openedMs > LIFETIME_MAX_MS;
+    const isMute = stream.response.writableLength > UNREAD_BYTES_MAX;
+    if (!isOver && !isMute) return;
+    this.#streams.delete(stream);
+    if (isOver) stream.response.end();
+    else stream.response.destroy();
   }
 
   #keepAliveLater(): void {

@@ -20,7 +20,9 @@ import { warningsOf } from './warnings.ts';
 /** The largest event that goes into the log as it is; NATS takes messages of 1 MiB at most. */
 export const EVENT_BYTES_MAX = 512 * 1024;
 const WAITING_MAX = 100;
-const ATTEMPTS_MAX = 10;
+/** A bound on work; it is WRITE_TIMEOUT_MS that ends a writer whom others outrun. */
+const ATTEMPTS_MAX = 1_000;
+const RETRY_MAX_MS = 500;
 const RETRY_MS = 50;
 const WRITE_TIMEOUT_MS = 15_000;
 const ANONYMOUS = 'anonymous';
@@ -118,7 +120,7 @@ export class Writer {
       const result = await log.publish(checked.event, history.lastSequence);
       if (result.kind === 'unknown') {
         why = result.why;
-        await pause(RETRY_MS * attempt);
+        await pause(Math.min(RETRY_MS * attempt, RETRY_MAX_MS));
       }
       // Also after "stored": a publish that the server had already may stand further back.
       if (history.sequenceOf(draft.id.id) === undefined) await this.#readOn();

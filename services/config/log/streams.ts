@@ -13,7 +13,8 @@ export class StreamError extends Error {}
 
 export const DEDUPE_WINDOW_MS = 120_000;
 const RECEIPTS_PER_PROXY = 64;
-const RECEIPTS_BYTES_MAX = 64 * 1024 * 1024;
+/** Counted, not measured: the server sets a limit in bytes aside at once, for every mesh. */
+const RECEIPTS_MAX = 100_000;
 const RECEIPT_BYTES_MAX = 256 * 1024;
 const ENDPOINTS_BYTES_MAX = 1024 * 1024;
 
@@ -48,7 +49,7 @@ export function wantedStreams(subjects: MeshSubjects, replicas: number): Wanted[
       storage: StorageType.Memory,
       num_replicas: replicas,
       max_msgs_per_subject: RECEIPTS_PER_PROXY,
-      max_bytes: RECEIPTS_BYTES_MAX,
+      max_msgs: RECEIPTS_MAX,
       max_msg_size: RECEIPT_BYTES_MAX,
     },
   ];

@@ -5,13 +5,13 @@ import type { ProblemDetails } from '#contracts/problems.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import { decodeJson } from '#platform/nats.ts';
 import { uniqueMesh } from '#test/parts.ts';
-import { until } from '#test/processes.ts';
 import type { NatsConnection } from 'nats';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
   type Answer,
   type Api,
   SpokenProxy,
+  eventually,
   natsClient,
   route,
   service,
@@ -48,7 +48,7 @@ async function published(): Promise<{ ports: number[]; sequence: number } | unde
 }
 
 async function untilPublished(ports: number[]): Promise<void> {
-  await until(`ports ${ports.join()}`, async () => {
+  await eventually(`ports ${ports.join()}`, async () => {
     return (await published())?.ports.join() === ports.join();
   });
 }
@@ -82,7 +82,7 @@ describe('the registry', () => {
     });
     await r1.beat(at('169.254.169.254'));
     await r2.beat(at('10.0.0.1'));
-    await until('the allowed one is published', async () => {
+    await eventually('the allowed one is published', async () => {
       return (await published())?.ports.length === 1;
     });
     await api.write({
@@ -134,7 +134,7 @@ describe('proxies', () => {
     await new SpokenProxy(connection, mesh, 'later').beat(at(0));
     const left = new SpokenProxy(connection, mesh, 'away');
     await left.beat({ state: 'goodbye' });
-    await until('all are heard', async () => (await proxiesOf(api)).length === 4);
+    await eventually('all are heard', async () => (await proxiesOf(api)).length === 4);
     expect(await proxiesOf(api)).toEqual(['later up 2', 'late up 1', 'fresh up 0', 'away left 2']);
   });
 
@@ -143,7 +143,7 @@ describe('proxies', () => {
     const proxy = new SpokenProxy(connection, mesh, 'p');
     await proxy.beat();
     await proxy.receipt(1);
-    await until('the receipt counts', async () => (await proxiesOf(api)).join() === 'p up 0');
+    await eventually('the receipt counts', async () => (await proxiesOf(api)).join() === 'p up 0');
   });
 });
 
@@ -199,7 +199,7 @@ describe('receipts', () => {
   test('come in as events until every proxy that was up has spoken', async () => {
     const proxies = ['a', 'b', 'c'].map((name) => new SpokenProxy(connection, mesh, name));
     for (const proxy of proxies) await proxy.beat();
-    await until('all are up', async () => (await proxiesOf(api)).length === 3);
+    await eventually('all are up', async () => (await proxiesOf(api)).length === 3);
     const answer = await api.write({ upserts: [service('x')] });
     expect(answer.audience).toEqual(['a', 'b', 'c']);
     const path = `/v1/revisions/${answer.revision}/receipts`;
@@ -224,7 +224,7 @@ describe('receipts', () => {
   test('of a later revision count for earlier ones, and outlive the service', async () => {
     const proxy = new SpokenProxy(connection, mesh, 'a');
     await proxy.beat();
-    await until('it is up', async () => (await proxiesOf(api)).length === 1);
+    await eventually('it is up', async () => (await proxiesOf(api)).length === 1);
     await api.write({ upserts: [service('x')] });
     await api.write({ upserts: [service('y')] });
     await proxy.receipt(2);
@@ -238,17 +238,17 @@ describe('receipts', () => {
   test('go on when the server has lost their stream, as a restart of it does', async () => {
     const proxy = new SpokenProxy(connection, mesh, 'a');
     await proxy.beat();
-    await until('it is up', async () => (await proxiesOf(api)).length === 1);
+    await eventually('it is up', async () => (await proxiesOf(api)).length === 1);
     const { revision } = await api.write({ upserts: [service('x')] });
     const manager = await connection.jetstreamManager();
     await manager.streams.delete(meshSubjects(mesh).streams.receipts);
-    await until('the receipt is taken', async () => {
+    await eventually('the receipt is taken', async () => {
       return proxy.receipt(1).then(
         () => true,
         () => false,
       );
     });
-    await until('the receipt counts', async () => {
+    await eventually('the receipt counts', async () => {
       return (await api.get<ReceiptBoard>(`/v1/revisions/${revision}/receipts`)).body.done;
     });
   });
@@ -256,7 +256,7 @@ describe('receipts', () => {
   test('a service that ends takes its open streams with it', async () => {
     const other = await startService(mesh);
     await new SpokenProxy(connection, mesh, 'a').beat();
-    await until('it is up', async () => (await proxiesOf(other.api)).length === 1);
+    await eventually('it is up', async () => (await proxiesOf(other.api)).length === 1);
     const { revision } = await other.api.write({ upserts: [service('x')] });
     const boards = await readEvents(`${other.url}/v1/revisions/${revision}/receipts`, () =>
       other.stop(),

@@ -6,6 +6,7 @@ import { meshSubjects } from '#contracts/subjects.ts';
 import { createLog } from '#platform/log.ts';
 import { encodeJson } from '#platform/nats.ts';
 import { natsUrl } from '#test/parts.ts';
+import { until } from '#test/processes.ts';
 import { type NatsConnection, connect } from 'nats';
 import { onTestFinished } from 'vitest';
 import {
@@ -34,6 +35,14 @@ export async function startService(
   onTestFinished(stop);
   if (options.natsUrl === undefined) await service.ready;
   return { url: service.url, ready: service.ready, stop, api: new Api(service.url) };
+}
+
+/** As `until`, with the patience that a busy machine asks for. */
+export function eventually(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+): Promise<void> {
+  return until(what, condition, 30_000);
 }
 
 export interface Answer<T> {
