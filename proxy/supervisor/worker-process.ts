@@ -1,5 +1,5 @@
+import { getCompileCacheDir } from 'node:module';
 import { type ChildProcess, fork } from 'node:child_process';
-import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Socket } from 'node:net';
 import type { ServiceEndpoints } from '#contracts/events.ts';
@@ -46,8 +46,7 @@ export class WorkerProcess {
     this.#child = fork(WORKER_FILE, [], {
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      // The second worker, and each that replaces one, starts in half the time.
-      env: { NODE_COMPILE_CACHE: path.join(settings.dataDir, 'compile-cache'), ...process.env },
+      env: { ...process.env, ...compileCache() },
     });
     this.#child.on('message', (message) => this.#onMessage(message as FromWorker));
     // What cannot be sent was meant for a process that is ending; `exit` follows.
@@ -188,4 +187,10 @@ export class WorkerProcess {
     this.#drained?.();
     this.#events.exit(this, how);
   }
+}
+
+/** A worker starts from the compiled code that the supervisor's start left. */
+function compileCache(): NodeJS.ProcessEnv {
+  const folder = getCompileCacheDir();
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
 }

@@ -48,7 +48,7 @@ export function startProxy(
     stdout: () => stdout,
     stderr: () => stderr,
     log: () => stderr.split('\n').flatMap(parseLine),
-    ready: async (timeoutMs = 15_000) => {
+    ready: async (timeoutMs = 30_000) => {
       await eventually(
         () => {
           if (child.exitCode !== null) throw new Error(`the proxy ended: ${stderr}`);

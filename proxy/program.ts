@@ -1,0 +1,31 @@
+import { flushCompileCache } from 'node:module';
+import { bootstrapHelp } from '#platform/bootstrap.ts';
+import { sentenceOf } from '#platform/log.ts';
+import { ExitError, runMain } from '#platform/process.ts';
+import { FIELDS, PROGRAM, readSettings } from './bootstrap.ts';
+import { openMeshed } from './meshed.ts';
+import { Proxy } from './run.ts';
+import { openStandalone } from './standalone.ts';
+
+function fatal(error: unknown): never {
+  process.stderr.write(`${PROGRAM}: ${sentenceOf(error)}\n`);
+  process.exit(error instanceof ExitError ? error.status : 1);
+}
+
+runMain(PROGRAM, async () => {
+  const argv = process.argv.slice(2);
+  if (argv.includes('--help') || argv.includes('-h')) {
+    process.stdout.write(`${bootstrapHelp(PROGRAM, FIELDS)}\n`);
+    return undefined;
+  }
+  const settings = readSettings(argv, process.env);
+  const proxy = new Proxy(settings, {
+    fatal,
+    quit: () => process.kill(process.pid, 'SIGTERM'),
+    say: (line) => process.stdout.write(`${line}\n`),
+  });
+  // Now, for a process that is killed writes nothing at its end.
+  flushCompileCache();
+  await proxy.start(settings.resources === undefined ? openMeshed : openStandalone);
+  return proxy;
+});
