@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Reason } from '#contracts/reasons.ts';
 import type { Log } from '#platform/log.ts';
 import { sentenceOf } from '#platform/log.ts';
 import type { DataPlane } from '../dataplane.ts';
@@ -19,6 +20,9 @@ export interface DoorParts extends ForwardParts, IntakeParts {
   /** The proxy is shutting down: answers say `Connection: close`. */
   draining: () => boolean;
 }
+
+/** After a head these mean that the upstream did not keep its word. */
+const BROKEN_UPSTREAM: ReadonlySet<Reason> = new Set(['upstream_aborted', 'upstream_timeout']);
 
 /** Leads each request through its phases, from the parser to the record. */
 export class Door {
@@ -54,7 +58,7 @@ export class Door {
       .catch((error: unknown) => this.#onThrown(client, exchange, error))
       .finally(() => {
         this.#parts.dataPlane.release(exchange, {
-          aborted: exchange.reason === 'upstream_aborted',
+          aborted: BROKEN_UPSTREAM.has(exchange.reason),
         });
         this.#record(client, exchange);
       });
