@@ -30,7 +30,7 @@ export function addExplainRoute(app: FastifyInstance, context: RouteContext): vo
       const asked = { ...body, ...(from === undefined ? {} : { from }) };
       return explain(snapshot, asked, {
         wallMs: context.clock.wallMs(),
-        // Where endpoints are is known for now only: of a past revision the declared ones are shown.
+        // Who announces is known for now only: a past revision shows what it declares.
         ...(body.at === undefined ? { endpoints: endpointsOf(plane, snapshot) } : {}),
       });
     },

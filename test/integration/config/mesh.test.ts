@@ -96,6 +96,8 @@ describe('the registry', () => {
       ],
     });
     await untilPublished([]);
+    const metrics = await api.get<string>('/metrics');
+    expect(metrics.body).toContain('windrose_config_announcements_refused_total 1\n');
   });
 
   test('outlives its service: a second one keeps what the first published', async () => {
@@ -144,6 +146,8 @@ describe('proxies', () => {
     await proxy.beat();
     await proxy.receipt(1);
     await eventually('the receipt counts', async () => (await proxiesOf(api)).join() === 'p up 0');
+    const { body } = await api.get<ProxyList>('/v1/proxies');
+    expect(body.items[0]?.receipt).toMatchObject({ result: 'applied', revision: { sequence: 1 } });
   });
 });
 
@@ -251,6 +255,7 @@ describe('receipts', () => {
     await eventually('the receipt counts', async () => {
       return (await api.get<ReceiptBoard>(`/v1/revisions/${revision}/receipts`)).body.done;
     });
+    expect(await proxiesOf(api)).toEqual(['a up 0']);
   });
 
   test('a service that ends takes its open streams with it', async () => {

@@ -236,6 +236,7 @@ test('a stream that would forget change-sets is refused with what is wrong', asy
     const { status, body } = await api.get<{ reason: string }>('/readyz');
     return status === 503 && body.reason.includes('max_age');
   });
+  expect((await api.refused({ upserts: [service('a')] })).detail).toContain('max_age');
 });
 
 test('without NATS it listens, says so, and is ready when NATS comes', async () => {
