@@ -101,7 +101,7 @@ test('an explicit proxy: absolute targets go where their host says', async () =>
   expect(unknown).toMatchObject({ status: 404 });
 });
 
-test('files that change are read again; a mistake is printed and the last good state stays', async () => {
+test('files that change are read again; after a mistake the last good state stays', async () => {
   const [one, two] = [await startApp('one'), await startApp('two')];
   const port = await freePort();
   const file = path.join(tempDir(), 'shop.yaml');
@@ -130,7 +130,7 @@ test('files that change are read again; a mistake is printed and the last good s
   expect(await name()).toBe('two');
 });
 
-test('a first load that is not valid ends with status 3 and says everything that is wrong', async () => {
+test('a first load that is not valid: status 3 and everything that is wrong', async () => {
   const file = path.join(tempDir(), 'bad.yaml');
   writeFileSync(
     file,
