@@ -27,7 +27,7 @@ export interface GroupOptions {
 }
 
 const READY = /^(?!.*\bnot ready\b).*\bready\b/;
-const READY_TIMEOUT_MS = 30_000;
+const READY_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 8_000;
 
 /**

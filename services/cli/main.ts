@@ -1,10 +1,13 @@
 import { run } from './program.ts';
 
-// `windrose logs | head` closes the pipe early: that is the reader's wish, not a failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
+// `windrose logs | head` closes the pipe early: that is the reader's wish, not a failure. A
+// terminal that was closed takes no more text either (EIO); its SIGHUP says what to do.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    if (error.code !== 'EIO') throw error;
+  });
+}
 
 const status = await run(process.argv.slice(2), {
   out: process.stdout,

@@ -27,7 +27,9 @@ export async function waitForReceipts(io: Io, options: WaitOptions): Promise<Rec
   const ticker = createTicker(io.err);
   let board: ReceiptBoard | undefined;
   try {
-    board = await follow(io, options, (next) => ticker.show(progressText(next)));
+    board = await follow(io, options, (next) => {
+      if (next.items.length > 0) ticker.show(progressText(next));
+    });
   } finally {
     ticker.end();
   }

@@ -20,7 +20,7 @@ export interface PartsOptions {
   say: (text: string) => void;
 }
 
-const GIVE_UP_MS = 5_000;
+const GIVE_UP_MS = 3_000;
 const RESTARTS_MAX = 3;
 
 /** Starts the parts; one that dies later is started again, and if that fails all is stopped. */
@@ -30,6 +30,7 @@ export async function bringUpParts(
   started: Started,
 ): Promise<PartAddresses> {
   const up: { parts?: RunningParts } = {};
+  let reviving: Promise<void> = Promise.resolve();
   const starting = startParts({
     dataDir: options.dataDir,
     ports: demoPorts(options.base),
@@ -38,26 +39,37 @@ export async function bringUpParts(
     env: options.env,
     died: (error) => {
       if (stopping.signal.aborted) return;
-      options.say(error.message);
+      options.say(firstLine(error));
       if (up.parts === undefined) stopping.fail(error);
-      else void revive(up.parts, options).catch((failure: Error) => stopping.fail(failure));
+      else reviving = revive(up.parts, options, reviving).catch(stopping.fail);
     },
   });
-  // A start that is given up may still be downloading: it is waited for a moment, and what is left
-  // then ends with this process (infra/local/guard.ts).
   started.add(async () => {
     const stop = starting.then(
       (running) => running.stop(),
       () => undefined,
     );
-    await Promise.race([stop, up.parts === undefined ? delay(GIVE_UP_MS) : stop]);
+    if (up.parts !== undefined) return stop;
+    // A start that is given up may still be downloading, or a broker still be coming up: it is
+    // waited for a moment, and what is left then is ended by the guard (infra/local/guard.ts).
+    const late = delay(GIVE_UP_MS).then(() => true);
+    if ((await Promise.race([stop, late])) === true) {
+      options.say('what was still starting ends with this process');
+    }
+    return undefined;
   });
   const parts = await orAborted(stopping.signal, starting);
   up.parts = parts;
   return { ...defaultAddresses(options.base), ...given(options.env), ...parts.addresses };
 }
 
-async function revive(parts: RunningParts, options: PartsOptions): Promise<void> {
+/** Starts again whatever is down, one call after the other. */
+async function revive(
+  parts: RunningParts,
+  options: PartsOptions,
+  before: Promise<void>,
+): Promise<void> {
+  await before;
   for (const name of PART_NAMES) {
     const part = parts[name];
     if (part === undefined || part.external || part.pid !== undefined) continue;
@@ -72,6 +84,11 @@ async function revive(parts: RunningParts, options: PartsOptions): Promise<void>
     }
     options.say(`${name} is back on ${part.address}`);
   }
+}
+
+/** The sentence without the end of the log: the part is started again, and the log is named. */
+function firstLine(error: Error): string {
+  return (error.message.split('\n')[0] ?? '').replace(/ ends with$/, '');
 }
 
 /** Where the parts of this base are, for services that are started without them. */

@@ -57,7 +57,7 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
   stopping.release();
   for (const error of left) line(io.err, `while stopping: ${sentence(error)}`);
   if (failure instanceof Interrupted && !ready) {
-    throw new CliError(EXIT.failed, 'interrupted before it was ready; everything is stopped');
+    throw new CliError(EXIT.failed, 'interrupted before it was ready');
   }
   if (failure !== undefined) throw new CliError(EXIT.failed, sentence(failure));
   line(io.err, 'everything is stopped');

@@ -43,7 +43,7 @@ function tableOf(items: readonly ChangeSetSummary[], nowMs: number): string {
   );
 }
 
-/** The author's message, and in front of it what a rollback took back. */
+/** The author's message, with what a rollback took back in front unless it says so itself. */
 export function messageOf(item: Pick<ChangeSetSummary, 'message' | 'undoes' | 'restores'>): string {
   const rollback =
     item.undoes !== undefined
@@ -51,5 +51,6 @@ export function messageOf(item: Pick<ChangeSetSummary, 'message' | 'undoes' | 'r
       : item.restores !== undefined
         ? `restores ${item.restores}`
         : '';
+  if (/^(Undo|Restore) /.test(item.message)) return item.message;
   return [rollback, item.message].filter((part) => part !== '').join(': ');
 }

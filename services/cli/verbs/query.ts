@@ -12,7 +12,7 @@ export function addQuery(program: Command, io: Io): void {
     usage: 'query <sql>',
     summary: 'ask ClickHouse: one SELECT, read-only, with limits on time and rows',
     examples: [
-      'windrose query "SELECT backend, count() FROM access GROUP BY backend"',
+      'windrose query "SELECT backend, count() FROM records GROUP BY backend"',
       'windrose query "SHOW TABLES"',
     ],
   });

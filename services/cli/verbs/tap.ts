@@ -15,7 +15,7 @@ export function addTap(program: Command, io: Io): void {
   const command = addVerb(program, {
     usage: 'tap',
     summary: 'watch requests as they pass, until Ctrl-C',
-    details: 'Best effort and live; `logs` shows what was stored.',
+    details: 'Each shows a few seconds after it ended, once it is stored; `logs` looks back.',
     examples: ['windrose tap --service shop/reviews-v2', 'windrose tap --status 5xx -o json'],
   })
     .option('--proxy <name>', 'written by this proxy')

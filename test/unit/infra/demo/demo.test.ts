@@ -10,6 +10,9 @@ import {
   portList,
   shopPorts,
 } from '../../../../infra/demo/topology.ts';
+import type { ResourceProblem } from '#contracts/problems.ts';
+import { MeshState } from '#platform/state.ts';
+import { compile } from '#proxy/pure.ts';
 import { readManifests } from '#platform/manifests.ts';
 import { metadataOf } from '#contracts/resources/index.ts';
 import { startReceiver } from '#test/receiver.ts';
@@ -22,18 +25,38 @@ test('every manifest is valid and carries the label by which a start cleans up',
   expect(unlabelled).toEqual([]);
 });
 
-test.each(['canary.yaml', 'fault.yaml'])('try/%s is valid and is cleaned up too', async (file) => {
-  const { resources, problems } = await readManifests([join(TRY, file)]);
-  expect(problems).toEqual([]);
-  for (const resource of resources) expect(metadataOf(resource).labels).toEqual({ app: 'shop' });
+/** What a proxy would find wrong after these resources were applied to the demo. */
+async function problemsWith(file?: string): Promise<ResourceProblem[]> {
+  const state = new MeshState();
+  const time = '2026-01-01T00:00:00Z';
+  state.apply({ sequence: 1, time, upserts: await shopResources(7_080), deletes: [] });
+  if (file !== undefined) {
+    const { resources, problems } = await readManifests([join(TRY, file)]);
+    if (problems.length > 0) return problems;
+    state.apply({ sequence: 2, time, upserts: resources, deletes: [] });
+  }
+  const { entries, digest: logDigest } = state;
+  const revision = { epoch: 1, sequence: 2 };
+  return compile({ entries, revision, logDigest, nowMs: Date.parse(time) }).problems;
+}
+
+test('the demo compiles without a problem, also with each good thing to try', async () => {
+  expect(await problemsWith()).toEqual([]);
+  expect(await problemsWith('canary.yaml')).toEqual([]);
+  expect(await problemsWith('fault.yaml')).toEqual([]);
 });
 
-test('try/bad.yaml is refused', async () => {
-  const { problems } = await readManifests([join(TRY, 'bad.yaml')]);
+test('try/bad.yaml is refused with both its mistakes', async () => {
+  const problems = await problemsWith('bad.yaml');
   expect(problems.map((problem) => problem.reason).sort()).toEqual([
-    'invalid_value',
-    'unknown_field',
+    'bad_regular_expression',
+    'missing_reference',
   ]);
+});
+
+test.each(['canary.yaml', 'fault.yaml'])('what try/%s leaves is cleaned up', async (file) => {
+  const { resources } = await readManifests([join(TRY, file)]);
+  for (const resource of resources) expect(metadataOf(resource).labels).toEqual({ app: 'shop' });
 });
 
 test('the hashes in the manifests are those of the printed keys', async () => {
