@@ -55,6 +55,7 @@ export class Applier {
   #newestTime = '';
   #rebuilding = false;
   #brokenAt = 0;
+  #turn: Promise<unknown> = Promise.resolve();
   #noResyncBeforeMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ApplierOptions) {
@@ -75,20 +76,33 @@ export class Applier {
   }
 
   /** Puts a snapshot from disk into service. */
-  async restore(state: MeshState, epoch: number): Promise<void> {
-    this.#state = state;
-    this.#epoch = epoch;
-    this.#pending = undefined;
-    await this.#flush(false);
+  restore(state: MeshState, epoch: number): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#state = state;
+      this.#epoch = epoch;
+      this.#pending = undefined;
+      await this.#flush(false);
+    });
   }
 
   /** The log is known to hold nothing that was not read: an empty log is a state too. */
-  async reachedHead(): Promise<void> {
-    if (this.#served === undefined && !this.#rebuilding) await this.#flush(false);
+  reachedHead(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#served === undefined && !this.#rebuilding) await this.#flush(false);
+    });
   }
 
   /** False: the log has to be read again from `state.sequence + 1`. */
-  async accept(sequence: number, data: Uint8Array, more: boolean): Promise<boolean> {
+  accept(sequence: number, data: Uint8Array, more: boolean): Promise<boolean> {
+    return this.#inTurn(() => this.#accept(sequence, data, more));
+  }
+
+  /** The state is known to be wrong: true when the log is to be read again from its beginning. */
+  resync(): Promise<boolean> {
+    return this.#inTurn(async () => this.#forget());
+  }
+
+  async #accept(sequence: number, data: Uint8Array, more: boolean): Promise<boolean> {
     if (sequence <= this.#state.sequence) return true;
     const event = decodeJson(data) as ChangeSetEvent | undefined;
     const refusal = event === undefined ? 'it is no JSON object' : this.#refusalOf(event);
@@ -119,7 +133,7 @@ export class Applier {
   }
 
   /** Forgets what was read, not what is served: the next events begin at 1. */
-  resync(): boolean {
+  #forget(): boolean {
     const nowMs = this.#options.clock.nowMs();
     if (nowMs < this.#noResyncBeforeMs) return false;
     this.#noResyncBeforeMs = nowMs + RESYNC_INTERVAL_MS;
@@ -150,7 +164,7 @@ export class Applier {
   }
 
   #broken(sequence: number, why: string, mayResync: boolean): boolean {
-    if (mayResync && !this.#rebuilding && this.resync()) {
+    if (mayResync && !this.#rebuilding && this.#forget()) {
       this.#options.log.warn({ sequence }, `event refused: ${why}; reading the whole log again`);
       return false;
     }
@@ -208,6 +222,13 @@ export class Applier {
     if (this.#served === undefined) return;
     this.#served = { ...this.#served, problems };
     this.#tell(0, 0);
+  }
+
+  /** The state changes in one place at a time, whoever asks. */
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(run, run);
+    this.#turn = result.catch(() => undefined);
+    return result;
   }
 
   #tell(lagMs: number, applyMs: number): void {

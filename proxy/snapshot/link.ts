@@ -200,9 +200,11 @@ export class ConfigLink {
     if (head === undefined || head.mesh !== identity.mesh) return;
     const { sequence } = head.revision;
     if (sequence === applier.state.sequence && head.digest !== applier.state.digest) {
-      if (!applier.resync()) return;
-      log.error({ sequence }, 'this state is not the log’s; reading the whole log again');
-      this.#config.restart();
+      void applier.resync().then((begun) => {
+        if (!begun) return;
+        log.error({ sequence }, 'this state is not the log’s; reading the whole log again');
+        this.#config.restart();
+      });
     } else {
       this.#compare(sequence);
     }

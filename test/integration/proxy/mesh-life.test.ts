@@ -6,7 +6,7 @@ import { childrenOf } from '#test/shop.ts';
 import { expect, test } from 'vitest';
 import { kafkaFor, readUntil } from '../telemetry/read-topic.ts';
 import { TestMesh, gateway, route, service, slice } from './mesh.ts';
-import { fetchOnce, startApp, startProxy } from './proxy-process.ts';
+import { Load, fetchOnce, startApp, startProxy } from './proxy-process.ts';
 
 test('a sidecar announces its service once it serves, and withdraws it in time', async () => {
   const mesh = await TestMesh.start(natsUrl());
@@ -151,3 +151,44 @@ test('what a killed worker had recorded is accounted for by its supervisor', asy
   const clean = all.filter(({ headers }) => headers.end === 1);
   expect(clean.map(({ headers }) => headers.worker).sort((a, b) => a - b)).toEqual([2, 3]);
 });
+
+test.each([1, 2])(
+  'F03: changes under load with %i worker(s): no request fails',
+  async (workers) => {
+    const mesh = await TestMesh.start(natsUrl());
+    const [one, two] = [await startApp('one'), await startApp('two')];
+    const port = await freePort();
+    const services = [
+      service('one'),
+      slice('one', one.port),
+      service('two'),
+      slice('two', two.port),
+    ];
+    await mesh.apply([gateway([port]), ...services, route('echo', 'one')]);
+    const proxy = startProxy([
+      ...['--name', 'edge-1', '--mesh', mesh.name, '--nats', natsUrl()],
+      ...['--workers', String(workers), '--access-log', '-'],
+    ]);
+    await proxy.ready();
+    const load = new Load({ port }, 8);
+    let sequence = 0;
+    for (let i = 0; i < 100; i++)
+      sequence = await mesh.apply([route('echo', i % 2 ? 'one' : 'two')]);
+    await mesh.receipt('edge-1', sequence);
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    expect([...load.statuses.keys()]).toEqual([200]);
+    await proxy.stop();
+    // Every request was decided by one revision: odd ones lead to one, even ones to two.
+    const records = proxy
+      .stdout()
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as { revision: number; backend: string });
+    expect(records).toHaveLength(load.sent);
+    for (const { revision, backend } of records) {
+      expect(backend).toBe(revision % 2 === 0 ? 'shop/two:80' : 'shop/one:80');
+    }
+    expect(new Set(records.map(({ revision }) => revision)).size).toBeGreaterThan(5);
+  },
+);
