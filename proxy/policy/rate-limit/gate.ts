@@ -78,11 +78,10 @@ function valueOf(part: LimitKeyPart, exchange: Exchange): string {
 }
 
 function describe(config: LimitConfig): string {
-  const per = config.key.length === 0 ? '' : ` for each ${config.key.join(' and ')}`;
-  return (
-    `limit ${config.name}: ${config.requests} requests per ${config.perMs} ms, ` +
-    `burst ${config.burst}${per}`
-  );
+  const { name, key, requests, perMs, burst } = config;
+  const per = perMs % 1_000 === 0 ? `${perMs / 1_000} s` : `${perMs} ms`;
+  const whose = key.length === 0 ? 'for all together' : `for each ${key.join(' and ')}`;
+  return `limit ${name}: ${requests} requests per ${per}, burst ${burst}, ${whose}`;
 }
 
 function refuse(config: LimitConfig, waitMs: number): Reply {

@@ -244,7 +244,7 @@ describe('where security policies act (SEMANTICS.md)', () => {
     keysOn('Service', 'app'),
   );
 
-  it('what is attached to a Service is left to the sidecar that announced the endpoint', async () => {
+  it('what is attached to a Service is left to the sidecar of the endpoint', async () => {
     const edge = new Plane(secured.snapshot).announce('shop/app', A);
     expect((await edge.ask()).said).toBe('200');
     const caller = new Plane(secured.snapshot, SIDECAR).announce('shop/app', A);
@@ -264,7 +264,7 @@ describe('where security policies act (SEMANTICS.md)', () => {
     expect(edge.tries[0]?.headers.has('x-api-key')).toBe(false);
   });
 
-  it('a mesh route to another Service does not get around what is attached to the called one', async () => {
+  it('a mesh route to another Service does not get around the called one', async () => {
     const split = new World(
       service('app'),
       service('v2'),
@@ -361,7 +361,7 @@ describe('a snapshot swap', () => {
     );
     plane.plane.swap(world.snapshot);
     const load = () => plane.plane.endpoints().map(({ inFlight }) => inFlight);
-    expect(load().sort()).toEqual([0, 1]);
+    expect(load().toSorted((a, b) => a - b)).toEqual([0, 1]);
     plane.plane.release(held, { aborted: false });
     plane.plane.release(held, { aborted: false });
     expect(load()).toEqual([0, 0]);

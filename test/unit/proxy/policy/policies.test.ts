@@ -257,7 +257,7 @@ describe('time-outs', () => {
     });
   });
 
-  it('inbound leaves the time-out to a caller of the mesh, and is never shorter than its own', () => {
+  it('inbound leaves the time-out to a caller of the mesh, and is not below its own', () => {
     expect(inboundHeadTimeoutMs(service, true)).toBe(300_000);
     expect(inboundHeadTimeoutMs(service, false)).toBe(15_000);
     expect(inboundHeadTimeoutMs({ ...service, responseHeadMs: 60_000 }, false)).toBe(60_000);

@@ -397,9 +397,8 @@ describe('problems', () => {
       },
     };
     const world = new World(slo);
-    expect(world.findings).toEqual([
-      'SLO/shop/s spec.indicator.spec.ratioMetric.total.metricSource.spec.service missing_reference',
-    ]);
+    const at = 'spec.indicator.spec.ratioMetric.total.metricSource.spec.service';
+    expect(world.findings).toEqual([`SLO/shop/s ${at} missing_reference`]);
     expect(world.apply(service('nope')).findings).toEqual([]);
   });
 });

@@ -43,7 +43,7 @@ function pathsOf(table: PathTable<unknown> | undefined): unknown {
 function plain(value: unknown): unknown {
   return JSON.parse(
     JSON.stringify(value, (_, each: unknown) => {
-      if (each instanceof Set) return { set: [...each].sort() };
+      if (each instanceof Set) return { set: [...each].map(String).sort() };
       return each === Number.POSITIVE_INFINITY ? 'Infinity' : each;
     }),
   );

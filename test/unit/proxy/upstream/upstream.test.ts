@@ -167,7 +167,7 @@ describe('EndpointBook', () => {
     expect(some.view('s', 0)[0]?.inFlight).toBe(0);
   });
 
-  it('declared endpoints serve their port, announced ones every port and before declared ones', () => {
+  it('declared endpoints serve their port, announced ones every port', () => {
     const some = book(A);
     const declared = (address: string, portName: string) => ({
       ...announced(address, 9000, ''),
