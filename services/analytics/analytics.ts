@@ -64,7 +64,13 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
     notReady: () => work.problem(),
   });
   const stopping = new AbortController();
-  addRoutes(api.app, { clickhouse, reader, clock, log, stopping: stopping.signal });
+  addRoutes(api.app, {
+    clickhouse,
+    reader: { clickhouse: reader, limitedUser: options.readerUrl !== undefined },
+    clock,
+    log,
+    stopping: stopping.signal,
+  });
   const { url } = await listen(api.app, options.listen, {
     insecure: options.insecureListen ?? false,
   });

@@ -21,7 +21,7 @@ import { freshnessReader } from './freshness.ts';
 import { readGraph } from './graph.ts';
 import { readRecords } from './records.ts';
 import { readSeries } from './series.ts';
-import { runSql } from './sql.ts';
+import { type Reader, runSql } from './sql.ts';
 import { streamTap } from './tap.ts';
 import { readTotals, totalsResponse } from './totals.ts';
 
@@ -31,8 +31,8 @@ export const DESCRIPTION =
 
 export interface ApiParts {
   clickhouse: ClickHouse;
-  /** May only read. */
-  reader: ClickHouse;
+  /** Who answers `POST /v1/query`. */
+  reader: Reader;
   clock: Clock;
   /** Aborted when the service stops: ends streams. */
   stopping: AbortSignal;

@@ -36,18 +36,31 @@ const FORBIDDEN_FUNCTIONS = new RegExp(
 /** Table functions that read nothing but their arguments. */
 const TABLE_FUNCTIONS = new Set(['numbers', 'zeros', 'values', 'view', 'generate_series']);
 
+/** Who asks ClickHouse; `limitedUser`: its own profile makes it read-only. */
+export interface Reader {
+  clickhouse: ClickHouse;
+  limitedUser: boolean;
+}
+
 /**
  * One SELECT, SHOW TABLES or DESCRIBE by whoever may call the API. Two fences, each enough for
  * most mistakes: ClickHouse runs it with `readonly = 1` and limits that the statement cannot
  * lift, and before that its own parser's tree is searched for anything outside of the mesh's
  * database. The third is the operator's: a user that may read nothing else (`--clickhouse-reader`).
  */
-export async function runSql(reader: ClickHouse, text: string, clock: Clock): Promise<SqlResponse> {
+export async function runSql(
+  { clickhouse: reader, limitedUser }: Reader,
+  text: string,
+  clock: Clock,
+): Promise<SqlResponse> {
+  // A user who is read-only already may not say so again (readonly = 2 in its profile).
+  const { readonly, ...limits } = QUERY_SETTINGS;
+  const settings = { ...limits, ...(limitedUser || readonly === undefined ? {} : { readonly }) };
   const startedMs = clock.nowMs();
   const sql = text.replace(/[;\s]+$/, '');
   try {
     const [tree, databases] = await Promise.all([
-      reader.lines(`EXPLAIN AST ${sql}`, {}, { settings: QUERY_SETTINGS }),
+      reader.lines(`EXPLAIN AST ${sql}`, {}, { settings }),
       reader.query<{ name: string }>('SELECT name FROM system.databases'),
     ]);
     const refused = forbiddenIn(tree, {
@@ -60,7 +73,7 @@ export async function runSql(reader: ClickHouse, text: string, clock: Clock): Pr
       {},
       {
         settings: {
-          ...QUERY_SETTINGS,
+          ...settings,
           max_result_rows: SQL_ROWS_MAX,
           result_overflow_mode: 'throw',
         },

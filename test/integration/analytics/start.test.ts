@@ -1,6 +1,7 @@
 // Starting: the schema, and what is said when something is wrong.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { TABLES } from '#contracts/tables.ts';
@@ -10,6 +11,7 @@ import { SchemaError, applySchema } from '../../../services/analytics/schema/app
 import { MIGRATIONS } from '../../../services/analytics/schema/migrations.ts';
 import { count, testMesh } from './mesh.ts';
 
+const USERS = new URL('../../../infra/clickhouse/users.sql', import.meta.url);
 const MAIN = fileURLToPath(new URL('../../../services/analytics/main.ts', import.meta.url));
 
 async function run(args: readonly string[]): Promise<{ code: unknown; out: string; err: string }> {
@@ -76,4 +78,18 @@ test('wrong use is one sentence and status 2, what cannot be had status 1', asyn
   });
   const help = await run(['--help']);
   expect([help.code, help.out]).toEqual([0, expect.stringContaining('--clickhouse-reader')]);
+});
+
+test('ClickHouse can read the users that production makes by hand', async () => {
+  const { clickhouse } = testMesh();
+  await clickhouse.createDatabase();
+  const statements = readFileSync(USERS, 'utf8')
+    .replaceAll(/^--.*$/gm, '')
+    .split(';')
+    .filter((text) => text.trim() !== '');
+  expect(statements).toHaveLength(6);
+  for (const sql of statements) {
+    const [root = ''] = await clickhouse.lines(`EXPLAIN AST ${sql}`);
+    expect(root).toMatch(/^(Create|Grant)/);
+  }
 });
