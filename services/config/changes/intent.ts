@@ -14,13 +14,21 @@ export type Intent =
       upserts: Resource[];
       deletes: ResourceRef[];
       pruneLabels?: Readonly<Record<string, string>>;
+      /** What the schemas refuse. With any of it nothing is written, only judged further. */
+      refused: Refused;
     }
   | { kind: 'undo' | 'restore'; revision: string };
+
+export interface Refused {
+  problems: ResourceProblem[];
+  /** Refused resources that are readable but for unknown fields. */
+  rests: Resource[];
+}
 
 /** Undo the newest change-set. */
 export const LATEST = 'latest';
 
-/** Throws 400 for a request that asks for nothing or two things, 422 with all schema problems. */
+/** Throws 400 for a request that asks for nothing or two things. */
 export function readIntent(request: ChangeSetRequest): Intent {
   const { upserts, deletes, prune, undo, restore } = request;
   refuseControls(request);
@@ -60,8 +68,9 @@ type Refs = NonNullable<ChangeSetRequest['deletes']>;
 function readWrites(
   documents: readonly unknown[],
   refs: Refs,
-): { upserts: Resource[]; deletes: ResourceRef[] } {
+): { upserts: Resource[]; deletes: ResourceRef[]; refused: Refused } {
   const problems: ResourceProblem[] = [];
+  const rests: Resource[] = [];
   const upserts: Resource[] = [];
   const deletes: ResourceRef[] = [];
   const seen = new Set<string>();
@@ -74,8 +83,10 @@ function readWrites(
   };
   documents.forEach((document, index) => {
     const result = readResource(document, `upserts[${index}]`);
-    if (!result.ok) problems.push(...result.problems);
-    else if (!hasCanonicalForm(result.resource)) {
+    if (!result.ok) {
+      problems.push(...result.problems);
+      if (result.rest !== undefined) rests.push(result.rest);
+    } else if (!hasCanonicalForm(result.resource)) {
       const resource = keyOfResource(result.resource);
       const message = 'it holds text that is not valid Unicode (half of a surrogate pair)';
       problems.push({ resource, path: '', reason: 'invalid_value', message });
@@ -95,8 +106,7 @@ function readWrites(
       once(keyOf(ref));
     }
   });
-  if (problems.length > 0) throw invalid(problems);
-  return { upserts, deletes };
+  return { upserts, deletes, refused: { problems, rests } };
 }
 
 /** Digests are made of canonical JSON, which takes whole characters only (RFC 8785, I-JSON). */

@@ -12,6 +12,7 @@ import { changesOf } from '../log/images.ts';
 import { type Candidate, candidateOf } from './candidate.ts';
 import type { Compiler } from './compiler.ts';
 import { refuseOverlap, refuseStaleVersions } from './conflicts.ts';
+import { problemsBeyond } from './review.ts';
 import { invalid, readIntent } from './intent.ts';
 import { type Plan, planOf } from './plan.ts';
 import { findSequence, headOf } from './revisions.ts';
@@ -77,8 +78,11 @@ export class Writer {
 
   /** Throws HttpProblem: 400, 404, 409, 413, 422 or 503. */
   async write(request: WriteRequest): Promise<ChangeSetResponse> {
-    const { log, mesh } = this.#options;
+    const { log, mesh, compiler } = this.#options;
     const intent = readIntent(request.body);
+    if (intent.kind === 'write' && intent.refused.problems.length > 0) {
+      throw invalid(problemsBeyond(intent, log.history, compiler));
+    }
     const base =
       request.ifMatch === undefined
         ? log.history.lastSequence

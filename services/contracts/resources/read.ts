@@ -5,8 +5,12 @@ import type { ResourceProblem } from '../problems.ts';
 import { type KindEntry, type Resource, kindEntry } from './index.ts';
 import { LATER_KINDS, isLaterField, isLaterValue } from './later.ts';
 
+/**
+ * `rest`: the resource without the fields that nobody knows, when that would be a valid one. It is
+ * never applied; it lets what else is wrong with it be found in the same go.
+ */
 export type ReadResult =
-  { ok: true; resource: Resource } | { ok: false; problems: ResourceProblem[] };
+  { ok: true; resource: Resource } | { ok: false; problems: ResourceProblem[]; rest?: Resource };
 
 const PROBLEMS_PER_RESOURCE_MAX = 50;
 const validators = new Map<string, Validator>();
@@ -46,8 +50,22 @@ export function readResource(document: unknown, where: string): ReadResult {
   }
   const validator = validatorOf(entry);
   if (validator.Check(document)) return checked(withNamespace(document, entry), entry, label);
-  const problems = toProblems(validator.Errors(document), document, entry.kind, label);
-  return { ok: false, problems: problems.slice(0, PROBLEMS_PER_RESOURCE_MAX) };
+  const errors = validator.Errors(document);
+  const problems = toProblems(errors, document, entry.kind, label);
+  const known = withoutUnknown(document, errors);
+  const rest = validator.Check(known) ? { rest: withNamespace(known, entry) } : {};
+  return { ok: false, problems: problems.slice(0, PROBLEMS_PER_RESOURCE_MAX), ...rest };
+}
+
+function withoutUnknown(document: object, errors: TLocalizedValidationError[]): object {
+  const known = structuredClone(document);
+  for (const error of errors) {
+    if (error.keyword !== 'additionalProperties') continue;
+    const owner = valueAt(known, error.instancePath);
+    if (typeof owner !== 'object' || owner === null) continue;
+    for (const field of error.params.additionalProperties) Reflect.deleteProperty(owner, field);
+  }
+  return known;
 }
 
 function checked(resource: Resource, entry: KindEntry, label: string): ReadResult {

@@ -122,6 +122,23 @@ describe('a change-set is refused', () => {
     expect(info.body.revision).toBe('1-0');
   });
 
+  test('with what the schemas say and what a compile says in one answer', async () => {
+    const odd = { ...route('r', 'a', 'missing'), status: {} };
+    const unreadable = { ...service('b'), spec: { ports: [] } };
+    const details = await api.refused({
+      upserts: [service('a'), unreadable, odd, route('r2', 'a', 'nowhere'), route('r3', 'a', 'b')],
+    });
+    expect(details.status).toBe(422);
+    // No word of r3: the Service that it refers to is there, only it cannot be read.
+    expect(problems(details).sort()).toEqual([
+      'HTTPRoute/shop/r spec.rules[0].backendRefs[0].name missing_reference',
+      'HTTPRoute/shop/r status unknown_field',
+      'HTTPRoute/shop/r2 spec.rules[0].backendRefs[0].name missing_reference',
+      'Service/shop/b spec.ports invalid_value',
+    ]);
+    expect((await api.get<InfoResponse>('/v1/info')).body.revision).toBe('1-0');
+  });
+
   test('when it brings dangling references, from several resources and by deletes', async () => {
     await api.write({ upserts: [service('a'), service('b'), route('r', 'a', 'b')] });
     const details = await api.refused({
