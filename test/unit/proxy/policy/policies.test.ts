@@ -7,7 +7,7 @@ import { apiKeyGate } from '#proxy/policy/api-key/gate.ts';
 import type { ApiKeyConfig } from '#proxy/policy/api-key/config.ts';
 import { Circuit } from '#proxy/policy/circuit/circuit.ts';
 import { drawFault } from '#proxy/policy/fault/fault.ts';
-import { authorize, isReply } from '#proxy/policy/permit.ts';
+import { type Permit, authorize, isReply } from '#proxy/policy/permit.ts';
 import { RetryBudget } from '#proxy/policy/retry/budget.ts';
 import { RETRY_DEFAULT, type RetryCondition } from '#proxy/policy/retry/config.ts';
 import { retryReason } from '#proxy/policy/retry/retry.ts';
@@ -111,6 +111,15 @@ describe('api-key', () => {
     const answer = authorize([], asked, [lost]);
     expect(answer).toMatchObject({ reason: 'policy_unavailable', status: 503 });
     expect(isReply(authorize([], asked, [security({})]))).toBe(false);
+  });
+});
+
+describe('Permit', () => {
+  it('cannot be made by anybody but authorize: the next line must not compile', () => {
+    const asked = exchange(new World().snapshot);
+    // @ts-expect-error a permit has a brand that only proxy/policy/permit.ts can give
+    const forged: Permit = { exchange: asked };
+    expect(forged.exchange).toBe(asked);
   });
 });
 
