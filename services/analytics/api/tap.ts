@@ -66,11 +66,13 @@ function keyOf(row: RecordItem): string {
 
 function pause(clock: Clock, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = clock.after(EVERY_MS, resolve);
     const wake = (): void => {
       timer.cancel();
+      signal.removeEventListener('abort', wake);
       resolve();
     };
-    signal.addEventListener('abort', wake, { once: true });
+    const timer = clock.after(EVERY_MS, wake);
+    signal.addEventListener('abort', wake);
+    if (signal.aborted) wake();
   });
 }
