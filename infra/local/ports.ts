@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram';
 import { type Server, createServer } from 'node:net';
 import { PartError, errorCode } from './errors.ts';
 
@@ -21,7 +22,7 @@ export function demoPorts(base: number): PartPorts {
   };
 }
 
-/** Ports that nobody listens on now: all are held at once, so that none is given out twice. */
+/** Ports that nobody listens on now, and that no other process of ours is given either. */
 export async function freePorts(): Promise<PartPorts> {
   const [nats, kafka, kafkaController, clickhouseHttp, clickhouseNative] = await freeList(5);
   if (!nats || !kafka || !kafkaController || !clickhouseHttp || !clickhouseNative) {
@@ -30,15 +31,49 @@ export async function freePorts(): Promise<PartPorts> {
   return { nats, kafka, kafkaController, clickhouseHttp, clickhouseNative };
 }
 
-/** As many different free ports as asked for. */
+/**
+ * Below the range from which systems take the ports of outgoing connections (32768 on Linux, 49152
+ * elsewhere): a port from there may be gone before it is listened on.
+ */
+const FIRST_PORT = 10_000;
+const LAST_PORT = 32_000;
+const TRIES_MAX = 1_000;
+
+/**
+ * As many different free ports as asked for. Each stays claimed until this process ends, by a UDP
+ * socket on the same number: two processes that look at once, and listen later, never meet.
+ */
 export async function freeList(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listen(0)));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === 'object' && address ? address.port : 0;
-  });
-  await Promise.all(servers.map(close));
+  const ports: number[] = [];
+  for (let tries = 0; ports.length < count && tries < TRIES_MAX; tries++) {
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
+    if ((await claim(port)) && (await isFree(port))) ports.push(port);
+  }
+  if (ports.length < count) throw new PartError('there are no free ports on 127.0.0.1');
   return ports;
+}
+
+function claim(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createSocket('udp4');
+    socket.once('error', () => {
+      socket.close();
+      resolve(false);
+    });
+    socket.bind({ port, address: '127.0.0.1', exclusive: true }, () => {
+      socket.unref();
+      resolve(true);
+    });
+  });
+}
+
+async function isFree(port: number): Promise<boolean> {
+  try {
+    await close(await listen(port));
+    return true;
+  } catch {
+    return false; // Somebody listens there, or may: another one will do.
+  }
 }
 
 /** Throws a PartError with the port's number when something else listens there. */
