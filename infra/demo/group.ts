@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type Child, type Exit, describeExit, spawnGuarded } from '#local/children.ts';
 import { PartError } from '#local/errors.ts';
 import { type Supervised, supervise } from '#local/supervise.ts';
@@ -26,6 +27,8 @@ export interface GroupOptions {
   onEvent?: (event: GroupEvent) => void;
 }
 
+/** Modules that were stripped and compiled once are kept: a start costs half the CPU. */
+const COMPILE_CACHE = fileURLToPath(new URL('../../.windrose/compile-cache', import.meta.url));
 const READY = /^(?!.*\bnot ready\b).*\bready\b/;
 const READY_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 8_000;
@@ -127,7 +130,7 @@ export class ProcessGroup {
       name: spec.name,
       command: process.execPath,
       args: ['--no-warnings', spec.module, ...(spec.args ?? [])],
-      env: { ...env, ...spec.env },
+      env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...env, ...spec.env },
       logFile: join(logDir, `${spec.name}.log`),
       ready: { line: READY, timeoutMs: readyTimeoutMs },
     });

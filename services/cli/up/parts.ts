@@ -6,6 +6,7 @@ import {
   demoPorts,
   startParts,
 } from '#local/parts.ts';
+import { ADDRESS_VARIABLES } from '#local/external.ts';
 import { orAborted } from '#demo/abort.ts';
 import type { PartAddresses } from '#demo/services.ts';
 import type { Progress } from '#local/progress.ts';
@@ -102,8 +103,13 @@ function defaultAddresses(base: number): PartAddresses {
 }
 
 function given(env: NodeJS.ProcessEnv): PartAddresses {
-  const names = ['NATS_URL', 'KAFKA_BROKERS', 'CLICKHOUSE_URL'] as const;
-  return Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
+  const names = givenParts(env).map((part) => ADDRESS_VARIABLES[part]);
+  return Object.fromEntries(names.map((name) => [name, env[name]?.trim() ?? '']));
+}
+
+/** The parts that the operator names: used instead of being started. */
+export function givenParts(env: NodeJS.ProcessEnv): PartName[] {
+  return PART_NAMES.filter((part) => (env[ADDRESS_VARIABLES[part]]?.trim() ?? '') !== '');
 }
 
 function delay(ms: number): Promise<void> {

@@ -2,6 +2,8 @@ import { relative } from 'node:path';
 import type { PartAddresses } from '#demo/services.ts';
 import type { Shop } from '#demo/shop.ts';
 import { APPLICATIONS, DEMO_KEYS, GATEWAY_WORKERS } from '#demo/topology.ts';
+import { PART_NAMES, type PartName } from '#local/parts.ts';
+import { TITLES } from '#local/part.ts';
 import { fields, table } from '../output/table.ts';
 import { REQUESTS_PER_SECOND } from './traffic.ts';
 
@@ -10,7 +12,8 @@ export interface ScreenOptions {
   addresses: PartAddresses;
   base: number;
   dataDir: string;
-  oncall: string;
+  /** Parts that the operator's environment names: used, not started. */
+  yours: readonly PartName[];
 }
 
 const DEFAULT_BASE = 7_000;
@@ -29,9 +32,10 @@ export function firstScreen(options: ScreenOptions): string {
   const { urls } = options.shop;
   const names = Object.keys(DEMO_KEYS).join(', ');
   const started =
-    'Started: NATS, Kafka and ClickHouse (or yours), 3 services, a gateway with ' +
-    `${GATEWAY_WORKERS} workers,\n${APPLICATIONS.length} applications with a sidecar each, and ` +
-    `${REQUESTS_PER_SECOND} requests a second from ${names}.\nAll of it listens on 127.0.0.1 only.`;
+    `${partsText(options.yours)}\nStarted: config, analytics and alerting; a gateway with ` +
+    `${GATEWAY_WORKERS} workers; ${APPLICATIONS.length} applications with a\nsidecar each; ` +
+    `${REQUESTS_PER_SECOND} requests a second from ${names}.\n` +
+    'All that was started listens on 127.0.0.1 only.';
   return [
     '',
     started,
@@ -54,10 +58,20 @@ export function firstScreen(options: ScreenOptions): string {
     ...baseHint(options.base),
     indented(nextText()),
     '',
-    'Boards: dashboards/grafana has two, API analytics and Mesh health; `docker compose -f',
-    'infra/compose/compose.yaml up` shows them in Grafana. No Docker: `npx windrose top`, `graph`.',
+    'Boards: dashboards/grafana has two, API analytics and Mesh health. Grafana itself is not',
+    'started: see infra/compose/README.md (Docker) or dashboards/grafana/README.md (your own).',
+    '`npx windrose top` and `graph` show the same numbers without it.',
     `Data and logs: ${relative(process.cwd(), options.dataDir) || '.'}. Ctrl-C stops all of it.`,
     '',
+  ].join('\n');
+}
+
+function partsText(yours: readonly PartName[]): string {
+  const ours = PART_NAMES.filter((name) => !yours.includes(name));
+  const list = (names: readonly PartName[]): string => names.map((name) => TITLES[name]).join(', ');
+  return [
+    ...(ours.length === 0 ? [] : [`Started: ${list(ours)}.`]),
+    ...(yours.length === 0 ? [] : [`Yours, used as they are: ${list(yours)}.`]),
   ].join('\n');
 }
 

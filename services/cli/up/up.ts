@@ -23,7 +23,7 @@ import { CliError, EXIT } from '../errors.ts';
 import { type Io, line, styleOf } from '../io.ts';
 import { printable } from '../output/style.ts';
 import type { Component } from '../verbs/up.ts';
-import { bringUpParts } from './parts.ts';
+import { bringUpParts, givenParts } from './parts.ts';
 import { firstScreen, shortScreen } from './screen.ts';
 import { REQUESTS_PER_SECOND } from './traffic.ts';
 import { Interrupted, Started, type Stopping, listenForStop } from './stopping.ts';
@@ -178,7 +178,7 @@ async function bringUpShop(context: Context, progress: Progress): Promise<string
   }
   started.add(shop.stop);
   progress({ subject, state: 'done', text: `the shop answers on ${shop.urls.edge}` });
-  return firstScreen({ shop, addresses, base: options.base, dataDir, oncall: oncall.url });
+  return firstScreen({ shop, addresses, base: options.base, dataDir, yours: givenParts(io.env) });
 }
 
 function sayAlert(io: Io, told: AlertNotification): void {
