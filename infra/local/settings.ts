@@ -23,8 +23,12 @@ export const natsSettings = {
   pingInterval: '10s',
   pingMax: 2,
   maxPayloadBytes: 1_048_576,
-  maxMemoryStoreBytes: 268_435_456,
-  maxFileStoreBytes: 8_589_934_592,
+  /**
+   * Ceilings for what streams reserve, not what they take: each mesh reserves 64 MiB of memory
+   * for its receipts and uses a few KiB, and the tests make a mesh each on one server.
+   */
+  maxMemoryStoreBytes: 68_719_476_736,
+  maxFileStoreBytes: 68_719_476_736,
 } as const;
 
 /** The file of nats-server. */

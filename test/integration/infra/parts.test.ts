@@ -1,7 +1,7 @@
 import { clickhouseUrl, kafkaBrokers, natsUrl } from '#test/parts.ts';
 import { createClient } from '@clickhouse/client';
 import { Kafka, logLevel } from 'kafkajs';
-import { connect } from 'nats';
+import { StorageType, connect } from 'nats';
 import { expect, test } from 'vitest';
 
 test('NATS stores a message in JetStream before it acknowledges', async () => {
@@ -14,6 +14,18 @@ test('NATS stores a message in JetStream before it acknowledges', async () => {
     const ack = await connection.jetstream().publish('parts-test.a', 'x');
     expect(ack.seq).toBe(1);
     await manager.streams.delete('parts-test');
+  } finally {
+    await connection.close();
+  }
+});
+
+test('NATS has room for the memory that a hundred meshes reserve', async () => {
+  const connection = await connect({ servers: natsUrl() });
+  try {
+    const manager = await connection.jetstreamManager();
+    const reserve = { storage: StorageType.Memory, max_bytes: 100 * 67_108_864 };
+    await manager.streams.add({ name: 'room-test', subjects: ['room-test'], ...reserve });
+    expect(await manager.streams.delete('room-test')).toBe(true);
   } finally {
     await connection.close();
   }
