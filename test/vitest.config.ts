@@ -7,7 +7,7 @@ const reporter = new URL('support/reporter.ts', import.meta.url);
 export default defineConfig({
   root,
   test: {
-    reporters: [process.stdout.isTTY ? 'default' : 'dot', fileURLToPath(reporter)],
+    reporters: ['default', fileURLToPath(reporter)],
     passWithNoTests: false,
     projects: [
       {
