@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, createWriteStream, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { PartError, lastLines } from './errors.ts';
@@ -103,16 +103,23 @@ type Listener = (line: string) => void;
 
 function readLines(child: ChildProcess, spec: GuardedSpec): Set<Listener> {
   const listeners = new Set<Listener>(spec.onLine ? [spec.onLine] : []);
-  const log = createWriteStream(spec.logFile, { flags: 'a' });
-  log.on('error', () => {}); // A full disk must not end the owner of the process.
   if (!child.stdout) return listeners;
+  const log = openSync(spec.logFile, 'a');
   const reader = createInterface({ input: child.stdout });
   reader.on('line', (line) => {
-    log.write(`${line}\n`);
+    append(log, line); // First: who is told of a line finds it in the log.
     for (const listener of listeners) listener(line);
   });
-  reader.once('close', () => log.end());
+  reader.once('close', () => closeSync(log));
   return listeners;
+}
+
+function append(log: number, line: string): void {
+  try {
+    writeSync(log, `${line}\n`);
+  } catch {
+    // A full disk must not end the owner of the process.
+  }
 }
 
 function untilReady(
