@@ -2,6 +2,7 @@
 // a file that got better must be lowered or removed here, a file that got worse fails.
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { VERSION } from '#contracts/version.ts';
 import { ROOT } from '#local/install.mjs';
 import { type SourceFile, matchingLines, sources, withoutComments } from '#test/sources.ts';
 import { expect, test } from 'vitest';
@@ -112,3 +113,18 @@ function anchorsOf(markdown: string): string[] {
   return [...markdown.matchAll(/^#+\s+(.*)$/gm)].map((match) => (match[1] ?? '').toLowerCase()
     .replaceAll(/[^\p{L}\p{N} _-]/gu, '').trim().replaceAll(' ', '-'));
 }
+
+test('the version is one, and the README gives a reason for every dependency', () => {
+  const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Record<
+    'dependencies' | 'devDependencies' | 'optionalDependencies',
+    Record<string, string>
+  > & { version: string };
+  expect(VERSION).toBe(manifest.version);
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const names = Object.keys({
+    ...manifest.dependencies,
+    ...manifest.devDependencies,
+    ...manifest.optionalDependencies,
+  });
+  expect(names.filter((name) => !readme.includes(`\`${name}\``))).toEqual([]);
+});

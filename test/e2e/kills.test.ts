@@ -106,7 +106,8 @@ describe('kill -9 under traffic', () => {
     );
     expect(audit.stdout).toContain(GATEWAY_PROXY);
     const [sums] = await test.sql<{ records: number; ids: number }>(
-      "SELECT count() AS records, uniqExact(request_id) AS ids FROM records WHERE direction = 'edge'",
+      `SELECT count() AS records, uniqExact(request_id) AS ids FROM records
+       WHERE direction = 'edge'`,
     );
     // Nothing twice: every request through the edge has an id of its own.
     expect(sums?.records).toBe(sums?.ids);

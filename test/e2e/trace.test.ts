@@ -45,7 +45,8 @@ describe('one order', () => {
       const child = spans.find((span) => span.parentSpanId === parent);
       if (child !== undefined) {
         const proxy = child.attributes?.find((each) => each.key === 'windrose.proxy');
-        chain.push(String(proxy?.value['stringValue'] ?? child.service));
+        const name = proxy?.value['stringValue'];
+        chain.push(typeof name === 'string' ? name : child.service);
       }
       parent = child?.spanId;
     }

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -27,7 +28,7 @@ import {
   startService,
 } from './support.ts';
 
-const MAIN = new URL('../../../services/config/main.ts', import.meta.url).pathname;
+const MAIN = fileURLToPath(new URL('../../../services/config/main.ts', import.meta.url));
 
 /** What the log itself says, read message by message without any code of the service's state. */
 async function replay(mesh: string): Promise<{ state: MeshState; ids: string[] }> {
@@ -65,7 +66,7 @@ test('F36: of two writers to one resource through two services, one gets a confl
       return api.post('/v1/changesets', body, { 'if-match': base });
     };
     const answers = await Promise.all([post(left.api, 'ann'), post(right.api, 'bob')]);
-    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409]);
+    expect(answers.map(({ status }) => status).sort((a, b) => a - b)).toEqual([201, 409]);
     const winner = answers.find(({ status }) => status === 201)?.body as ChangeSetResponse;
     const loser = answers.find(({ status }) => status === 409)?.body as ProblemDetails;
     expect(loser.detail).toContain(`in ${winner.revision}`);
@@ -75,15 +76,15 @@ test('F36: of two writers to one resource through two services, one gets a confl
 
 test('disjoint writers through two services are both stored, whoever is first', async () => {
   const mesh = uniqueMesh();
-  const services = [await startService(mesh), await startService(mesh)];
+  const [left, right] = [await startService(mesh), await startService(mesh)];
   const writes = Array.from({ length: 30 }, (_, i) =>
-    services[i % 2]?.api.write({ upserts: [service(`s${i}`)], author: `a${i % 2}` }),
+    (i % 2 === 0 ? left : right).api.write({ upserts: [service(`s${i}`)], author: `a${i % 2}` }),
   );
-  const revisions = (await Promise.all(writes)).map((answer) => answer?.revision);
+  const revisions = (await Promise.all(writes)).map((answer) => answer.revision);
   expect(new Set(revisions).size).toBe(30);
   const { state } = await replay(mesh);
   expect(state.entries.size).toBe(30);
-  for (const { api } of services) {
+  for (const { api } of [left, right]) {
     await eventually('the service has the digest of the log', async () => {
       return (await api.get<InfoResponse>('/v1/info')).body.digest === state.digest;
     });
@@ -101,7 +102,7 @@ test('a rebase validates again: what another writer took away is missed', async 
     left.api.post('/v1/changesets', { deletes: [ref('Service', 'b')] }),
     right.api.post('/v1/changesets', { upserts: [route('r', 'a', 'b')] }),
   ]);
-  const statuses = answers.map(({ status }) => status).sort();
+  const statuses = answers.map(({ status }) => status).sort((a, b) => a - b);
   expect(statuses[0]).toBe(201);
   expect([409, 422]).toContain(statuses[1]);
   expect((await replay(mesh)).state.sequence).toBe(2);
