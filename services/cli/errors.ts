@@ -40,10 +40,18 @@ const STATUS_OF_CODE: Partial<Record<ProblemCode, ExitStatus>> = {
   timeout: EXIT.timeout,
 };
 
+/** Said instead of the service's own sentence where its problems are listed below. */
+const ABOVE_PROBLEMS: Partial<Record<ProblemCode, string>> = {
+  invalid: 'this is not valid; nothing was written',
+  conflict: 'another writer was quicker; nothing was written',
+};
+
 /** What a service refused, as the end of a verb. */
 export function fromProblem(details: ProblemDetails): CliError {
   const status = STATUS_OF_CODE[details.code] ?? EXIT.failed;
-  return new CliError(status, details.detail, details.problems ?? []);
+  const problems = details.problems ?? [];
+  const above = problems.length === 0 ? undefined : ABOVE_PROBLEMS[details.code];
+  return new CliError(status, above ?? details.detail, problems);
 }
 
 export function usage(message: string): CliError {

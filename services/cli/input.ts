@@ -1,31 +1,76 @@
 import type { Readable } from 'node:stream';
+import type { ResourceProblem } from '#contracts/problems.ts';
 import type { Resource } from '#contracts/resources/index.ts';
-import { ManifestError, parseManifests, readManifests } from '#platform/manifests.ts';
+import {
+  ManifestError,
+  type Manifests,
+  parseManifests,
+  readManifests,
+} from '#platform/manifests.ts';
 import { parseDurationMs } from '#contracts/duration.ts';
 import { CliError, EXIT, usage } from './errors.ts';
 import type { Io } from './io.ts';
 
 const STDIN_CHARS_MAX = 16 * 1024 * 1024;
 
-/** The resources of files, folders and `-` (standard input); every problem in them at once. */
-export async function readResources(io: Io, paths: readonly string[]): Promise<Resource[]> {
+/** What stands in files, folders and `-` (standard input), valid or not. */
+export async function readInput(io: Io, paths: readonly string[]): Promise<Manifests> {
   const files = paths.filter((path) => path !== '-');
   const found = await readFiles(files);
   if (files.length < paths.length) {
     const typed = parseManifests(await readAll(io.stdin), 'standard input');
     found.resources.push(...typed.resources);
+    found.documents.push(...typed.documents);
+    found.rests.push(...typed.rests);
     found.problems.push(...typed.problems);
   }
-  if (found.problems.length > 0) {
-    throw new CliError(EXIT.invalid, 'this is not valid; nothing was sent', found.problems);
-  }
-  if (found.resources.length === 0) {
+  if (found.problems.length === 0 && found.resources.length === 0) {
     throw usage(`there are no resources in ${paths.join(', ')}`);
   }
+  return found;
+}
+
+/** The resources of an input that must be valid by itself; every problem in it at once. */
+export async function readResources(io: Io, paths: readonly string[]): Promise<Resource[]> {
+  const found = await readInput(io, paths);
+  if (found.problems.length > 0) throw notValid(found.problems);
   return found.resources;
 }
 
-async function readFiles(files: readonly string[]): ReturnType<typeof readManifests> {
+/**
+ * The documents of an input for the config service to judge: it finds what is wrong with each and
+ * with all of them together in one answer. Text that cannot even be read is refused here.
+ */
+export async function readDocuments(io: Io, paths: readonly string[]): Promise<Documents> {
+  const found = await readInput(io, paths);
+  if (found.problems.some((problem) => problem.reason === 'unreadable')) {
+    throw notValid(found.problems);
+  }
+  return found.documents;
+}
+
+export type Documents = Manifests['documents'];
+
+/** Calls what the service knows only by its number by its file. */
+export async function withPlaces<T>(documents: Documents, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    const problems = error.problems.map((problem) => {
+      const index = /^upserts\[([0-9]+)\]$/.exec(problem.resource)?.[1];
+      const where = index === undefined ? undefined : documents[Number(index)]?.where;
+      return where === undefined ? problem : { ...problem, resource: where };
+    });
+    throw new CliError(error.status, error.message, problems);
+  }
+}
+
+function notValid(problems: readonly ResourceProblem[]): CliError {
+  return new CliError(EXIT.invalid, 'this is not valid; nothing was sent', problems);
+}
+
+async function readFiles(files: readonly string[]): Promise<Manifests> {
   try {
     return await readManifests(files);
   } catch (error) {

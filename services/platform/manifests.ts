@@ -8,6 +8,10 @@ import { keyOfResource } from './state.ts';
 
 export interface Manifests {
   resources: Resource[];
+  /** Every readable document as it stands there, valid or not, and how problems call its place. */
+  documents: { where: string; value: unknown }[];
+  /** Refused resources that are readable but for unknown fields (never to be applied). */
+  rests: Resource[];
   /** Everything wrong in any of the files, all at once. */
   problems: ResourceProblem[];
 }
@@ -24,10 +28,12 @@ const ALIASES_MAX = 100;
  * recursively).
  */
 export async function readManifests(paths: readonly string[]): Promise<Manifests> {
-  const all: Manifests = { resources: [], problems: [] };
+  const all: Manifests = { resources: [], documents: [], rests: [], problems: [] };
   for (const file of (await Promise.all(paths.map(listFiles))).flat()) {
     const found = parseManifests(await readText(file), path.basename(file));
     all.resources.push(...found.resources);
+    all.documents.push(...found.documents);
+    all.rests.push(...found.rests);
     all.problems.push(...found.problems);
   }
   all.problems.push(...duplicates(all.resources));
@@ -36,7 +42,7 @@ export async function readManifests(paths: readonly string[]): Promise<Manifests
 
 /** Reads the resources of one text of YAML (several documents) or JSON; a `List` is opened. */
 export function parseManifests(text: string, where: string): Manifests {
-  const found: Manifests = { resources: [], problems: [] };
+  const found: Manifests = { resources: [], documents: [], rests: [], problems: [] };
   const documents = parseAllDocuments(text);
   if (!Array.isArray(documents)) return found;
   documents.forEach((document, index) => {
@@ -50,8 +56,12 @@ export function parseManifests(text: string, where: string): Manifests {
     if (value === null || value === undefined) return;
     for (const item of itemsOf(value)) {
       const result = readResource(item, label);
+      found.documents.push({ where: label, value: item });
       if (result.ok) found.resources.push(result.resource);
-      else found.problems.push(...result.problems);
+      else {
+        found.problems.push(...result.problems);
+        if (result.rest !== undefined) found.rests.push(result.rest);
+      }
     }
   });
   return found;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type WriteOptions, withWriting, write } from '../changeset.ts';
 import { usage } from '../errors.ts';
-import { readResources, selector } from '../input.ts';
+import { readDocuments, selector, withPlaces } from '../input.ts';
 import type { Io } from '../io.ts';
 import { addVerb } from '../verb.ts';
 
@@ -35,7 +35,9 @@ export function addApply(program: Command, io: Io): void {
       throw usage('-l says what --prune may delete; add --prune or leave -l away');
     }
     const labels = options.selector === undefined ? undefined : selector(options.selector);
-    const upserts = await readResources(io, options.filename);
-    await write(io, options, { upserts, ...(labels === undefined ? {} : { prune: { labels } }) });
+    const documents = await readDocuments(io, options.filename);
+    const upserts = documents.map((document) => document.value);
+    const prune = labels === undefined ? {} : { prune: { labels } };
+    await withPlaces(documents, write(io, options, { upserts, ...prune }));
   });
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { ChangeSetResponse } from '#contracts/api/config.ts';
 import { CliError, EXIT } from '../errors.ts';
-import { readResources } from '../input.ts';
+import { readDocuments, withPlaces } from '../input.ts';
 import { type Io, line, styleOf } from '../io.ts';
 import { changesDiff, changesSummary } from '../output/changes.ts';
 import { print } from '../output/print.ts';
@@ -26,13 +26,15 @@ export function addDiff(program: Command, io: Io): void {
     .requiredOption('-f, --filename <path...>', 'files, folders, or - for standard input')
     .option('--exit-code', 'end with status 1 when there are differences');
   withServer(withOutput(command)).action(async (options: Options) => {
-    const upserts = await readResources(io, options.filename);
+    const documents = await readDocuments(io, options.filename);
+    const upserts = documents.map((document) => document.value);
     const client = await configServer(io, options);
-    const response = await client.post<ChangeSetResponse>(
+    const asked = client.post<ChangeSetResponse>(
       '/v1/changesets',
       { upserts },
       { query: { dryRun: true } },
     );
+    const response = await withPlaces(documents, asked);
     const changes = response.changes.filter((each) => each.change !== 'unchanged');
     print(io, options.output, changes, () => changesDiff(changes, styleOf(io, io.out)));
     if (options.output === 'table' && changes.length === 0) line(io.err, 'no differences');

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import type { Resource } from '#contracts/resources/index.ts';
+import type { Manifests } from '#platform/manifests.ts';
 import { MeshState } from '#platform/state.ts';
 import { CliError, EXIT } from '../errors.ts';
-import { readResources } from '../input.ts';
+import { readInput } from '../input.ts';
 import { type Io, line } from '../io.ts';
 import { count } from '../output/format.ts';
 import { addVerb } from '../verb.ts';
@@ -24,11 +25,21 @@ export function addValidate(program: Command, io: Io): void {
   })
     .requiredOption('-f, --filename <path...>', 'files, folders, or - for standard input')
     .action(async (options: Options) => {
-      const resources = await readResources(io, options.filename);
-      const problems = await compileProblems(io, resources);
+      const found = await readInput(io, options.filename);
+      const problems = await allProblems(io, found);
       if (problems.length > 0) throw new CliError(EXIT.invalid, 'this is not valid', problems);
-      line(io.out, `valid: ${count(resources.length, 'resource')}`);
+      line(io.out, `valid: ${count(found.resources.length, 'resource')}`);
     });
+}
+
+/** What the schemas refuse, and what a proxy would find wrong with the rest, in one go. */
+async function allProblems(io: Io, found: Manifests): Promise<ResourceProblem[]> {
+  const readable = [...found.resources, ...found.rests];
+  const beyond = await compileProblems(io, readable);
+  // With a document that cannot be read nobody can say what it would have been referred to for.
+  const whole = readable.length === found.documents.length;
+  const known = whole ? beyond : beyond.filter((each) => each.reason !== 'missing_reference');
+  return [...found.problems, ...known];
 }
 
 /** What a proxy would find wrong with a mesh that has these resources and no others. */

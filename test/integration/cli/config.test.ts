@@ -86,6 +86,13 @@ spec:
     expect(bad.err).toContain('HTTPRoute/shop/r\n');
     expect(bad.err).toMatch(/spec\.rules\[0\]\.backendRefs\[0\]\S* .*\(missing_reference\)/);
     expect(bad.err).toMatch(/spec\.rules\[0\]\.matches\[0\]\S* .*\(bad_regular_expression\)/);
+    const both = await windrose(
+      'apply',
+      '-f',
+      file(route.replace('rules:', 'rulez: []\n  rules:')),
+    );
+    expect(both.status).toBe(3);
+    expect(both.err).toMatch(/spec\.rulez .*\(unknown_field\)[^]*\(missing_reference\)/);
     const unknown = await windrose('apply', '-f', file(service('a', 80).replace('ports', 'prots')));
     expect(unknown.status).toBe(3);
     expect(unknown.err).toContain('spec.prots');

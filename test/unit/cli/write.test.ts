@@ -116,6 +116,24 @@ test('problems in the files are all told, by resource and path, and nothing is s
   expect(ran.err).toContain('standard input (document 2)');
 });
 
+test('what can be read is judged by the service, which sees more than one file', async () => {
+  const stdin = `${SERVICE.replace('ports', 'prots')}---\nmetadata: {}\n`;
+  const problems = [
+    { resource: 'Service/shop/reviews', path: 'spec.prots', reason: 'unknown_field', message: 'a' },
+    { resource: 'upserts[1]', path: 'kind', reason: 'missing_field', message: 'b' },
+  ];
+  const handler = problem(422, 'invalid', '2 problems', problems);
+  const api = await fakeApi({ 'POST /v1/changesets': handler });
+  for (const verb of ['apply', 'diff']) {
+    const ran = await windrose([verb, '-f', '-', ...api.server], { stdin });
+    expect(ran).toMatchObject({ status: 3, out: '' });
+    expect(ran.err).toContain('standard input (document 2)\n  kind  b (missing_field)\n');
+    expect(api.asked.at(-1)?.body).toMatchObject({
+      upserts: [{ spec: { prots: [{ port: 80 }] } }, { metadata: {} }],
+    });
+  }
+});
+
 test('a rejection prints every problem: resource, path, message, hint', async () => {
   const problems = [
     {
