@@ -7,13 +7,24 @@ const bin = (name: string): string => join(ROOT, 'node_modules', '.bin', name);
 
 const checks: Readonly<Record<string, readonly string[]>> = {
   types: [bin('tsc'), '--noEmit', '-p', ROOT],
+  format: [
+    bin('prettier'),
+    '--check',
+    '--log-level=warn',
+    '{services,proxy,infra,test,dashboards}/**/*.{ts,mjs}',
+  ],
   lint: [bin('oxlint'), '--type-aware', '--deny-warnings', '-c', join(ROOT, '.oxlintrc.json')],
   tidy: [
-    process.execPath, join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run',
-    '--config', join(ROOT, 'test/vitest.config.ts'), 'test/tidy.test.ts',
+    process.execPath,
+    join(ROOT, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    '--config',
+    join(ROOT, 'test/vitest.config.ts'),
+    'test/tidy.test.ts',
   ],
 };
 
+process.chdir(ROOT); // Where the patterns begin.
 const failed: string[] = [];
 for (const [name, [command = '', ...args]] of Object.entries(checks)) {
   process.stdout.write(`— ${name}\n`);

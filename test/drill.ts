@@ -12,7 +12,8 @@ const DEPTH_VARIABLE = 'WINDROSE_DRILL';
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(names: readonly string[]): Promise<number> {
-  const drills = readdirSync(join(ROOT, 'test/drill')).filter((file) => file.endsWith('.ts'))
+  const drills = readdirSync(join(ROOT, 'test/drill'))
+    .filter((file) => file.endsWith('.ts'))
     .map((file) => file.slice(0, -3));
   const faults = existsSync(join(ROOT, 'test/faults'));
   const chosen = names.filter((name) => drills.includes(name));
@@ -25,14 +26,21 @@ async function main(names: readonly string[]): Promise<number> {
   }
   for (const name of chosen) {
     const status = await runProgram(process.execPath, [
-      '--no-warnings', join(ROOT, 'test/drill', `${name}.ts`),
+      '--no-warnings',
+      join(ROOT, 'test/drill', `${name}.ts`),
     ]);
     if (status !== 0) return status;
   }
   if (numbers.length === 0 && names.length > 0) return 0;
   const pattern = numbers.map((number) => `\\b${number}\\b`).join('|');
-  return runProgram(process.execPath, [
-    '--no-warnings', join(ROOT, 'test/run.ts'), 'test/faults',
-    ...(pattern === '' ? [] : ['-t', pattern]),
-  ], { env: { ...process.env, [DEPTH_VARIABLE]: '1' } });
+  return runProgram(
+    process.execPath,
+    [
+      '--no-warnings',
+      join(ROOT, 'test/run.ts'),
+      'test/faults',
+      ...(pattern === '' ? [] : ['-t', pattern]),
+    ],
+    { env: { ...process.env, [DEPTH_VARIABLE]: '1' } },
+  );
 }

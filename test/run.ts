@@ -56,13 +56,20 @@ async function fetched(args: readonly string[]): Promise<boolean> {
 
 function runVitest(args: readonly string[], countsFile: string): Promise<number> {
   const env = markedEnv({ ...process.env, [COUNTS_VARIABLE]: countsFile });
-  return runProgram(process.execPath, [
-    '--no-warnings',
-    '--import', join(ROOT, 'infra/local/lifeline.mjs'),
-    join(ROOT, 'node_modules/vitest/vitest.mjs'),
-    'run', '--config', join(ROOT, 'test/vitest.config.ts'),
-    ...args,
-  ], { env });
+  return runProgram(
+    process.execPath,
+    [
+      '--no-warnings',
+      '--import',
+      join(ROOT, 'infra/local/lifeline.mjs'),
+      join(ROOT, 'node_modules/vitest/vitest.mjs'),
+      'run',
+      '--config',
+      join(ROOT, 'test/vitest.config.ts'),
+      ...args,
+    ],
+    { env },
+  );
 }
 
 function readCounts(file: string): Counts | undefined {

@@ -15,13 +15,32 @@ const MAX_COLUMNS = 100;
 const LONG_FILES: Readonly<Record<string, number>> = {};
 
 const TOP_LEVEL = [
-  'LICENSE', 'README.md', 'dashboards', 'infra', 'package-lock.json', 'package.json', 'proxy',
-  'services', 'test', 'tsconfig.json',
+  'LICENSE',
+  'README.md',
+  'dashboards',
+  'infra',
+  'package-lock.json',
+  'package.json',
+  'proxy',
+  'services',
+  'test',
+  'tsconfig.json',
 ];
 
 const code = sources(['.ts', '.mjs']);
 const everything = sources([
-  '.ts', '.mjs', '.md', '.json', '.yaml', '.yml', '.sql', '.sh', '.conf', '.xml', '.html', '.css',
+  '.ts',
+  '.mjs',
+  '.md',
+  '.json',
+  '.yaml',
+  '.yml',
+  '.sql',
+  '.sh',
+  '.conf',
+  '.xml',
+  '.html',
+  '.css',
 ]).filter(({ path }) => path !== 'package-lock.json');
 
 /** `path:line` for every line that matches, in files with or without their comments. */
@@ -53,8 +72,9 @@ test('no line is too wide', () => {
 });
 
 test('nothing is left for later', () => {
-  expect(found(everything, new RegExp(String.raw`\b(TO${''}DO|FIX${''}ME|XX${''}X)\b`)))
-    .toEqual([]);
+  expect(found(everything, new RegExp(String.raw`\b(TO${''}DO|FIX${''}ME|XX${''}X)\b`))).toEqual(
+    [],
+  );
 });
 
 test('no path of one machine', () => {
@@ -65,8 +85,9 @@ test('no path of one machine', () => {
 test('no any, enum or namespace', () => {
   const typescript = code.filter(({ path }) => path.endsWith('.ts'));
   expect(found(typescript, /[:<(|&,]\s*any\s*[;,)>=|&[\]]|\bas any\b/, false)).toEqual([]);
-  expect(found(typescript, /^\s*(export\s+)?(declare\s+)?(const\s+)?(enum|namespace)\s+\w/, false))
-    .toEqual([]);
+  expect(
+    found(typescript, /^\s*(export\s+)?(declare\s+)?(const\s+)?(enum|namespace)\s+\w/, false),
+  ).toEqual([]);
 });
 
 test('no test is left out or run alone', () => {
@@ -81,22 +102,26 @@ test('no error is swallowed without a word', () => {
 });
 
 test('the top level holds what the layout says and nothing else', () => {
-  const entries = readdirSync(ROOT)
-    .filter((name) => !name.startsWith('.') && name !== 'node_modules');
+  const entries = readdirSync(ROOT).filter(
+    (name) => !name.startsWith('.') && name !== 'node_modules',
+  );
   expect(entries.filter((name) => !TOP_LEVEL.includes(name))).toEqual([]);
 });
 
 test('every link inside the repository leads somewhere', () => {
   const documents = sources(['.md']);
-  const broken = documents.flatMap((document) => linksOf(document.text)
-    .filter((link) => !resolves(document, link))
-    .map((link) => `${document.path}: ${link}`));
+  const broken = documents.flatMap((document) =>
+    linksOf(document.text)
+      .filter((link) => !resolves(document, link))
+      .map((link) => `${document.path}: ${link}`),
+  );
   expect(broken).toEqual([]);
 });
 
 function linksOf(markdown: string): string[] {
   const prose = markdown.replaceAll(/```[\s\S]*?```|`[^`\n]*`/g, '');
-  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? '')
+  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
+    .map((match) => match[1] ?? '')
     .filter((link) => !/^[a-z]+:/.test(link));
 }
 
@@ -110,8 +135,13 @@ function resolves(document: SourceFile, link: string): boolean {
 
 /** The anchors that a Markdown viewer gives to headings. */
 function anchorsOf(markdown: string): string[] {
-  return [...markdown.matchAll(/^#+\s+(.*)$/gm)].map((match) => (match[1] ?? '').toLowerCase()
-    .replaceAll(/[^\p{L}\p{N} _-]/gu, '').trim().replaceAll(' ', '-'));
+  return [...markdown.matchAll(/^#+\s+(.*)$/gm)].map((match) =>
+    (match[1] ?? '')
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .trim()
+      .replaceAll(' ', '-'),
+  );
 }
 
 test('the version is one, and the README gives a reason for every dependency', () => {

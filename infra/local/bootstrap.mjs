@@ -18,7 +18,11 @@ const PROGRAMS = {
 
 // Until the real program runs, any of these just ends this process; the guard ends a package
 // client that runs, and the next start begins where it must.
-const untilHandover = /** @type {const} */ ([['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]]);
+const untilHandover = /** @type {const} */ ([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+]);
 
 try {
   process.exitCode = await main(process.argv.slice(2));
@@ -37,8 +41,10 @@ async function main([verb = '', ...args]) {
     return 2;
   }
   if (Number(process.versions.node.split('.')[0]) < 20) {
-    throw new InstallError(`Node ${process.versions.node} is too old to start with: `
-      + 'install Node 20 or later (Windrose then fetches the one it runs on by itself)');
+    throw new InstallError(
+      `Node ${process.versions.node} is too old to start with: ` +
+        'install Node 20 or later (Windrose then fetches the one it runs on by itself)',
+    );
   }
   const underNpm = process.env['npm_lifecycle_event'] !== undefined;
   const stopWatching = underNpm ? watchParent(() => process.exit(143)) : () => {};
@@ -54,7 +60,9 @@ async function main([verb = '', ...args]) {
   const lifeline = join(ROOT, 'infra', 'local', 'lifeline.mjs');
   const env = { ...process.env, PATH: [dirname(node), process.env['PATH']].join(delimiter) };
   process.chdir(ROOT);
-  return runProgram(node, [
-    '--no-warnings', '--import', lifeline, join(ROOT, file), ...first, ...args,
-  ], { env, watchParent: underNpm });
+  return runProgram(
+    node,
+    ['--no-warnings', '--import', lifeline, join(ROOT, file), ...first, ...args],
+    { env, watchParent: underNpm },
+  );
 }

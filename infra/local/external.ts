@@ -20,13 +20,16 @@ export async function useExternal(name: PartName, address: string): Promise<Runn
   const variable = ADDRESS_VARIABLES[name];
   if (!(await isReachable(name, address))) {
     throw new PartError(
-      `${TITLES[name]} at ${withoutPassword(address)} (from ${variable}) cannot be reached: `
-      + `start it, correct ${variable}, or unset it to have Windrose start its own`,
+      `${TITLES[name]} at ${withoutPassword(address)} (from ${variable}) cannot be reached: ` +
+        `start it, correct ${variable}, or unset it to have Windrose start its own`,
     );
   }
-  const notOurs = (): Promise<never> => Promise.reject(new PartError(
-    `${TITLES[name]} at ${withoutPassword(address)} is yours (${variable}): not ours to stop`,
-  ));
+  const notOurs = (): Promise<never> =>
+    Promise.reject(
+      new PartError(
+        `${TITLES[name]} at ${withoutPassword(address)} is yours (${variable}): not ours to stop`,
+      ),
+    );
   return {
     name,
     address,
@@ -43,7 +46,7 @@ async function isReachable(name: PartName, address: string): Promise<boolean> {
   if (name === 'clickhouse' && URL.canParse(address)) return clickhouseAnswers(address);
   for (const one of address.split(',')) {
     const at = hostAndPort(one.trim(), DEFAULT_PORTS[name]);
-    if (at && await accepts(at.host, at.port)) return true;
+    if (at && (await accepts(at.host, at.port))) return true;
   }
   return false;
 }

@@ -76,8 +76,8 @@ function makeFolder(folder: string): void {
 function asPartError(error: unknown, download: Download): unknown {
   if (errorCode(error) !== 'ENOSPC') return error;
   return new PartError(
-    `the disk is full while ${download.subject} ${download.version} is fetched: `
-    + 'free some space (1 GB is enough for all parts) and repeat the command',
+    `the disk is full while ${download.subject} ${download.version} is fetched: ` +
+      'free some space (1 GB is enough for all parts) and repeat the command',
   );
 }
 
@@ -89,12 +89,10 @@ export function clientFailed(subject: string, client: string, output: string): P
     );
   }
   const unreachable = /resolve|unreachable|timed? ?out|refused|proxyconnect|connection/i;
-  const why = unreachable.test(output)
-    ? `${client} cannot reach its registry`
-    : `${client} failed`;
+  const why = unreachable.test(output) ? `${client} cannot reach its registry` : `${client} failed`;
   return new PartError(
-    `${subject} could not be fetched: ${why}; check its set-up and network, or name your own `
-    + `server in ${VARIABLES[subject] ?? 'the environment'}. It said:\n${lastOf(output)}`,
+    `${subject} could not be fetched: ${why}; check its set-up and network, or name your own ` +
+      `server in ${VARIABLES[subject] ?? 'the environment'}. It said:\n${lastOf(output)}`,
   );
 }
 

@@ -64,7 +64,9 @@ function kill(pid, signal) {
 /** The processes that carry the owner's mark. */
 function marked() {
   if (process.platform !== 'linux' || mark === '') return [];
-  return readdirSync('/proc').map(Number).filter((pid) => pid > 1 && isMarked(pid));
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 1 && isMarked(pid));
 }
 
 /** @param {number} pid */

@@ -94,9 +94,10 @@ function matchesNpmRecord(root) {
   try {
     const wanted = packagesOf(join(root, 'package-lock.json'));
     const present = packagesOf(join(root, 'node_modules', '.package-lock.json'));
-    return Object.entries(wanted).every(([path, entry]) => path === ''
-      || present[path]?.version === entry.version
-      || !isForHere(entry));
+    return Object.entries(wanted).every(
+      ([path, entry]) =>
+        path === '' || present[path]?.version === entry.version || !isForHere(entry),
+    );
   } catch {
     return false; // No record.
   }
@@ -138,8 +139,10 @@ async function ensureNode(root, say) {
   const sorry = `Node ${version}, which Windrose runs on, could not be fetched from npm`;
   await run(root, folder, script, [], sorry);
   if (nodeVersion(root) !== wanted) {
-    throw new InstallError(`${sorry}: there is no build of it for ${process.platform} `
-      + `${process.arch}, or it does not run here (try node_modules/.bin/node --version)`);
+    throw new InstallError(
+      `${sorry}: there is no build of it for ${process.platform} ` +
+        `${process.arch}, or it does not run here (try node_modules/.bin/node --version)`,
+    );
   }
 }
 
@@ -179,7 +182,7 @@ async function run(root, cwd, command, args, sorry) {
   if (pid !== undefined) watch(pid);
   const failed = await new Promise((resolve) => {
     child.once('error', (error) => resolve(error.message));
-    child.once('exit', (code, signal) => resolve(code === 0 ? '' : signal ?? `status ${code}`));
+    child.once('exit', (code, signal) => resolve(code === 0 ? '' : (signal ?? `status ${code}`)));
   });
   if (pid !== undefined) unwatch(pid);
   if (failed === '') return;
@@ -192,7 +195,9 @@ async function run(root, cwd, command, args, sorry) {
  * @param {string} logFile
  */
 function gist(logFile) {
-  const lines = readFileSync(logFile, 'utf8').split('\n').map((line) => line.trim());
+  const lines = readFileSync(logFile, 'utf8')
+    .split('\n')
+    .map((line) => line.trim());
   const telling = lines.filter((line) => line !== '' && !/^npm (notice|error$)/.test(line));
   return telling.slice(0, 8).join('\n');
 }

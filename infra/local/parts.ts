@@ -22,9 +22,7 @@ export { PartError } from './errors.ts';
 export const PART_NAMES: readonly PartName[] = ['nats', 'kafka', 'clickhouse'];
 
 /** Where downloads lie: in the checkout, shared by the demo and the tests. */
-export const DEFAULT_CACHE_DIR = fileURLToPath(
-  new URL('../../.windrose/parts', import.meta.url),
-);
+export const DEFAULT_CACHE_DIR = fileURLToPath(new URL('../../.windrose/parts', import.meta.url));
 
 export interface StartOptions {
   /** Data and logs of the parts; used by one process at a time. */
@@ -53,8 +51,8 @@ export async function startParts(options: StartOptions): Promise<RunningParts> {
   const held = await tryLock(options.dataDir);
   if (!held) {
     throw new PartError(
-      `${options.dataDir} is in use by another windrose: stop that one, `
-      + 'or set WINDROSE_PORT_BASE to run a second one beside it',
+      `${options.dataDir} is in use by another windrose: stop that one, ` +
+        'or set WINDROSE_PORT_BASE to run a second one beside it',
     );
   }
   const names = options.only ?? PART_NAMES;
@@ -107,9 +105,8 @@ async function startPart(name: PartName, options: StartOptions): Promise<Running
   const startedAt = Date.now();
   try {
     const given = givenAddress(name, options.env ?? process.env);
-    const part = given === undefined
-      ? await startLocal(name, options)
-      : await useExternal(name, given);
+    const part =
+      given === undefined ? await startLocal(name, options) : await useExternal(name, given);
     const text = part.external
       ? `yours, at ${ADDRESS_VARIABLES[name]}`
       : `ready on ${part.address} (${((Date.now() - startedAt) / 1000).toFixed(1)} s)`;
@@ -141,7 +138,10 @@ async function startLocal(name: PartName, options: StartOptions): Promise<Runnin
       const program: KafkaProgram = await fetchKafka(context);
       starting();
       return startKafka({
-        ...common, program, port: ports.kafka, controllerPort: ports.kafkaController,
+        ...common,
+        program,
+        port: ports.kafka,
+        controllerPort: ports.kafkaController,
       });
     }
     case 'clickhouse': {

@@ -83,8 +83,8 @@ export async function assertFree(port: number, what: string): Promise<void> {
   } catch (error) {
     if (errorCode(error) !== 'EADDRINUSE' && errorCode(error) !== 'EACCES') throw error;
     throw new PartError(
-      `port ${port} for ${what} is taken by another program: stop that program, `
-      + 'or set WINDROSE_PORT_BASE (for example to 21000) to move all of Windrose\'s ports',
+      `port ${port} for ${what} is taken by another program: stop that program, ` +
+        "or set WINDROSE_PORT_BASE (for example to 21000) to move all of Windrose's ports",
     );
   }
 }

@@ -9,10 +9,16 @@ export async function accepts(host: string, port: number): Promise<boolean> {
 
 /** True when a NATS server with JetStream greets there. */
 export async function natsGreets(host: string, port: number): Promise<boolean> {
-  const answer = await converse(host, port, undefined, (data) => {
-    const end = data.indexOf('\r\n');
-    return end < 0 ? undefined : data.toString('utf8', 0, end);
-  }, true);
+  const answer = await converse(
+    host,
+    port,
+    undefined,
+    (data) => {
+      const end = data.indexOf('\r\n');
+      return end < 0 ? undefined : data.toString('utf8', 0, end);
+    },
+    true,
+  );
   return answer?.startsWith('INFO ') === true && answer.includes('"jetstream":true');
 }
 
@@ -21,10 +27,16 @@ export async function natsGreets(host: string, port: number): Promise<boolean> {
  * part in its cluster, which an open port alone does not say.
  */
 export async function kafkaAnswers(host: string, port: number): Promise<boolean> {
-  const answer = await converse(host, port, metadataRequest(), (data) => {
-    if (data.length < 4 || data.length < 4 + data.readInt32BE(0)) return undefined;
-    return data;
-  }, true);
+  const answer = await converse(
+    host,
+    port,
+    metadataRequest(),
+    (data) => {
+      if (data.length < 4 || data.length < 4 + data.readInt32BE(0)) return undefined;
+      return data;
+    },
+    true,
+  );
   if (!answer || answer.length < 16) return false;
   // size, correlation id, throttle time, number of brokers
   return answer.readInt32BE(4) === 1 && answer.readInt32BE(12) > 0;

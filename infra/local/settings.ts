@@ -84,12 +84,14 @@ export function kafkaProperties(at: { port: number; controllerPort: number; dir:
   const controller = `${LOCAL_HOST}:${at.controllerPort}`;
   const all = {
     ...kafkaSettings,
-    'listeners': `${broker},CONTROLLER://${controller}`,
+    listeners: `${broker},CONTROLLER://${controller}`,
     'advertised.listeners': broker,
     'controller.quorum.bootstrap.servers': controller,
     'log.dirs': at.dir,
   };
-  return Object.entries(all).map(([key, value]) => `${key}=${escapeProperty(value)}\n`).join('');
+  return Object.entries(all)
+    .map(([key, value]) => `${key}=${escapeProperty(value)}\n`)
+    .join('');
 }
 
 // In a properties file a backslash escapes; nothing else can occur in a path or address.

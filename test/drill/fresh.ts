@@ -62,8 +62,8 @@ async function startAndStop(what: string, timeoutMs: number): Promise<void> {
   await app.exited;
   clearTimeout(timer);
   if (late) throw new PartError(`${what}: SIGINT did not end it in ${STOP_TIMEOUT_MS / 1000} s`);
-  const running = (): string[] => markedProcesses(ownMark())
-    .map(({ pid, command }) => `${pid} ${command}`);
+  const running = (): string[] =>
+    markedProcesses(ownMark()).map(({ pid, command }) => `${pid} ${command}`);
   await until('every process has ended', () => running().length === 0, 5_000).catch(() => {
     throw new PartError(`after Ctrl-C these still run:\n${running().join('\n')}`);
   });
@@ -109,7 +109,8 @@ function npm(
 function freshEnv(): NodeJS.ProcessEnv {
   const foreign = /^(npm_|WINDROSE_|NODE_|INIT_CWD$|NATS_URL$|KAFKA_BROKERS$|CLICKHOUSE_URL$)/i;
   const kept = Object.entries(process.env).filter(([name]) => !foreign.test(name));
-  const path = (process.env['PATH'] ?? '').split(delimiter)
+  const path = (process.env['PATH'] ?? '')
+    .split(delimiter)
     .filter((entry) => !entry.endsWith('node_modules/.bin'));
   return {
     ...Object.fromEntries(kept),

@@ -72,9 +72,15 @@ describe('a canary', () => {
       { backend: 'shop/reviews-v1:80', revision: sequence, rows: REQUESTS - v2 },
       { backend: 'shop/reviews-v2:80', revision: sequence, rows: v2 },
     ]);
-    const edge = await test.sql<{ revision: number; rows: number }>(
-      `SELECT revision, count() AS rows FROM records
-       WHERE direction = 'edge' AND revision >= ${sequence} GROUP BY revision`,
+    const edge = await eventually(
+      async () => {
+        const rows = await test.sql<{ revision: number; rows: number }>(
+          `SELECT revision, count() AS rows FROM records
+           WHERE direction = 'edge' AND revision >= ${sequence} GROUP BY revision`,
+        );
+        return rows.reduce((sum, row) => sum + row.rows, 0) >= REQUESTS ? rows : undefined;
+      },
+      { timeoutMs: 20_000, what: 'a record of every request at the edge' },
     );
     expect(edge).toEqual([{ revision: sequence, rows: REQUESTS }]);
   });

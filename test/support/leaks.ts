@@ -12,13 +12,15 @@ export interface Leak {
  */
 export function markedProcesses(mark: string): Leak[] {
   if (process.platform !== 'linux') return [];
-  return readdirSync('/proc').map(Number).flatMap((pid) => {
-    if (!(pid > 1) || pid === process.pid) return [];
-    const environment = read(`/proc/${pid}/environ`);
-    if (environment?.includes(mark) !== true) return [];
-    const command = read(`/proc/${pid}/cmdline`)?.replaceAll('\0', ' ').trim() ?? '';
-    return [{ pid, command }];
-  });
+  return readdirSync('/proc')
+    .map(Number)
+    .flatMap((pid) => {
+      if (!(pid > 1) || pid === process.pid) return [];
+      const environment = read(`/proc/${pid}/environ`);
+      if (environment?.includes(mark) !== true) return [];
+      const command = read(`/proc/${pid}/cmdline`)?.replaceAll('\0', ' ').trim() ?? '';
+      return [{ pid, command }];
+    });
 }
 
 function read(file: string): string | undefined {

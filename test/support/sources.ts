@@ -16,7 +16,8 @@ export function sources(endings: readonly string[]): SourceFile[] {
   const present = new Set(readdirSync(ROOT));
   const files = SOURCE_FOLDERS.filter((folder) => present.has(folder)).flatMap((folder) => {
     const entries = readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true });
-    return entries.filter((entry) => entry.isFile())
+    return entries
+      .filter((entry) => entry.isFile())
       .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)));
   });
   const top = readdirSync(ROOT, { withFileTypes: true }).filter((entry) => entry.isFile());

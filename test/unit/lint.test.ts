@@ -33,6 +33,11 @@ test('the linter has nothing to say', { timeout: 60_000 }, () => {
   expect(run(ROOT, 'oxlint', ['--type-aware', '--deny-warnings', '-c', CONFIG])).toBe('');
 });
 
+test('every file has the one format', { timeout: 60_000 }, () => {
+  const files = '{services,proxy,infra,test,dashboards}/**/*.{ts,mjs}';
+  expect(run(ROOT, 'prettier', ['--check', '--log-level=warn', files])).toBe('');
+});
+
 test.each([
   ['services/contracts/a.ts', '#platform/b.ts'],
   ['services/contracts/a.ts', '../platform/b.ts'],

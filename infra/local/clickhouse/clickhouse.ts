@@ -18,9 +18,9 @@ export function findClickhouse(): string {
     return join(dirname(manifest), 'libchdb.so');
   } catch {
     throw new PartError(
-      'ClickHouse, which stores every request\'s record, comes with Windrose only on Linux x64 '
-      + `(here: ${process.platform} ${process.arch}): name your own server in CLICKHOUSE_URL, `
-      + 'for example http://default:password@127.0.0.1:8123',
+      "ClickHouse, which stores every request's record, comes with Windrose only on Linux x64 " +
+        `(here: ${process.platform} ${process.arch}): name your own server in CLICKHOUSE_URL, ` +
+        'for example http://default:password@127.0.0.1:8123',
     );
   }
 }
@@ -49,16 +49,23 @@ export function startClickhouse(options: ClickhouseOptions): Promise<RunningPart
     logFile,
     ports: [httpPort, nativePort],
     readyTimeoutMs: 60_000,
-    spawn: () => spawnGuarded({
-      name: 'ClickHouse',
-      command: process.execPath,
-      args: [
-        '--no-warnings', SERVER, library, dataDir, String(httpPort), String(nativePort), ...flags,
-      ],
-      env: { ...options.env, TZ: 'UTC' },
-      cwd: dataDir,
-      logFile,
-    }),
+    spawn: () =>
+      spawnGuarded({
+        name: 'ClickHouse',
+        command: process.execPath,
+        args: [
+          '--no-warnings',
+          SERVER,
+          library,
+          dataDir,
+          String(httpPort),
+          String(nativePort),
+          ...flags,
+        ],
+        env: { ...options.env, TZ: 'UTC' },
+        cwd: dataDir,
+        logFile,
+      }),
     probe: () => clickhouseAnswers(address),
     died: options.died,
   });
@@ -66,8 +73,8 @@ export function startClickhouse(options: ClickhouseOptions): Promise<RunningPart
 
 /** Where clickhouse-local's defaults differ from the server's: the server's. */
 const asServer: Readonly<Record<string, string>> = {
-  'implicit_select': '0',
-  'allow_introspection_functions': '0',
+  implicit_select: '0',
+  allow_introspection_functions: '0',
   'logger.console': '1',
   'logger.level': 'warning',
 };

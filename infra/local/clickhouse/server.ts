@@ -10,8 +10,9 @@
  */
 import { dlopen, getRawPointer } from 'node:ffi';
 
-const FOREVER = 'SELECT sleepEachRow(3) FROM system.numbers FORMAT Null '
-  + 'SETTINGS function_sleep_max_microseconds_per_block = 0, max_block_size = 1';
+const FOREVER =
+  'SELECT sleepEachRow(3) FROM system.numbers FORMAT Null ' +
+  'SETTINGS function_sleep_max_microseconds_per_block = 0, max_block_size = 1';
 
 const [library = '', dataDir = '', httpPort = '', nativePort = '', ...rest] = process.argv.slice(2);
 run(library, [

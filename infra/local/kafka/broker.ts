@@ -29,13 +29,14 @@ export async function startKafka(options: KafkaOptions): Promise<RunningPart> {
     logFile,
     ports: [port, controllerPort],
     readyTimeoutMs: 90_000,
-    spawn: () => spawnGuarded({
-      name: 'Kafka',
-      command: program.java.command,
-      args: brokerArgs(program.libs, files, flags),
-      env,
-      logFile,
-    }),
+    spawn: () =>
+      spawnGuarded({
+        name: 'Kafka',
+        command: program.java.command,
+        args: brokerArgs(program.libs, files, flags),
+        env,
+        logFile,
+      }),
     probe: () => kafkaAnswers(LOCAL_HOST, port),
     died: options.died,
   });

@@ -39,10 +39,20 @@ export async function formatStorage(
   if (existsSync(join(files.dataDir, 'meta.properties'))) return;
   rmSync(files.dataDir, { recursive: true, force: true });
   const clusterId = randomBytes(16).toString('base64url');
-  const { ok, output } = await runTool(java.command, [
-    ...javaArgs(libs, files),
-    'kafka.tools.StorageTool', 'format', '--standalone', '-t', clusterId, '-c', files.properties,
-  ], { env });
+  const { ok, output } = await runTool(
+    java.command,
+    [
+      ...javaArgs(libs, files),
+      'kafka.tools.StorageTool',
+      'format',
+      '--standalone',
+      '-t',
+      clusterId,
+      '-c',
+      files.properties,
+    ],
+    { env },
+  );
   if (!ok) throw new PartError(`Kafka cannot prepare ${files.dataDir}:\n${lastOf(output, 3)}`);
 }
 

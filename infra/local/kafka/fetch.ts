@@ -42,21 +42,29 @@ async function copyJars(folder: string, java: Java, env: NodeJS.ProcessEnv): Pro
   const maven = findCommand(['mvn'], env);
   if (maven === undefined) {
     throw new PartError(
-      'Kafka, which carries every request\'s record, cannot be fetched: Maven (mvn) is not here. '
-      + 'Install it, or name your own brokers in KAFKA_BROKERS',
+      "Kafka, which carries every request's record, cannot be fetched: Maven (mvn) is not here. " +
+        'Install it, or name your own brokers in KAFKA_BROKERS',
     );
   }
   const project = join(folder, 'project');
   mkdirSync(project);
   writeFileSync(join(project, 'pom.xml'), pom());
-  const { ok, output } = await runTool(maven, [
-    '--quiet', '--batch-mode', '--no-transfer-progress', '--strict-checksums',
-    'dependency:copy-dependencies', '-DincludeScope=runtime',
-    `-DoutputDirectory=${join(folder, 'lib')}`,
-  ], { cwd: project, env: java.home === undefined ? env : { ...env, JAVA_HOME: java.home } });
+  const { ok, output } = await runTool(
+    maven,
+    [
+      '--quiet',
+      '--batch-mode',
+      '--no-transfer-progress',
+      '--strict-checksums',
+      'dependency:copy-dependencies',
+      '-DincludeScope=runtime',
+      `-DoutputDirectory=${join(folder, 'lib')}`,
+    ],
+    { cwd: project, env: java.home === undefined ? env : { ...env, JAVA_HOME: java.home } },
+  );
   if (!ok) throw clientFailed('Kafka', 'Maven', output);
   if (!existsSync(join(folder, 'lib', `kafka_2.13-${versions.kafka}.jar`))) {
-    throw clientFailed('Kafka', 'Maven', 'it did not bring Kafka\'s own jar');
+    throw clientFailed('Kafka', 'Maven', "it did not bring Kafka's own jar");
   }
   rmSync(project, { recursive: true });
 }
@@ -68,9 +76,11 @@ function pom(): string {
     ['org.apache.kafka', 'kafka_2.13', versions.kafka],
     ['org.apache.logging.log4j', 'log4j-core', versions.log4j],
     ['org.apache.logging.log4j', 'log4j-slf4j-impl', versions.log4j],
-  ].map(([group, artifact, version]) => `    <dependency>
+  ].map(
+    ([group, artifact, version]) => `    <dependency>
       <groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version>
-    </dependency>`);
+    </dependency>`,
+  );
   return `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>windrose</groupId><artifactId>local-kafka</artifactId><version>1</version>

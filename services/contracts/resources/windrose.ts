@@ -179,7 +179,7 @@ export const TrafficPolicy = strict({
           Type.Array(oneOf([...RETRY_CONDITIONS]), {
             description:
               'default [ConnectFailure, Reset]; all but ConnectFailure only for ' +
-                'idempotent methods without a body',
+              'idempotent methods without a body',
           }),
         ),
         perTry: Type.Optional(DurationText),

@@ -26,7 +26,10 @@ export class Service {
       env: { PATH: process.env['PATH'] },
     });
     let errors = '';
-    child.stderr.on('data', (chunk: Buffer) => (errors = `${errors}${chunk.toString()}`.slice(-20_000)));
+    child.stderr.on(
+      'data',
+      (chunk: Buffer) => (errors = `${errors}${chunk.toString()}`.slice(-20_000)),
+    );
     const ended = once(child, 'exit').then(([code]: (number | null)[]) => {
       throw new Error(`exit ${code}: ${errors}`);
     });

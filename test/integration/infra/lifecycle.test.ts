@@ -108,7 +108,7 @@ test('parts whose owner is killed end, and its folder is free', { timeout: 60_00
   const owner = spawn(process.execPath, ['--no-warnings', '--import', LIFELINE, OWNER, folder], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [line] = await once(createInterface({ input: owner.stdout }), 'line') as [string];
+  const [line] = (await once(createInterface({ input: owner.stdout }), 'line')) as [string];
   const pids = line.split(' ').map(Number);
   expect(pids.map(isAlive)).toEqual([true, true, true]);
   owner.kill('SIGKILL');

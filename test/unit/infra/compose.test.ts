@@ -3,7 +3,11 @@ import { join } from 'node:path';
 import { ROOT } from '#local/install.mjs';
 import { demoPorts } from '#local/ports.ts';
 import {
-  clickhouseSettings, kafkaHeap, kafkaSettings, natsConfig, versions,
+  clickhouseSettings,
+  kafkaHeap,
+  kafkaSettings,
+  natsConfig,
+  versions,
 } from '#local/settings.ts';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -38,16 +42,23 @@ test('Kafka has the settings of the local one', () => {
   );
   expect(environment).toMatchObject(wanted);
   expect(environment['KAFKA_HEAP_OPTS']).toBe(kafkaHeap.join(' '));
-  const others = Object.keys(environment).filter((key) => !(key in wanted)).sort();
+  const others = Object.keys(environment)
+    .filter((key) => !(key in wanted))
+    .sort();
   expect(others).toEqual([
-    'CLUSTER_ID', 'KAFKA_ADVERTISED_LISTENERS', 'KAFKA_CONTROLLER_QUORUM_VOTERS',
-    'KAFKA_HEAP_OPTS', 'KAFKA_LISTENERS', 'KAFKA_LOG_DIRS',
+    'CLUSTER_ID',
+    'KAFKA_ADVERTISED_LISTENERS',
+    'KAFKA_CONTROLLER_QUORUM_VOTERS',
+    'KAFKA_HEAP_OPTS',
+    'KAFKA_LISTENERS',
+    'KAFKA_LOG_DIRS',
   ]);
 });
 
 test('ClickHouse has the settings of the local one', () => {
   const profile = Object.entries(clickhouseSettings)
-    .map(([key, value]) => `      <${key}>${value}</${key}>\n`).join('');
+    .map(([key, value]) => `      <${key}>${value}</${key}>\n`)
+    .join('');
   expect(read('clickhouse-users.xml')).toContain(`<default>\n${profile}    </default>`);
 });
 
@@ -56,14 +67,16 @@ test('the ports are those of npm start, on this machine only', () => {
   expect(services['nats']?.ports).toEqual([`127.0.0.1:${ports.nats}:4222`]);
   expect(services['kafka']?.ports).toEqual([`127.0.0.1:${ports.kafka}:${ports.kafka}`]);
   expect(services['clickhouse']?.ports).toEqual([
-    `127.0.0.1:${ports.clickhouseHttp}:8123`, `127.0.0.1:${ports.clickhouseNative}:9000`,
+    `127.0.0.1:${ports.clickhouseHttp}:8123`,
+    `127.0.0.1:${ports.clickhouseNative}:9000`,
   ]);
   const all = Object.values(services).flatMap((service) => service.ports);
   expect(all.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
 });
 
 test('the files that are mounted exist', () => {
-  const mounted = Object.values(services).flatMap((service) => service.volumes)
+  const mounted = Object.values(services)
+    .flatMap((service) => service.volumes)
     .filter((volume) => volume.startsWith('./'))
     .map((volume) => volume.split(':')[0] ?? '');
   expect(mounted.filter((path) => !existsSync(join(FOLDER, path)))).toEqual([]);

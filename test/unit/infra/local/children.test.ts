@@ -25,8 +25,9 @@ test('a process that ends by itself tells its status, and its output is in the l
 });
 
 test('a command that does not exist is one sentence', () => {
-  expect(() => spawnGuarded({ name: 'it', command: '/nowhere/x', logFile: join(tempDir(), 'l') }))
-    .toThrow(new PartError('it cannot be started: /nowhere/x does not run here'));
+  expect(() =>
+    spawnGuarded({ name: 'it', command: '/nowhere/x', logFile: join(tempDir(), 'l') }),
+  ).toThrow(new PartError('it cannot be started: /nowhere/x does not run here'));
 });
 
 test('ready waits for its line', async () => {
@@ -61,12 +62,14 @@ test('stop ends a process that ignores SIGTERM, and what it started', async () =
     setInterval(() => {}, 1000);
   `;
   let inner = 0;
-  const child = spawnGuarded(script(source, {
-    ready: { line: /^pid/, timeoutMs: 5_000 },
-    onLine: (line) => {
-      inner = Number(line.slice(4));
-    },
-  }));
+  const child = spawnGuarded(
+    script(source, {
+      ready: { line: /^pid/, timeoutMs: 5_000 },
+      onLine: (line) => {
+        inner = Number(line.slice(4));
+      },
+    }),
+  );
   await child.ready;
   expect(await child.stop({ timeoutMs: 100 })).toEqual({ code: null, signal: 'SIGKILL' });
   await until('the inner process has ended', () => !isAlive(inner));

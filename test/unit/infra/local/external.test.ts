@@ -26,7 +26,7 @@ test('one reachable address of several is enough, and it is never stopped', asyn
 
 test('an unreachable server is a sentence without its password', async () => {
   await expect(useExternal('nats', 'nats://me:secret@127.0.0.1:1')).rejects.toThrow(
-    'NATS at nats://127.0.0.1:1 (from NATS_URL) cannot be reached: start it, correct NATS_URL, '
-    + 'or unset it to have Windrose start its own',
+    'NATS at nats://127.0.0.1:1 (from NATS_URL) cannot be reached: start it, correct NATS_URL, ' +
+      'or unset it to have Windrose start its own',
   );
 });

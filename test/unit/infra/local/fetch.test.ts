@@ -61,19 +61,18 @@ test('a download that fails leaves nothing, and can be repeated', async () => {
 
 test('a full disk is a sentence', async () => {
   const { context } = setup();
-  const full = (): Promise<void> => Promise.reject(
-    Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' }),
-  );
+  const full = (): Promise<void> =>
+    Promise.reject(Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' }));
   await expect(fetchOnce(context, download(full))).rejects.toThrow(
     'the disk is full while NATS 1.0 is fetched: free some space',
   );
 });
 
-test('a registry that cannot be reached is a sentence with the client\'s last words', () => {
+test("a registry that cannot be reached is a sentence with the client's last words", () => {
   const error = clientFailed('Kafka', 'Maven', '\nUnknown host: could not resolve\n');
   expect(error.message).toBe(
-    'Kafka could not be fetched: Maven cannot reach its registry; check its set-up and network, '
-    + 'or name your own server in KAFKA_BROKERS. It said:\nUnknown host: could not resolve',
+    'Kafka could not be fetched: Maven cannot reach its registry; check its set-up and network, ' +
+      'or name your own server in KAFKA_BROKERS. It said:\nUnknown host: could not resolve',
   );
 });
 

@@ -16,7 +16,7 @@ async function startOwner(): Promise<{ kill(signal: NodeJS.Signals): void; pids:
     env: { ...process.env, [GRACE_VARIABLE]: '200' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [line] = await once(createInterface({ input: owner.stdout }), 'line') as [string];
+  const [line] = (await once(createInterface({ input: owner.stdout }), 'line')) as [string];
   const pids = line.split(' ').map(Number);
   expect(pids.map(isAlive)).toEqual([true, true]);
   return { kill: (signal) => void owner.kill(signal), pids };

@@ -101,8 +101,8 @@ test('a failure is a sentence with the cause, and can be repeated', async () => 
   const { root, file } = checkout();
   writeFileSync(file('npm-fails'), '');
   await expect(ensureInstalled({ root })).rejects.toThrow(
-    `npm could not install the packages (status 1). From ${file('.windrose/install.log')}:\n`
-    + 'npm error code ENOTFOUND',
+    `npm could not install the packages (status 1). From ${file('.windrose/install.log')}:\n` +
+      'npm error code ENOTFOUND',
   );
   rmSync(file('npm-fails'));
   await ensureInstalled({ root });

@@ -4,7 +4,11 @@ import { expect, onTestFinished, test } from 'vitest';
 
 test('the ports of the demo are the documented ones, moved by the base', () => {
   const documented = {
-    nats: 7422, kafka: 7492, kafkaController: 7493, clickhouseHttp: 7423, clickhouseNative: 7424,
+    nats: 7422,
+    kafka: 7492,
+    kafkaController: 7493,
+    clickhouseHttp: 7423,
+    clickhouseNative: 7424,
   };
   expect(demoPorts(7000)).toEqual(documented);
   expect(demoPorts(21_000).nats).toBe(21_422);
@@ -21,7 +25,7 @@ test('a taken port is a sentence with its number and the variable that moves it'
   const address = server.address();
   const port = typeof address === 'object' && address ? address.port : 0;
   await expect(assertFree(port, 'NATS')).rejects.toThrow(
-    `port ${port} for NATS is taken by another program: stop that program, or set `
-    + 'WINDROSE_PORT_BASE (for example to 21000) to move all of Windrose\'s ports',
+    `port ${port} for NATS is taken by another program: stop that program, or set ` +
+      "WINDROSE_PORT_BASE (for example to 21000) to move all of Windrose's ports",
   );
 });

@@ -60,11 +60,14 @@ test('a start that fails is tried again, and stop ends the waiting', async () =>
   let starts = 0;
   const first = fakeChild(1);
   const errors: unknown[] = [];
-  const supervised = supervise(() => {
-    starts += 1;
-    if (starts === 1) return first;
-    throw new Error('no memory');
-  }, { onSpawnError: (error) => void errors.push(error), sleep: () => setImmediate() });
+  const supervised = supervise(
+    () => {
+      starts += 1;
+      if (starts === 1) return first;
+      throw new Error('no memory');
+    },
+    { onSpawnError: (error) => void errors.push(error), sleep: () => setImmediate() },
+  );
   first.end();
   await vi.waitUntil(() => errors.length >= 2);
   expect(supervised.current()).toBeUndefined();
