@@ -190,3 +190,17 @@ describe('a bad change', () => {
     expect(await head()).toEqual(before);
   });
 });
+
+describe('a revision that does not exist', () => {
+  it.each([
+    ['show', '999'],
+    ['rollback', '999'],
+    ['get', 'services', '--at', '999'],
+  ])('is said to be none by windrose %s', async (...args) => {
+    const before = await head();
+    const { status, stdout, stderr } = await test.windrose(...args);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toContain('there is no revision 999');
+    expect(await head()).toEqual(before);
+  });
+});
