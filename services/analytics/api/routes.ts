@@ -21,6 +21,7 @@ import { freshnessReader } from './freshness.ts';
 import { readGraph } from './graph.ts';
 import { readRecords } from './records.ts';
 import { readSeries } from './series.ts';
+import { filterSql } from './source.ts';
 import { type Reader, runSql } from './sql.ts';
 import { streamTap } from './tap.ts';
 import { readTotals, totalsResponse } from './totals.ts';
@@ -138,6 +139,8 @@ function addTap(app: FastifyInstance, parts: ApiParts): void {
       if (open >= TAPS_MAX) {
         throw new HttpProblem('unavailable', `${TAPS_MAX} taps are open; close one first`);
       }
+      // What cannot be asked is refused with a status, as long as there is one to give.
+      filterSql(query);
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
       const signal = AbortSignal.any([gone.signal, parts.stopping]);

@@ -45,7 +45,11 @@ export async function streamTap(response: ServerResponse, options: TapOptions): 
       response.write(`: ${sentenceOf(error).replaceAll(/\s+/g, ' ')}\n\n`);
     }
     for (const [key, atMs] of shown) if (nowMs - atMs > 2 * LATE_MS) shown.delete(key);
-    if (response.writableLength > UNREAD_BYTES_MAX) break;
+    if (response.writableLength > UNREAD_BYTES_MAX) {
+      // Ending it politely would keep all that is unread until the reader takes it: never, perhaps.
+      response.destroy();
+      return;
+    }
     await pause(clock, signal);
   }
   response.end();

@@ -40,7 +40,7 @@ export interface Known {
  */
 export class Ledger {
   readonly #clickhouse: ClickHouse;
-  readonly #sets = new Map<string, SequenceSet>();
+  #sets = new Map<string, SequenceSet>();
 
   constructor(clickhouse: ClickHouse) {
     this.#clickhouse = clickhouse;
@@ -48,16 +48,18 @@ export class Ledger {
 
   /** To be called on every assignment: another member may have stored blocks since. */
   forget(): void {
-    this.#sets.clear();
+    // A new map: what a question under way still answers is of before, and must not be remembered.
+    this.#sets = new Map();
   }
 
   /** Looks up the workers of these blocks that are not remembered. */
   async learn(stream: Stream, blocks: readonly Block[]): Promise<Known> {
+    const remembered = this.#sets;
     const sets = new Map<string, SequenceSet>();
     const unknown = new Set<string>();
     for (const { headers } of blocks) {
       const key = keyOf(stream, headers);
-      const set = this.#sets.get(key);
+      const set = remembered.get(key);
       if (set === undefined) unknown.add(headers.instance);
       sets.set(key, set ?? new SequenceSet());
     }
@@ -65,8 +67,8 @@ export class Ledger {
       const instances = [...unknown];
       const runs = await this.#clickhouse.query<Run>(RUNS_SQL, { stream, instances });
       for (const run of runs) sets.get(keyOf(stream, run))?.addRun(run.first, run.last);
-      if (this.#sets.size > WORKERS_MAX) this.#sets.clear();
-      for (const [key, set] of sets) this.#sets.set(key, set);
+      if (remembered.size > WORKERS_MAX) remembered.clear();
+      for (const [key, set] of sets) remembered.set(key, set);
     }
     return { stored: (headers) => sets.get(keyOf(stream, headers))?.has(headers.seq) ?? false };
   }

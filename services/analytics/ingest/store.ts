@@ -58,8 +58,22 @@ async function findUnreadable(
       await clickhouse.insertNative(nowhere, [block.body], '');
     } catch (error) {
       if (!(error instanceof ClickHouseFailure) || error.kind !== 'refused') throw error;
+      if (OVERLOADED.has(error.type ?? '')) throw error;
+      // A server that refuses nothing at all as well (a wrong password, no such database, shutting
+      // down) says nothing of the block: this rejects, and the whole insert is tried again.
+      await clickhouse.insertNative(nowhere, [], '');
       refused.push({ block, reason: error.message });
     }
   }
   return refused;
 }
+
+/** Refusals that speak of the server's load: the same block may well be taken a moment later. */
+const OVERLOADED: ReadonlySet<string> = new Set([
+  'MEMORY_LIMIT_EXCEEDED',
+  'TOO_MANY_SIMULTANEOUS_QUERIES',
+  'TIMEOUT_EXCEEDED',
+  'QUERY_WAS_CANCELLED',
+  'CANNOT_SCHEDULE_TASK',
+  'NOT_ENOUGH_SPACE',
+]);

@@ -241,6 +241,15 @@ describe('the API over a minute of traffic', () => {
     }
   });
 
+  test('tap refuses with a status what it cannot ask', async () => {
+    const response = await fetch(`${service.url}/v1/tap?revision=first`);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      code: 'invalid-request',
+      detail: expect.stringContaining('revision first is none') as unknown,
+    });
+  });
+
   test('tap shows fresh records once', async () => {
     const ended = new AbortController();
     const response = await fetch(`${service.url}/v1/tap?service=shop/fresh`, {
