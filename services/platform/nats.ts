@@ -3,6 +3,7 @@ import {
   type ConnectionOptions,
   Events,
   type NatsConnection,
+  NatsError,
   connect,
   credsAuthenticator,
 } from 'nats';
@@ -102,6 +103,16 @@ export async function pause(delayMs: number, signal?: AbortSignal): Promise<void
     }, delayMs);
     signal?.addEventListener('abort', onAbort, { once: true });
   });
+}
+
+/** Codes of the JetStream API's errors (nats-server's errors.json). */
+export const WRONG_LAST_SEQUENCE = 10_071;
+export const MESSAGE_NOT_FOUND = 10_037;
+export const STREAM_NOT_FOUND = 10_059;
+
+/** The JetStream API's own error code, when it was the server that refused. */
+export function apiErrorOf(error: unknown): number | undefined {
+  return error instanceof NatsError ? error.api_error?.err_code : undefined;
 }
 
 const encoder = new TextEncoder();

@@ -1,14 +1,15 @@
-import type { JetStreamManager, NatsConnection } from 'nats';
+import type { NatsConnection } from 'nats';
 import type { ChangeSetEvent } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import type { MeshSubjects } from '#contracts/subjects.ts';
+import { decodeEvent } from '#platform/config-log/event.ts';
+import { LogLostError, LogReader } from '#platform/config-log/reader.ts';
+import { HttpProblem } from '#platform/http.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
-import { encodeJson, pause } from '#platform/nats.ts';
+import { WRONG_LAST_SEQUENCE, apiErrorOf, encodeJson } from '#platform/nats.ts';
 import { EventCache } from './event-cache.ts';
-import { decodeEvent } from './event.ts';
 import { Follower } from './follow.ts';
 import type { History, IndexedChangeSet } from './history.ts';
-import { MESSAGE_NOT_FOUND, WRONG_LAST_SEQUENCE, apiErrorOf, findStream } from './streams.ts';
 
 /** How one publish ended. */
 export type PublishResult =
@@ -29,26 +30,37 @@ export interface ConfigLogOptions {
 }
 
 const PUBLISH_TIMEOUT_MS = 3_000;
-const DOUBT_MS = 500;
 const CACHE_BYTES_MAX = 32 * 1024 * 1024;
 
-/** The config log of one mesh: follows it, reads it at a place, and adds to its end. */
+/**
+ * The config log of one mesh: follows it, reads it at a place, and adds to its end. It is followed
+ * through a consumer, which replays years of changes fast, and read by sequence where it has to be
+ * known that nothing newer was missed (platform/decisions/0002-readers-of-the-log.md).
+ */
 export class ConfigLog {
   readonly history: History;
   readonly #options: ConfigLogOptions;
   readonly #stream: string;
   readonly #cache = new EventCache(CACHE_BYTES_MAX);
   #follower: Follower | undefined;
-  #manager: JetStreamManager | undefined;
-  #created: string | undefined;
-  /** The log's last sequence when it was asked last. */
-  #lastKnown = 0;
+  readonly #reader: LogReader;
   #lost: string | undefined;
 
   constructor(options: ConfigLogOptions) {
     this.#options = options;
     this.#stream = options.subjects.streams.config;
     this.history = options.history;
+    this.#reader = new LogReader({
+      connection: options.connection,
+      stream: this.#stream,
+      into: {
+        get lastSequence(): number {
+          return options.history.lastSequence;
+        },
+        ingest: (sequence, data) => this.#ingest(sequence, data),
+        passOver: (sequence) => options.history.passOver(sequence),
+      },
+    });
   }
 
   /** Why the log must not be written to; undefined when it may be. */
@@ -58,7 +70,6 @@ export class ConfigLog {
 
   /** Replays the log to its end, then follows it. */
   async start(): Promise<void> {
-    this.#manager = await this.#options.connection.jetstreamManager({ checkAPI: false });
     await new Promise<void>((resolve) => {
       this.#follower = new Follower({
         connection: this.#options.connection,
@@ -81,32 +92,21 @@ export class ConfigLog {
    * waiting for the follower. Throws when the server does not answer.
    */
   async catchUp(): Promise<void> {
-    const manager = this.#manager;
-    if (manager === undefined) throw new Error('the config log is not open yet');
-    if ((await this.#doubt(manager)) !== undefined) {
-      // Asked twice: while a cluster chooses a leader, one that knows less may answer.
-      await pause(DOUBT_MS);
-      const why = await this.#doubt(manager);
-      if (why !== undefined) {
-        this.#lose(why);
-        return;
-      }
-    }
-    for (;;) {
-      const sequence = this.history.lastSequence + 1;
-      if (sequence > this.#lastKnown) return;
-      const data = await this.#bodyTwice(manager, sequence);
-      if (data !== undefined) this.#ingest(sequence, data);
-      else this.history.passOver(sequence);
+    try {
+      await this.#reader.catchUp();
+    } catch (error) {
+      if (!(error instanceof LogLostError)) throw error;
+      if (this.#lost !== undefined) return;
+      this.#lost = `the config log was lost or restored from an older copy: ${error.message}`;
+      this.#options.log.error(this.#lost);
     }
   }
 
-  /** The change-set at a sequence that the history knows. */
+  /** The change-set at a sequence that the history knows; 503 when the log does not answer. */
   async event(sequence: number): Promise<ChangeSetEvent> {
     const cached = this.#cache.get(sequence);
     if (cached !== undefined) return cached;
-    const manager = this.#manager;
-    const data = manager === undefined ? undefined : await this.#bodyOf(manager, sequence);
+    const data = await this.#bodyOf(sequence);
     if (data !== undefined) {
       const decoded = decodeEvent(data, this.#options.mesh, this.history.epoch);
       if (decoded.kind === 'event') {
@@ -142,43 +142,11 @@ export class ConfigLog {
     if (result.kind === 'applied') this.#options.onApplied(result.entry, result.changed);
   }
 
-  /** As `#bodyOf`, and asked twice before a message counts as deleted. */
-  async #bodyTwice(manager: JetStreamManager, sequence: number): Promise<Uint8Array | undefined> {
-    const data = await this.#bodyOf(manager, sequence);
-    if (data !== undefined || sequence <= this.history.lastSequence) return data;
-    await pause(DOUBT_MS);
-    return this.#bodyOf(manager, sequence);
-  }
-
-  async #bodyOf(manager: JetStreamManager, sequence: number): Promise<Uint8Array | undefined> {
+  async #bodyOf(sequence: number): Promise<Uint8Array | undefined> {
     try {
-      return (await manager.streams.getMessage(this.#stream, { seq: sequence })).data;
+      return await this.#reader.body(sequence);
     } catch (error) {
-      if (apiErrorOf(error) === MESSAGE_NOT_FOUND) return undefined;
-      throw error;
+      throw new HttpProblem('unavailable', `the config log does not answer: ${sentenceOf(error)}`);
     }
-  }
-
-  /**
-   * Why this is not the log that was read so far; notes where it ends now. A log that became
-   * shorter, or was made again, was lost or restored from an old copy: going on would silently
-   * take back what proxies already serve.
-   */
-  async #doubt(manager: JetStreamManager): Promise<string | undefined> {
-    const seen = this.history.lastSequence;
-    const info = await findStream(manager, this.#stream);
-    if (info === undefined) return `the stream ${this.#stream} is gone`;
-    this.#created ??= info.created;
-    if (info.created !== this.#created) return 'the stream was made again while this service ran';
-    const last = info.state.last_seq;
-    if (last < seen) return `it ends at ${last}, and this service has read up to ${seen}`;
-    this.#lastKnown = last;
-    return undefined;
-  }
-
-  #lose(why: string): void {
-    if (this.#lost !== undefined) return;
-    this.#lost = `the config log was lost or restored from an older copy: ${why}`;
-    this.#options.log.error(this.#lost);
   }
 }

@@ -1,9 +1,8 @@
 import type { ChangeSetEvent } from '#contracts/events.ts';
-import { type ResourceKey, keyOf } from '#contracts/names.ts';
-import { NO_REVISION } from '#contracts/revision.ts';
-import { MeshState, keyOfResource } from '#platform/state.ts';
+import type { ResourceKey } from '#contracts/names.ts';
+import { EventChain } from '#platform/config-log/chain.ts';
+import type { MeshState } from '#platform/state.ts';
 import { keyPartOf } from './change-set-id.ts';
-import { decodeEvent } from './event.ts';
 
 export interface IndexedChange {
   key: ResourceKey;
@@ -43,24 +42,28 @@ export type Ingested =
  * when somebody asks.
  */
 export class History {
-  readonly state = new MeshState();
-  readonly epoch = NO_REVISION.epoch;
-  readonly #mesh: string;
+  readonly #chain: EventChain;
   readonly #changeSets: IndexedChangeSet[] = [];
   readonly #bySequence = new Map<number, IndexedChangeSet>();
   readonly #byId = new Map<string, number>();
   readonly #byKey = new Map<string, number>();
   readonly #versions = new Map<ResourceKey, ResourceVersion[]>();
-  #lastSequence = 0;
-  #broken: string | undefined;
 
   constructor(mesh: string) {
-    this.#mesh = mesh;
+    this.#chain = new EventChain(mesh);
+  }
+
+  get state(): MeshState {
+    return this.#chain.state;
+  }
+
+  get epoch(): number {
+    return this.#chain.epoch;
   }
 
   /** Sequence of the last message read, whether it was a change-set or was passed over. */
   get lastSequence(): number {
-    return this.#lastSequence;
+    return this.#chain.lastSequence;
   }
 
   /** Sequence of the newest change-set: the head revision. 0 before the first. */
@@ -68,33 +71,20 @@ export class History {
     return this.state.sequence;
   }
 
-  /**
-   * Why nothing may be written after what was read; undefined when all is well. The chain of
-   * digests is what tells a log from which messages are missing.
-   */
+  /** Why nothing may be written after what was read; undefined when all is well. */
   get broken(): string | undefined {
-    return this.#broken;
+    return this.#chain.broken;
   }
 
   ingest(sequence: number, data: Uint8Array): Ingested {
-    if (sequence <= this.#lastSequence) return { kind: 'known' };
-    this.#lastSequence = sequence;
-    const decoded = decodeEvent(data, this.#mesh, this.epoch);
-    if (decoded.kind === 'foreign') return { kind: 'refused', why: decoded.why };
-    if (decoded.kind === 'newer') return this.#breakAt(sequence, decoded.why);
-    const { event } = decoded;
-    if (event.previousDigest !== this.state.digest) {
-      return this.#breakAt(sequence, 'it does not continue from the change-set before it');
-    }
-    if (this.#digestAfter(event) !== event.digest) {
-      return this.#breakAt(sequence, 'its content does not give the digest that it names');
-    }
-    return this.#apply(sequence, event);
+    const taken = this.#chain.take(sequence, data);
+    if (taken.kind !== 'applied') return taken;
+    const { event, changed } = taken;
+    return { kind: 'applied', entry: this.#index(sequence, event, changed), changed };
   }
 
-  /** Goes past a message that the log no longer has; the chain of digests tells what it meant. */
   passOver(sequence: number): void {
-    this.#lastSequence = Math.max(this.#lastSequence, sequence);
+    this.#chain.passOver(sequence);
   }
 
   changeSet(sequence: number): IndexedChangeSet | undefined {
@@ -136,40 +126,22 @@ export class History {
     return this.versions(key).findLast((version) => version.sequence <= sequence);
   }
 
-  /** Undefined when a resource has no canonical form; no service of ours writes such a one. */
-  #digestAfter(event: ChangeSetEvent): string | undefined {
-    try {
-      return this.state.digestAfter(event);
-    } catch {
-      return undefined; // The caller refuses the event and says so.
-    }
-  }
-
-  #breakAt(sequence: number, why: string): Ingested {
-    this.#broken = `message ${sequence} of the config log cannot be followed: ${why}`;
-    return { kind: 'refused', why };
-  }
-
-  #apply(sequence: number, event: ChangeSetEvent): Ingested {
-    const existed = new Set<ResourceKey>();
-    const touched = [...event.deletes.map(keyOf), ...event.upserts.map(keyOfResource)];
-    for (const key of touched) if (this.state.entries.has(key)) existed.add(key);
-    const { time, upserts, deletes } = event;
-    const changed = this.state.apply({ sequence, time, upserts, deletes });
-    const changes = [...changed].sort().map((key) => {
-      const change = !this.state.entries.has(key)
-        ? ('deleted' as const)
-        : existed.has(key)
-          ? ('updated' as const)
-          : ('created' as const);
-      return { key, change };
+  #index(
+    sequence: number,
+    event: ChangeSetEvent,
+    changed: ReadonlySet<ResourceKey>,
+  ): IndexedChangeSet {
+    const changes = [...changed].sort().map((key): IndexedChange => {
+      const entry = this.state.entries.get(key);
+      if (entry === undefined) return { key, change: 'deleted' };
+      return { key, change: entry.createdAt === sequence ? 'created' : 'updated' };
     });
     const entry: IndexedChangeSet = {
       sequence,
       id: event.id,
       author: event.author,
       message: event.message,
-      time,
+      time: event.time,
       digest: event.digest,
       changes,
       ...(event.undoes === undefined ? {} : { undoes: event.undoes }),
@@ -185,8 +157,7 @@ export class History {
       if (versions === undefined) this.#versions.set(key, [{ sequence, change }]);
       else versions.push({ sequence, change });
     }
-    this.#broken = undefined;
-    return { kind: 'applied', entry, changed };
+    return entry;
   }
 }
 

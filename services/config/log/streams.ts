@@ -1,12 +1,12 @@
 import {
   type JetStreamManager,
-  NatsError,
   type StreamConfig,
   type StreamInfo,
   StorageType,
   nanos,
 } from 'nats';
 import { type MeshSubjects } from '#contracts/subjects.ts';
+import { STREAM_NOT_FOUND, apiErrorOf } from '#platform/nats.ts';
 
 /** A stream that exists and cannot serve as what Windrose needs: one sentence for the operator. */
 export class StreamError extends Error {}
@@ -122,13 +122,5 @@ function assertCompatible(wanted: Wanted, found: StreamInfo): void {
 }
 
 /** Codes of the JetStream API's errors (nats-server's errors.json). */
-export const WRONG_LAST_SEQUENCE = 10_071;
-export const MESSAGE_NOT_FOUND = 10_037;
-const STREAM_NOT_FOUND = 10_059;
 const STREAM_NAME_IN_USE = 10_058;
 const SUBJECTS_OVERLAP = 10_065;
-
-/** The JetStream API's own error code, when it was the server that refused. */
-export function apiErrorOf(error: unknown): number | undefined {
-  return error instanceof NatsError ? error.api_error?.err_code : undefined;
-}

@@ -3,8 +3,14 @@ import type { Endpoint, ServiceEndpoints } from '#contracts/events.ts';
 import type { MeshSubjects } from '#contracts/subjects.ts';
 import type { Clock } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
-import { decodeJson, encodeJson, pause } from '#platform/nats.ts';
-import { MESSAGE_NOT_FOUND, WRONG_LAST_SEQUENCE, apiErrorOf } from '../log/streams.ts';
+import {
+  MESSAGE_NOT_FOUND,
+  WRONG_LAST_SEQUENCE,
+  apiErrorOf,
+  decodeJson,
+  encodeJson,
+  pause,
+} from '#platform/nats.ts';
 import type { Registry } from './registry.ts';
 
 export interface PublisherOptions {

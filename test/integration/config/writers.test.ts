@@ -16,7 +16,7 @@ import { MeshState } from '#platform/state.ts';
 import { natsUrl, uniqueMesh } from '#test/parts.ts';
 import { isAlive } from '#test/processes.ts';
 import { expect, onTestFinished, test } from 'vitest';
-import { decodeEvent } from '../../../services/config/log/event.ts';
+import { decodeEvent } from '#platform/config-log/event.ts';
 import {
   Api,
   Relay,

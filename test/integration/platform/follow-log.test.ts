@@ -83,21 +83,37 @@ test('passes over what is no change-set of the mesh', async () => {
   const follower = follow();
   await writer.publish(new TextEncoder().encode('not JSON'));
   await writer.publish(encodeJson({ schema: 1, mesh: 'another' }));
+  await writer.publish(encodeJson({ schema: 1, mesh: writer.mesh, epoch: 1, upserts: 'all' }));
   await writer.apply([namespace('a')]);
-  await atSequence(follower, 3);
+  await atSequence(follower, 4);
   expect(follower.problem()).toBeUndefined();
   expect([...follower.state.entries.keys()]).toEqual(['Namespace/-/a']);
 });
 
-test('stops at a change-set that does not fit, and keeps the last good state', async () => {
+test('passes over a change-set that does not fit, says so, and keeps the last good state', async () => {
   const { calls, follow, writer } = await setUp();
   await writer.create();
   await writer.apply([namespace('a')]);
   const follower = follow();
   await atSequence(follower, 1);
   await writer.apply([namespace('b')], [], { previousDigest: 'sha256:00' });
-  await problem(follower, 'change-set 2 does not follow from the state before it');
+  await problem(follower, 'message 2 of the config log cannot be followed');
   expect([...follower.state.entries.keys()]).toEqual(['Namespace/-/a']);
+  expect(calls).toHaveLength(1);
+});
+
+test('begins after what was purged from a log, without asking for each message', async () => {
+  const { calls, follow, writer } = await setUp();
+  await writer.create();
+  const manager = await writer.connection.jetstreamManager();
+  for (let i = 0; i < 200; i++) await writer.publish(new TextEncoder().encode('garbage'));
+  await manager.streams.purge(writer.subjects.streams.config);
+  await writer.apply([namespace('a')]);
+  const startedMs = performance.now();
+  const follower = follow();
+  await atSequence(follower, 201);
+  // Seven batches of messages that are asked for twice take half a second each.
+  expect(performance.now() - startedMs).toBeLessThan(3_000);
   expect(calls).toHaveLength(1);
 });
 
@@ -110,6 +126,6 @@ test('does not take a log that was made again for the old one', async () => {
   await writer.remove();
   await writer.create();
   await writer.apply([namespace('z')]);
-  await problem(follower, 'the config log was made again');
+  await problem(follower, 'the stream was made again');
   expect([...follower.state.entries.keys()]).toEqual(['Namespace/-/a']);
 });

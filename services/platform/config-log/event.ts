@@ -1,5 +1,5 @@
 import { type ChangeSetEvent, EVENT_SCHEMA } from '#contracts/events.ts';
-import { decodeJson } from '#platform/nats.ts';
+import { decodeJson } from '../nats.ts';
 
 export type DecodedEvent =
   | { kind: 'event'; event: ChangeSetEvent }

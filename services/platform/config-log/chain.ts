@@ -1,0 +1,85 @@
+import type { ChangeSetEvent } from '#contracts/events.ts';
+import type { ResourceKey } from '#contracts/names.ts';
+import { NO_REVISION } from '#contracts/revision.ts';
+import { MeshState } from '../state.ts';
+import { decodeEvent } from './event.ts';
+
+export type Taken =
+  | { kind: 'applied'; event: ChangeSetEvent; changed: ReadonlySet<ResourceKey> }
+  /** Was read before. */
+  | { kind: 'known' }
+  /** Passed over; the state is as it was. */
+  | { kind: 'refused'; why: string };
+
+/**
+ * The state of a mesh as the messages of its config log make it, one after the other: the one rule
+ * for what a service takes from the log.
+ *
+ * What is no change-set of this mesh and epoch is passed over, as if it were not there. What is one
+ * and does not fit (it does not continue from the state before it, its content does not give its
+ * digest, a newer version wrote it) is passed over too, and the chain is broken: the state stays
+ * the last good one until a later event continues from exactly that state.
+ */
+export class EventChain {
+  readonly state = new MeshState();
+  readonly epoch = NO_REVISION.epoch;
+  readonly #mesh: string;
+  #lastSequence = 0;
+  #broken: string | undefined;
+
+  constructor(mesh: string) {
+    this.#mesh = mesh;
+  }
+
+  /** Sequence of the last message read, whether it was a change-set or was passed over. */
+  get lastSequence(): number {
+    return this.#lastSequence;
+  }
+
+  /**
+   * Why the state may be older than the log, in one sentence; undefined when all is well. The
+   * chain of digests is what tells a log from which messages are missing.
+   */
+  get broken(): string | undefined {
+    return this.#broken;
+  }
+
+  /** Messages come in the order of the log; what comes again is known. */
+  take(sequence: number, data: Uint8Array): Taken {
+    if (sequence <= this.#lastSequence) return { kind: 'known' };
+    this.#lastSequence = sequence;
+    const decoded = decodeEvent(data, this.#mesh, this.epoch);
+    if (decoded.kind === 'foreign') return { kind: 'refused', why: decoded.why };
+    if (decoded.kind === 'newer') return this.#breakAt(sequence, decoded.why);
+    const { event } = decoded;
+    if (event.previousDigest !== this.state.digest) {
+      return this.#breakAt(sequence, 'it does not continue from the change-set before it');
+    }
+    if (this.#digestAfter(event) !== event.digest) {
+      return this.#breakAt(sequence, 'its content does not give the digest that it names');
+    }
+    const { time, upserts, deletes } = event;
+    const changed = this.state.apply({ sequence, time, upserts, deletes });
+    this.#broken = undefined;
+    return { kind: 'applied', event, changed };
+  }
+
+  /** Goes past a message that the log no longer has; the chain of digests tells what it meant. */
+  passOver(sequence: number): void {
+    this.#lastSequence = Math.max(this.#lastSequence, sequence);
+  }
+
+  /** Undefined when a resource has no canonical form; no service of ours writes such a one. */
+  #digestAfter(event: ChangeSetEvent): string | undefined {
+    try {
+      return this.state.digestAfter(event);
+    } catch {
+      return undefined; // The caller refuses the event and says so.
+    }
+  }
+
+  #breakAt(sequence: number, why: string): Taken {
+    this.#broken = `message ${sequence} of the config log cannot be followed: ${why}`;
+    return { kind: 'refused', why };
+  }
+}

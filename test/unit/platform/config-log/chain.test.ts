@@ -1,0 +1,78 @@
+import { EVENT_SCHEMA } from '#contracts/events.ts';
+import type { Resource } from '#contracts/resources/index.ts';
+import { EventChain } from '#platform/config-log/chain.ts';
+import { encodeJson } from '#platform/nats.ts';
+import { MeshState } from '#platform/state.ts';
+import { beforeEach, expect, test } from 'vitest';
+
+const namespace = (name: string): Resource => ({
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name },
+});
+
+let author: MeshState;
+let chain: EventChain;
+
+beforeEach(() => {
+  author = new MeshState();
+  chain = new EventChain('m');
+});
+
+/** An event that continues from what the author wrote last. */
+function event(sequence: number, upserts: Resource[]): Record<string, unknown> {
+  const time = '2026-01-01T00:00:00Z';
+  const previousDigest = author.digest;
+  author.apply({ sequence, time, upserts, deletes: [] });
+  return {
+    ...{ schema: EVENT_SCHEMA, minProxy: '0.1.0', mesh: 'm', epoch: 1, id: `id-${sequence}` },
+    ...{ author: 'ann', message: '', time, upserts, deletes: [] },
+    ...{ previousDigest, digest: author.digest },
+  };
+}
+
+test.each([
+  ['text', 'not JSON'],
+  ['a list', []],
+  ['no schema', { mesh: 'm' }],
+  ['another mesh', { schema: 1, mesh: 'another' }],
+  ['another epoch', { schema: 1, mesh: 'm', epoch: 2 }],
+  ['no lists', { schema: 1, mesh: 'm', epoch: 1, previousDigest: 'x', digest: 'y' }],
+])('%s is passed over and breaks nothing', (_what, garbage) => {
+  expect(chain.take(1, encodeJson(garbage)).kind).toBe('refused');
+  expect(chain.broken).toBeUndefined();
+  expect(chain.take(2, encodeJson(event(2, [namespace('a')]))).kind).toBe('applied');
+  expect(chain.state.digest).toBe(author.digest);
+  expect(chain.lastSequence).toBe(2);
+});
+
+test('lists that hold no resources are garbage, not a failure of whoever reads them', () => {
+  const written = { ...event(1, []), upserts: [{ kind: 'Namespace' }, null] };
+  expect(chain.take(1, encodeJson(written))).toEqual({
+    kind: 'refused',
+    why: 'its upserts are not resources',
+  });
+  expect(chain.broken).toBeUndefined();
+});
+
+test('a break keeps the last good state, until an event continues from exactly that', () => {
+  chain.take(1, encodeJson(event(1, [namespace('a')])));
+  const { digest } = chain.state;
+  const forged = { ...event(2, [namespace('b')]), previousDigest: 'sha256:00' };
+  expect(chain.take(2, encodeJson(forged)).kind).toBe('refused');
+  expect(chain.broken).toContain('message 2 of the config log cannot be followed');
+  expect(chain.state.digest).toBe(digest);
+  author = chain.state.clone();
+  expect(chain.take(3, encodeJson(event(3, [namespace('c')]))).kind).toBe('applied');
+  expect(chain.broken).toBeUndefined();
+  expect([...chain.state.entries.keys()]).toEqual(['Namespace/-/a', 'Namespace/-/c']);
+});
+
+test('what comes again is known, and a message that is gone is passed over', () => {
+  const first = encodeJson(event(1, [namespace('a')]));
+  expect(chain.take(1, first).kind).toBe('applied');
+  expect(chain.take(1, first).kind).toBe('known');
+  chain.passOver(5);
+  chain.passOver(3);
+  expect(chain.lastSequence).toBe(5);
+});
