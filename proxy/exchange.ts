@@ -67,6 +67,63 @@ export interface Exchange {
   upstreamMs: number;
 }
 
+/** What is known of an exchange before anything is decided about it. */
+export type ExchangeStart = Pick<
+  Exchange,
+  'request' | 'snapshot' | 'arrivedAtUs' | 'startedMs' | 'requestId' | 'trace' | 'source'
+> &
+  Pick<Exchange, 'deadlineMs' | 'upstreamHeaders'>;
+
+/** The one place that makes an exchange: whatever the phases fill in has its default here. */
+export function newExchange(start: ExchangeStart): Exchange {
+  return {
+    request: start.request,
+    snapshot: start.snapshot,
+    arrivedAtUs: start.arrivedAtUs,
+    startedMs: start.startedMs,
+    requestId: start.requestId,
+    trace: start.trace,
+    source: start.source,
+    deadlineMs: start.deadlineMs,
+    upstreamHeaders: start.upstreamHeaders,
+    consumer: '',
+    destination: '',
+    route: '',
+    rule: '',
+    pathTemplate: '',
+    backend: '',
+    endpoint: '',
+    status: 0,
+    reason: 'ok',
+    retries: 0,
+    retryReason: '',
+    ejected: false,
+    bytesIn: 0,
+    bytesOut: 0,
+    ttfbMs: 0,
+    queueMs: 0,
+    connectMs: 0,
+    upstreamMs: 0,
+  };
+}
+
+/** An exchange that never came over a connection: for explanations, tests and benchmarks. */
+export function detachedExchange(
+  request: RequestView,
+  snapshot: CompiledSnapshot,
+  source: string,
+): Exchange {
+  return newExchange({
+    ...{ request, snapshot, source },
+    arrivedAtUs: 0,
+    startedMs: 0,
+    requestId: '',
+    trace: { traceId: '', spanId: '', parentId: '', sampled: false, state: '' },
+    deadlineMs: Number.POSITIVE_INFINITY,
+    upstreamHeaders: request.headers.clone(),
+  });
+}
+
 /** W3C trace context of this proxy's own span. */
 export interface TraceContext {
   /** 32 and 16 lower-case hexadecimal digits; `parentId` is empty at the root. */

@@ -3,7 +3,7 @@ import type { Explanation } from '#contracts/api/explain.ts';
 import { REASONS, type Reason } from '#contracts/reasons.ts';
 import { formatRevision } from '#contracts/revision.ts';
 import type { Clock } from '#platform/clock.ts';
-import type { Exchange, Reply } from '../exchange.ts';
+import { type Exchange, type Reply, detachedExchange } from '../exchange.ts';
 import type { Gate } from '../policy/gate.ts';
 import { authorize, isReply, limit } from '../policy/permit.ts';
 import { GATES } from '../policy/registry.ts';
@@ -18,7 +18,7 @@ import type {
 } from '../snapshot/compiled.ts';
 import { endpointName } from '../upstream/addresses.ts';
 import type { EndpointView } from '../upstream/view.ts';
-import { explainedExchange, readExplainRequest } from './request.ts';
+import { readExplainRequest } from './request.ts';
 import { balancingInWords, faultInWords, forwardingInWords, headerEditInWords } from './words.ts';
 
 export interface ExplainDeps {
@@ -43,7 +43,7 @@ export function explain(
   const { view, sockets } = read;
   const losers: Loser<CompiledRule>[] = [];
   const decision = decide({ snapshot, sockets, service: request.from, request: view, losers });
-  const exchange = explainedExchange(snapshot, view, sourceOf(decision, request.from));
+  const exchange = detachedExchange(view, snapshot, sourceOf(decision, request.from));
   const gates = GATES.map((create) => create({ clock: stillClock(deps.wallMs), workers: 1 }));
   const work = new Explainer(decision, exchange, gates, deps);
   return {

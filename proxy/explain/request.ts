@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { ExplainRequest } from '#contracts/api/config.ts';
-import type { Exchange, RequestView } from '../exchange.ts';
+import type { RequestView } from '../exchange.ts';
 import { HeaderList } from '../headers.ts';
 import { readAuthority } from '../listener/host.ts';
 import { readTarget } from '../listener/target.ts';
@@ -71,41 +71,4 @@ function listenersAt(
 
 function atSocket(listener: ListenerSpec): ListenerSpec {
   return { ...listener, sockets: [SOCKET] };
-}
-
-/** An exchange that is never forwarded. */
-export function explainedExchange(
-  snapshot: CompiledSnapshot,
-  view: RequestView,
-  source: string,
-): Exchange {
-  return {
-    request: view,
-    snapshot,
-    arrivedAtUs: 0,
-    startedMs: 0,
-    requestId: '',
-    trace: { traceId: '', spanId: '', parentId: '', sampled: false, state: '' },
-    source,
-    deadlineMs: Number.POSITIVE_INFINITY,
-    consumer: '',
-    destination: '',
-    route: '',
-    rule: '',
-    pathTemplate: '',
-    backend: '',
-    endpoint: '',
-    upstreamHeaders: view.headers.clone(),
-    status: 0,
-    reason: 'ok',
-    retries: 0,
-    retryReason: '',
-    ejected: false,
-    bytesIn: 0,
-    bytesOut: 0,
-    ttfbMs: 0,
-    queueMs: 0,
-    connectMs: 0,
-    upstreamMs: 0,
-  };
 }

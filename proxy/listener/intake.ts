@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { HEADERS } from '#contracts/headers.ts';
 import { UNKNOWN_SOURCE } from '#contracts/record.ts';
 import type { Clock } from '#platform/clock.ts';
-import type { Direction, Exchange, RequestView } from '../exchange.ts';
+import { type Direction, type Exchange, type RequestView, newExchange } from '../exchange.ts';
 import { HeaderList } from '../headers.ts';
 import type { CompiledSnapshot } from '../snapshot/compiled.ts';
 import { type Head, readHead } from './head.ts';
@@ -120,7 +120,7 @@ function accept(
   };
   const host = believed.get('host') ?? authorityOf(head);
   const forwardedBy = { direction, clientAddress, host, requestId, connection: head.connection };
-  return {
+  return newExchange({
     request: view,
     snapshot,
     arrivedAtUs: Math.round(parts.clock.wallMs() * 1_000),
@@ -130,30 +130,8 @@ function accept(
     source: sourceOf(direction, hop, parts.workload),
     deadlineMs: hop ? deadlineOf(head.headers, startedMs) : Number.POSITIVE_INFINITY,
     upstreamHeaders: upstreamHeaders(believed, forwardedBy),
-    ...UNDECIDED,
-  };
+  });
 }
-
-const UNDECIDED = {
-  consumer: '',
-  destination: '',
-  route: '',
-  rule: '',
-  pathTemplate: '',
-  backend: '',
-  endpoint: '',
-  status: 0,
-  reason: 'ok',
-  retries: 0,
-  retryReason: '',
-  ejected: false,
-  bytesIn: 0,
-  bytesOut: 0,
-  ttfbMs: 0,
-  queueMs: 0,
-  connectMs: 0,
-  upstreamMs: 0,
-} as const;
 
 function authorityOf(head: Head): string {
   return head.port === undefined ? head.host : `${head.host}:${head.port}`;

@@ -8,7 +8,7 @@ import { readResource } from '#contracts/resources/read.ts';
 import { systemClock } from '#platform/clock.ts';
 import { MeshState } from '#platform/state.ts';
 import { DataPlane } from '#proxy/dataplane.ts';
-import type { AttemptResult, Exchange, RequestView } from '#proxy/exchange.ts';
+import { type AttemptResult, type RequestView, detachedExchange } from '#proxy/exchange.ts';
 import { HeaderList } from '#proxy/headers.ts';
 import { type CompiledSnapshot, compile, decide } from '#proxy/pure.ts';
 import { socketTable } from '#proxy/route/sockets.ts';
@@ -136,38 +136,6 @@ function view(routes: number, hosts: number, at: number): RequestView {
   };
 }
 
-function exchangeOf(snapshot: CompiledSnapshot, request: RequestView): Exchange {
-  return {
-    request,
-    snapshot,
-    arrivedAtUs: 0,
-    startedMs: 0,
-    requestId: '',
-    trace: { traceId: '', spanId: '', parentId: '', sampled: false, state: '' },
-    source: '',
-    deadlineMs: Number.POSITIVE_INFINITY,
-    consumer: '',
-    destination: '',
-    route: '',
-    rule: '',
-    pathTemplate: '',
-    backend: '',
-    endpoint: '',
-    upstreamHeaders: request.headers.clone(),
-    status: 0,
-    reason: 'ok',
-    retries: 0,
-    retryReason: '',
-    ejected: false,
-    bytesIn: 0,
-    bytesOut: 0,
-    ttfbMs: 0,
-    queueMs: 0,
-    connectMs: 0,
-    upstreamMs: 0,
-  };
-}
-
 function timeDecide(snapshot: CompiledSnapshot, views: readonly RequestView[]): number {
   const sockets = socketTable(snapshot.listeners);
   const startMs = cpuMs();
@@ -201,7 +169,7 @@ async function timePipeline(
   for (let i = 0; i < DECISIONS; i++) {
     const request = views[i % views.length];
     if (request === undefined) continue;
-    const exchange = exchangeOf(snapshot, { ...request });
+    const exchange = detachedExchange({ ...request }, snapshot, '');
     const outcome = await plane.handle(exchange, attempt);
     plane.release(exchange, { aborted: false });
     if (outcome.kind !== 'head') throw new Error(outcome.reply.message);

@@ -4,7 +4,7 @@ import type { ResourceProblem } from '#contracts/problems.ts';
 import type { Resource } from '#contracts/resources/index.ts';
 import { readResource } from '#contracts/resources/read.ts';
 import { MeshState } from '#platform/state.ts';
-import type { Exchange, RequestView } from '#proxy/exchange.ts';
+import { type Exchange, type RequestView, detachedExchange } from '#proxy/exchange.ts';
 import { HeaderList } from '#proxy/headers.ts';
 import { type CompiledSnapshot, compile } from '#proxy/pure.ts';
 
@@ -168,37 +168,7 @@ export function exchange(
   fields: Parameters<typeof request>[0] = {},
   more: Partial<Exchange> = {},
 ): Exchange {
-  const view = request(fields);
-  return {
-    request: view,
-    snapshot,
-    arrivedAtUs: 0,
-    startedMs: 0,
-    requestId: 'r1',
-    trace: { traceId: '', spanId: '', parentId: '', sampled: false, state: '' },
-    source: '',
-    deadlineMs: Number.POSITIVE_INFINITY,
-    consumer: '',
-    destination: '',
-    route: '',
-    rule: '',
-    pathTemplate: '',
-    backend: '',
-    endpoint: '',
-    upstreamHeaders: view.headers.clone(),
-    status: 0,
-    reason: 'ok',
-    retries: 0,
-    retryReason: '',
-    ejected: false,
-    bytesIn: 0,
-    bytesOut: 0,
-    ttfbMs: 0,
-    queueMs: 0,
-    connectMs: 0,
-    upstreamMs: 0,
-    ...more,
-  };
+  return { ...detachedExchange(request(fields), snapshot, ''), requestId: 'r1', ...more };
 }
 
 /** The same numbers in [0, 1) in every run (mulberry32). */
