@@ -95,7 +95,6 @@ export class Engine {
         entries: state.entries,
         revision,
         logDigest: state.digest,
-        nowMs: clock.wallMs(),
         ...(previous === undefined || changed === undefined ? {} : { previous, changed }),
       });
       this.#compileProblems = problems;

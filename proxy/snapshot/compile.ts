@@ -24,8 +24,12 @@ export interface CompileInput {
   entries: ReadonlyMap<ResourceKey, StateEntry>;
   revision: Revision;
   logDigest: string;
-  /** Wall clock: a fault that was written after its own expiry is a problem. */
-  nowMs: number;
+  /**
+   * Wall clock, given by whoever judges a new change: a fault that is written after its own expiry
+   * is then a problem. A proxy that serves what is in the log leaves it out, for whether a state
+   * can be applied does not depend on when the proxy comes to it.
+   */
+  nowMs?: number;
   /** With both, only what the change touches is made anew; the result is the same. */
   previous?: CompiledSnapshot;
   /** Keys that were created, updated or deleted since `previous`. */
@@ -173,6 +177,7 @@ function credentials(
 /** Faults that this very change writes though their time has passed. */
 function expired({ entries, changed, nowMs }: CompileInput): ResourceProblem[] {
   const problems: ResourceProblem[] = [];
+  if (nowMs === undefined) return problems;
   for (const key of changed ?? []) {
     const resource = entries.get(key)?.resource;
     if (resource?.kind !== 'FaultPolicy' || !(Date.parse(resource.spec.expires) <= nowMs)) continue;

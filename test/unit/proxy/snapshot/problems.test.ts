@@ -368,6 +368,13 @@ describe('problems', () => {
     const world = new World(EDGE, APP, old);
     expect(world.findings).toEqual(['FaultPolicy/shop/f spec.expires expired']);
     expect(world.apply(oneRule({})).findings).toEqual([]);
+    // A proxy that reads that change, perhaps long after, applies it: it only never acts.
+    const { entries } = world.state;
+    const changed = new Set(entries.keys());
+    const served = { entries, revision: { epoch: 1, sequence: 9 }, logDigest: '', changed };
+    const { problems, snapshot } = compile({ ...served, previous: world.snapshot });
+    expect(problems).toEqual([]);
+    expect(snapshot.services.get('shop/app')?.fault).toBeDefined();
     expect(world.apply(policy('FaultPolicy', 'f', { expires: LATER, abort })).findings).toEqual([]);
   });
 
