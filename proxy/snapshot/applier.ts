@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type ChangeSetEvent, EVENT_SCHEMA, type ReceiptResult } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
@@ -57,6 +58,8 @@ export class Applier {
   #brokenAt = 0;
   #turn: Promise<unknown> = Promise.resolve();
   #noResyncBeforeMs = Number.NEGATIVE_INFINITY;
+  #verdict: Verdict | undefined;
+  #flushing = false;
 
   constructor(options: ApplierOptions) {
     this.#options = options;
@@ -75,13 +78,18 @@ export class Applier {
     return this.#served;
   }
 
-  /** Puts a snapshot from disk into service. */
+  /** What was said last; undefined before the first. */
+  get verdict(): Verdict | undefined {
+    return this.#verdict;
+  }
+
+  /** Puts a snapshot from disk into service, which is worth a receipt: this instance is new. */
   restore(state: MeshState, epoch: number): Promise<void> {
     return this.#inTurn(async () => {
       this.#state = state;
       this.#epoch = epoch;
       this.#pending = undefined;
-      await this.#flush(false);
+      await this.#flush(true);
     });
   }
 
@@ -173,7 +181,7 @@ export class Applier {
     this.#brokenAt = sequence;
     const message = `event ${sequence} of the config log is refused: ${why}`;
     this.#options.log.error({ sequence }, message);
-    this.#options.verdict({
+    this.#say({
       revision: { epoch: this.#epoch, sequence },
       result: 'rejected',
       logDigest: this.#state.digest,
@@ -189,6 +197,7 @@ export class Applier {
     const revision = { epoch: this.#epoch, sequence: this.#state.sequence };
     const step = this.#served === undefined ? undefined : this.#pending;
     this.#pending = undefined;
+    this.#flushing = true;
     try {
       const { problems, applyMs } = await fleet.apply({
         state: this.#state,
@@ -207,7 +216,7 @@ export class Applier {
       const problem = { resource: '', path: '', reason: 'cannot_apply' as const, message };
       const logDigest = this.#state.digest;
       const result = 'rejected';
-      this.#options.verdict({
+      this.#say({
         revision,
         result,
         logDigest,
@@ -215,11 +224,15 @@ export class Applier {
         lagMs: 0,
         applyMs: 0,
       });
+    } finally {
+      this.#flushing = false;
     }
   }
 
+  /** In the middle of an update they are of the next state, whose receipt will name them. */
   #problemsChanged(problems: ResourceProblem[]): void {
-    if (this.#served === undefined) return;
+    if (this.#served === undefined || this.#flushing) return;
+    if (isDeepStrictEqual(problems, this.#served.problems)) return;
     this.#served = { ...this.#served, problems };
     this.#tell(0, 0);
   }
@@ -231,10 +244,15 @@ export class Applier {
     return result;
   }
 
+  #say(verdict: Verdict): void {
+    this.#verdict = verdict;
+    this.#options.verdict(verdict);
+  }
+
   #tell(lagMs: number, applyMs: number): void {
     if (this.#served === undefined) return;
     const { problems } = this.#served;
     const result = problems.length === 0 ? 'applied' : 'partial';
-    this.#options.verdict({ ...this.#served, result, lagMs, applyMs });
+    this.#say({ ...this.#served, result, lagMs, applyMs });
   }
 }

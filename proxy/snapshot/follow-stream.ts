@@ -44,6 +44,8 @@ export class StreamFollower {
   #messages: ConsumerMessages | undefined;
   #problem: string | undefined;
   #ended: Promise<void> = Promise.resolve();
+  /** A new beginning was asked for since `begin` was: the consumer that is being made is stale. */
+  #stale = false;
 
   constructor(options: FollowOptions) {
     this.#options = options;
@@ -60,6 +62,7 @@ export class StreamFollower {
 
   /** Drops the consumer and makes a new one. */
   restart(): void {
+    this.#stale = true;
     this.#messages?.stop();
   }
 
@@ -87,6 +90,7 @@ export class StreamFollower {
     const { connection, stream } = this.#options;
     const manager = await connection.jetstreamManager({ checkAPI: false });
     const { state } = await manager.streams.info(stream);
+    this.#stale = false;
     const begin = this.#options.begin(state.last_seq);
     if (begin === undefined) return 0;
     const info = await manager.consumers.add(stream, {
@@ -118,7 +122,7 @@ export class StreamFollower {
     let count = 0;
     let delivered = 0;
     try {
-      if (this.#stop.signal.aborted) return 0;
+      if (this.#stop.signal.aborted || this.#stale) return 0;
       for await (const each of messages) {
         // A consumer without acknowledgements does not send again what the link lost.
         if (each.info.deliverySequence !== ++delivered) return count;

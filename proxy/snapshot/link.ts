@@ -87,6 +87,9 @@ export class ConfigLink {
       () => heads.unsubscribe(),
     );
     this.#heartbeats.start();
+    // What came from disk was served before there was a link to say so over.
+    const { verdict } = this.#options.applier;
+    if (verdict !== undefined) this.tell(verdict);
     this.#config.start();
     this.#endpoints.start();
     this.#watchLink();
@@ -225,7 +228,7 @@ export class ConfigLink {
   #scheduleCheck(): void {
     const { clock } = this.#options;
     this.#check = clock.after(CHECK_INTERVAL_MS, () => {
-      void this.#checkHead().finally(() => {
+      void Promise.all([this.#checkHead(), this.#receipts.verify()]).finally(() => {
         if (!this.#stopped) this.#scheduleCheck();
       });
     });

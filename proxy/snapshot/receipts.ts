@@ -1,10 +1,13 @@
-import type { NatsConnection } from 'nats';
+import { type NatsConnection, NatsError } from 'nats';
 import type { Receipt } from '#contracts/events.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { encodeJson } from '#platform/nats.ts';
 
+/** Codes of the JetStream API's errors (nats-server's errors.json). */
+const MESSAGE_NOT_FOUND = 10_037;
+const STREAM_NOT_FOUND = 10_059;
 const RETRY_MS = 1_000;
 const ACK_TIMEOUT_MS = 2_000;
 /** Receipts that wait for the link; an older one falls out: the newest says where the proxy is. */
@@ -12,7 +15,8 @@ const WAITING_MAX = 64;
 
 /**
  * Sends receipts and sees to it that they arrive: each is sent until acknowledged, and the newest
- * again after each reconnect, for the server keeps receipts in memory only.
+ * again whenever the server may have lost it, for receipts are kept in memory only: after each
+ * reconnect, and when `verify` does not find it.
  */
 export class Receipts {
   readonly #connection: NatsConnection;
@@ -43,6 +47,32 @@ export class Receipts {
     }
     this.#timer?.cancel();
     this.#work();
+  }
+
+  /** Asks for the receipt that the stream holds of this proxy; sends the newest again if need be. */
+  async verify(): Promise<void> {
+    const newest = this.#newest;
+    if (newest === undefined || this.#waiting.length > 0) return;
+    const { streams, receipt } = meshSubjects(newest.mesh);
+    const stored = await this.#stored(streams.receipts, receipt(newest.proxy));
+    if (stored === undefined || newest !== this.#newest) return;
+    if (stored !== '' && stored === JSON.stringify(newest)) return;
+    this.#log.info({ revision: newest.revision.sequence }, 'the receipt was lost: sent again');
+    this.sendAgain();
+  }
+
+  /** The text of the last receipt; empty when there is none, undefined when nobody can say. */
+  async #stored(stream: string, subject: string): Promise<string | undefined> {
+    try {
+      const manager = await this.#connection.jetstreamManager({ checkAPI: false });
+      const message = await manager.streams.getMessage(stream, { last_by_subj: subject });
+      return new TextDecoder().decode(message.data);
+    } catch (error) {
+      const code = error instanceof NatsError ? error.api_error?.err_code : undefined;
+      if (code === MESSAGE_NOT_FOUND || code === STREAM_NOT_FOUND) return '';
+      this.#log.debug({ error: sentenceOf(error) }, 'the receipts cannot be asked for');
+      return undefined;
+    }
   }
 
   stop(): void {

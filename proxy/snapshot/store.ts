@@ -88,20 +88,25 @@ export class SnapshotStore {
     await this.#writing;
   }
 
+  /** After the write under way, with what is newest then: a slow disk holds one text at most. */
   #writeNow(): void {
-    const snapshot = this.#next?.();
-    this.#next = undefined;
-    if (snapshot === undefined) return;
+    if (this.#next === undefined) return;
     this.#lastWriteMs = this.#options.clock.nowMs();
-    const text = this.#serialise(snapshot);
     this.#writing = this.#writing
-      .then(() => this.#write(text))
+      .then(() => this.#writeNext())
       .catch((error: unknown) => {
         this.#options.log.error(
           { error: sentenceOf(error) },
           'the snapshot could not be written; the one before stays',
         );
       });
+  }
+
+  async #writeNext(): Promise<void> {
+    const snapshot = this.#next?.();
+    this.#next = undefined;
+    if (snapshot === undefined) return;
+    await this.#write(this.#serialise(snapshot));
   }
 
   #serialise(snapshot: StoredSnapshot): string {

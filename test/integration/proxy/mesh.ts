@@ -45,22 +45,29 @@ export class TestMesh {
   }
 
   async createStreams(): Promise<void> {
-    const { streams, config, allEndpoints, allReceipts } = meshSubjects(this.name);
+    const { streams, config, allEndpoints } = meshSubjects(this.name);
     const manager = await this.connection.jetstreamManager();
     const limits = { retention: RetentionPolicy.Limits };
     await manager.streams.add({ ...limits, name: streams.config, subjects: [config] });
     await manager.streams.add({
       ...{ ...limits, name: streams.endpoints, subjects: [allEndpoints], max_msgs_per_subject: 1 },
     });
-    await manager.streams.add({
-      ...{ ...limits, name: streams.receipts, subjects: [allReceipts] },
-      storage: StorageType.Memory,
-    });
+    await this.createReceipts();
     onTestFinished(async () => {
       if (this.connection.isClosed()) return;
       for (const name of Object.values(streams)) {
         await manager.streams.delete(name).catch(() => undefined); // Deleted by the test itself.
       }
+    });
+  }
+
+  /** In memory, so that a restart of the server takes it away. */
+  async createReceipts(): Promise<void> {
+    const { streams, allReceipts } = meshSubjects(this.name);
+    const manager = await this.connection.jetstreamManager({ checkAPI: false });
+    await manager.streams.add({
+      ...{ name: streams.receipts, subjects: [allReceipts] },
+      ...{ retention: RetentionPolicy.Limits, storage: StorageType.Memory },
     });
   }
 

@@ -55,6 +55,14 @@ describe('Applier', () => {
     expect(verdicts.map((verdict) => verdict.revision.sequence)).toEqual([10]);
   });
 
+  it('says what it serves from disk, for those who never heard of this instance', async () => {
+    const { verdicts, writer, applier } = setUp();
+    writer.write([service('a')]);
+    await applier.restore(writer.state, 1);
+    expect(verdicts).toMatchObject([{ revision: { sequence: 1 }, result: 'applied', lagMs: 0 }]);
+    expect(applier.verdict).toBe(verdicts[0]);
+  });
+
   it('ignores what it has read already, in whatever order it comes again', async () => {
     const { fleet, writer, offer } = setUp();
     const first = writer.write([service('a')]);
@@ -139,13 +147,13 @@ describe('Applier', () => {
     expect(fleet.updates.at(-1)).toMatchObject({ sequence: 3, changed: 'all' });
   });
 
-  it('serves an empty log as a state, and a snapshot from disk without a receipt', async () => {
+  it('serves an empty log as a state, which is no revision to give a receipt for', async () => {
     const { fleet, verdicts, writer, applier } = setUp();
     await applier.reachedHead();
     expect(applier.served?.revision.sequence).toBe(0);
+    expect(verdicts).toEqual([]);
     writer.write([service('a')]);
     await applier.restore(writer.state, 1);
     expect(fleet.updates.map((update) => update.sequence)).toEqual([0, 1]);
-    expect(verdicts).toEqual([]);
   });
 });
