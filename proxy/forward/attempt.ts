@@ -128,9 +128,17 @@ export class UpstreamAttempt {
       this.#fail('upstream_invalid', 'the upstream answered with a status that does not exist');
       return;
     }
+    const received = HeaderList.fromRaw(response.rawHeaders);
+    // The parser takes the chunks off and nothing else: what another coding made would be passed
+    // on as if it were the content.
+    const coding = received.get('transfer-encoding');
+    if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
+      body.destroy();
+      this.#fail('upstream_invalid', 'the upstream answered in a transfer coding not asked for');
+      return;
+    }
     this.#exchange.upstreamMs = this.#parts.clock.nowMs() - this.#sentMs;
-    const headers = responseHeaders(HeaderList.fromRaw(response.rawHeaders));
-    this.#settle({ kind: 'head', status, headers, body });
+    this.#settle({ kind: 'head', status, headers: responseHeaders(received), body });
   }
 
   #onError(request: ClientRequest, error: NodeJS.ErrnoException): void {

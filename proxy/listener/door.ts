@@ -96,7 +96,12 @@ export class Door {
     }
     const { head } = outcome;
     if (!(head.body instanceof UpstreamResponse)) throw new TypeError('a body of another proxy');
-    sendHead(client, exchange, head.status, head.headers, this.#parts.draining());
+    try {
+      sendHead(client, exchange, head.status, head.headers, this.#parts.draining());
+    } catch (error) {
+      head.body.destroy();
+      throw error;
+    }
     await passOn(head.body, client, exchange, this.#parts.clock);
   }
 

@@ -31,6 +31,7 @@ export interface Head {
 const CONTENT_LENGTH = /^(0|[1-9][0-9]{0,14})$/;
 /** Fields of which one alone is meaningful: a second could be read by the next hop instead. */
 const SINGLE = ['host', 'content-length', 'transfer-encoding', 'authorization', 'content-type'];
+const CONTINUE = /^100-continue$/i;
 /** Ends a chain that returns to a proxy that it passed already. */
 const HOPS_MAX = 20;
 
@@ -93,6 +94,10 @@ function checkFields(
   }
   if (direction === 'edge' && hasUnderscore(headers)) {
     return refuse('header names with underscores are not accepted');
+  }
+  const expectation = headers.get('expect');
+  if (version === '1.1' && expectation !== undefined && !CONTINUE.test(expectation)) {
+    return refuse('the only expectation that can be met is 100-continue', 417);
   }
   if ((headers.get('via')?.split(',').length ?? 0) > HOPS_MAX) {
     return refuse('the request has passed too many proxies', 508);

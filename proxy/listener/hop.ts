@@ -66,17 +66,17 @@ export interface ForwardedBy {
 /** What goes upstream unless filters and policies change it. */
 export function upstreamHeaders(believed: HeaderList, by: ForwardedBy): HeaderList {
   const headers = new HeaderList();
-  let via = VIA;
+  // One field for all that came: each line counts against the limit of hops.
+  const passed = believed.get('via');
   headers.add('host', by.host);
   believed.forEach((name, value, written) => {
     if (HOP_BY_HOP.has(name) || by.connection.has(name)) return;
     if (name === 'host' || name === HEADERS.requestId || name === 'expect') return;
     if (name === HEADERS.traceParent || name === HEADERS.traceState) return;
-    if (name === 'via') via = `${value}, ${VIA}`;
-    else headers.add(written, value);
+    if (name !== 'via') headers.add(written, value);
   });
   headers.add(HEADERS.requestId, by.requestId);
-  headers.add('via', via);
+  headers.add('via', passed === undefined ? VIA : `${passed}, ${VIA}`);
   if (by.direction === 'edge') {
     headers.add(HEADERS.forwardedFor, by.clientAddress);
     headers.add(HEADERS.forwardedProto, 'http');

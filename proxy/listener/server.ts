@@ -120,6 +120,8 @@ export class ListenerServer {
     server.on('connection', (socket: Socket) => this.#connections.admit(socket));
     server.on('request', (request, response) => serve(request, response, false));
     server.on('checkContinue', (request, response) => serve(request, response, true));
+    // Refused by the parse phase; node:http alone would answer it without a record.
+    server.on('checkExpectation', (request, response) => serve(request, response, false));
     server.on('connect', (_request, socket) => {
       this.#refuse(socket as Socket, 501, 'CONNECT is not served here');
     });

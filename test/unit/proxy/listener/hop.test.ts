@@ -58,6 +58,13 @@ describe('upstreamHeaders', () => {
     expect(mesh.get('x-forwarded-for')).toBe('6.6.6.6');
     expect(mesh.get('x-request-id')).toBe('new');
   });
+
+  it('every Via line that came goes on: a loop is not hidden by a second one', () => {
+    const via = HeaderList.fromRaw(['Via', '1.1 a', 'Via', '1.1 b']);
+    const headers = upstreamHeaders(via, { ...by, direction: 'outbound' });
+    expect(headers.get('via')).toBe('1.1 a, 1.1 b, 1.1 windrose');
+    expect(headers.count('via')).toBe(1);
+  });
 });
 
 describe('responseHeaders', () => {
