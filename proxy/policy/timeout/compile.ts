@@ -6,6 +6,7 @@ import {
   type RouteTimeouts,
   SERVICE_TIMEOUTS_DEFAULT,
   type ServiceTimeouts,
+  TIMER_MAX_MS,
 } from './config.ts';
 
 /** `path` is the rule's. */
@@ -24,11 +25,12 @@ export function compileRouteTimeouts(
   return Object.freeze({ requestMs, backendRequestMs });
 }
 
-/** GEP-1742: `0s` is no limit. */
+/** GEP-1742: `0s` is no limit; more than a timer takes (24 days) is none either. */
 function routeDurationMs(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const durationMs = parseDurationMs(text);
-  return durationMs === 0 ? Number.POSITIVE_INFINITY : durationMs;
+  const isLimit = durationMs > 0 && durationMs <= TIMER_MAX_MS;
+  return isLimit ? durationMs : Number.POSITIVE_INFINITY;
 }
 
 export function compileServiceTimeouts(

@@ -10,6 +10,8 @@ export interface ServiceTimeouts {
   readonly responseHeadMs: number | undefined;
 }
 
+/** The longest that Node's timers take; a longer one would fire at once. */
+export const TIMER_MAX_MS = 2_147_483_647;
 export const CONNECT_DEFAULT_MS = 5_000;
 export const RESPONSE_HEAD_DEFAULT_MS = 15_000;
 

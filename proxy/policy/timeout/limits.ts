@@ -4,10 +4,8 @@ import {
   RESPONSE_HEAD_DEFAULT_MS,
   type RouteTimeouts,
   type ServiceTimeouts,
+  TIMER_MAX_MS,
 } from './config.ts';
-
-/** The longest that Node's timers take; a longer one would fire at once. */
-export const TIMER_MAX_MS = 2_147_483_647;
 
 /**
  * A proxy of the mesh that calls watches its own time-outs, which this side does not know: it only

@@ -101,6 +101,12 @@ describe('time', () => {
     expect([status, asked.retries, asked.deadlineMs]).toEqual(['502 upstream_reset', 2, 1_000]);
   });
 
+  it('a limit longer than a timer takes is none, and does not fire at once', async () => {
+    const timeouts = { request: '1000h', backendRequest: '999h' };
+    const { asked } = await plane({}, { timeouts }).ask();
+    expect(asked.deadlineMs).toBe(Number.POSITIVE_INFINITY);
+  });
+
   it('the time that is used up is the request’s, not the upstream’s', async () => {
     const some = plane({}, { timeouts: { request: '1s' } });
     some.answer = () => {

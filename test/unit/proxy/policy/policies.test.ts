@@ -11,8 +11,8 @@ import { type Permit, authorize, isReply } from '#proxy/policy/permit.ts';
 import { RetryBudget } from '#proxy/policy/retry/budget.ts';
 import { RETRY_DEFAULT, type RetryCondition } from '#proxy/policy/retry/config.ts';
 import { retryReason } from '#proxy/policy/retry/retry.ts';
+import { TIMER_MAX_MS } from '#proxy/policy/timeout/config.ts';
 import {
-  TIMER_MAX_MS,
   attemptLimits,
   headTimeoutMs,
   inboundHeadTimeoutMs,
