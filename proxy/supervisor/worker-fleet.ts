@@ -8,7 +8,7 @@ import type { Applied, Fleet, LogLevel, StateUpdate, WorkerReport } from '../fle
 import { LIMITS } from '../listener/limits.ts';
 import { EndpointBook } from '../snapshot/endpoints.ts';
 import { HeldSockets } from './held-sockets.ts';
-import { WorkerProcess } from './worker-process.ts';
+import { WorkerProcess, type WorkerProcessOptions } from './worker-process.ts';
 
 export interface WorkerFleetOptions {
   settings: ProxySettings;
@@ -16,6 +16,8 @@ export interface WorkerFleetOptions {
   log: Log;
   /** A worker died: what its ledger holds has to be accounted for. */
   crashed: (worker: number) => void;
+  /** Starts a worker's process; tests pass one of their own. */
+  spawn?: WorkerProcessOptions['spawn'];
 }
 
 /** A worker that lived shorter than this died of its start: the next one waits longer. */
@@ -37,6 +39,8 @@ export class WorkerFleet implements Fleet {
   readonly #live = new Set<WorkerProcess>();
   readonly #endpoints = new EndpointBook();
   readonly #problemsOf = new Map<number, ResourceProblem[]>();
+  /** The newest update that each worker serves. */
+  readonly #serves = new WeakMap<WorkerProcess, StateUpdate>();
   #latest: StateUpdate | undefined;
   #nextNumber = 0;
   #shortLives = 0;
@@ -53,12 +57,12 @@ export class WorkerFleet implements Fleet {
   }
 
   async apply(update: StateUpdate): Promise<Applied> {
-    this.#latest = { state: update.state, revision: update.revision };
+    const latest = { state: update.state, revision: update.revision };
+    this.#latest = latest;
     const workers = [...this.#live];
-    const results = await Promise.all(workers.map((worker) => this.#bring(worker, update)));
+    const results = await Promise.all(workers.map((worker) => this.#bring(worker, update, latest)));
     const applied = results.filter((result) => result !== undefined);
     if (applied.length === 0) return this.#whenServing();
-    if (applied.length === this.workers) this.#sockets.closeUnused();
     return {
       problems: this.#problems(),
       applyMs: Math.max(...applied.map((result) => result.applyMs)),
@@ -98,23 +102,30 @@ export class WorkerFleet implements Fleet {
   }
 
   #spawn(): void {
-    const worker = new WorkerProcess(this.#nextNumber++, this.#options.settings, {
-      acquire: (number, address, port) => this.#sockets.acquire(number, address, port),
-      release: (number, address, port) => this.#sockets.release(number, address, port),
-      problems: (number, problems) => {
-        this.#problemsOf.set(number, problems);
-        this.#onProblems(this.#problems());
+    const { settings, clock, spawn } = this.#options;
+    const worker = new WorkerProcess({
+      number: this.#nextNumber++,
+      ...{ settings, clock },
+      ...(spawn === undefined ? {} : { spawn }),
+      events: {
+        acquire: (number, address, port) => this.#sockets.acquire(number, address, port),
+        release: (number, address, port) => this.#sockets.release(number, address, port),
+        problems: (number, problems) => {
+          this.#problemsOf.set(number, problems);
+          this.#onProblems(this.#problems());
+        },
+        exit: (ended, how) => this.#onExit(ended, how),
       },
-      exit: (ended, how) => this.#onExit(ended, how),
     });
     this.#live.add(worker);
     if (this.#logLevel !== undefined) worker.setLogLevel(this.#logLevel);
     worker.setEndpoints(this.#endpoints.all());
     if (this.#latest === undefined) return;
     const update = this.#latest;
-    this.#bring(worker, update).then(
+    this.#bring(worker, update, update).then(
       (applied) => {
         if (applied === undefined) return;
+        this.#onProblems(this.#problems());
         const waiting = this.#onServing;
         this.#onServing = [];
         for (const run of waiting) run();
@@ -126,10 +137,24 @@ export class WorkerFleet implements Fleet {
     );
   }
 
-  async #bring(worker: WorkerProcess, update: StateUpdate): Promise<Applied | undefined> {
+  async #bring(
+    worker: WorkerProcess,
+    update: StateUpdate,
+    latest: StateUpdate,
+  ): Promise<Applied | undefined> {
     const applied = await worker.apply(update);
-    if (applied !== undefined) this.#problemsOf.set(worker.number, applied.problems);
+    if (applied === undefined || !this.#live.has(worker)) return undefined;
+    this.#problemsOf.set(worker.number, applied.problems);
+    this.#serves.set(worker, latest);
+    this.#closeUnused();
     return applied;
+  }
+
+  /** A socket that no worker took, once all of them serve the newest state, nobody accepts on. */
+  #closeUnused(): void {
+    if (this.#live.size < this.workers) return;
+    for (const worker of this.#live) if (this.#serves.get(worker) !== this.#latest) return;
+    this.#sockets.closeUnused();
   }
 
   #onExit(worker: WorkerProcess, how: string): void {
@@ -138,7 +163,7 @@ export class WorkerFleet implements Fleet {
     this.#sockets.abandon(worker.number);
     if (this.#draining) return;
     const { clock, log, crashed } = this.#options;
-    const short = performance.now() - worker.startedMs < SHORT_LIFE_MS;
+    const short = clock.nowMs() - worker.startedMs < SHORT_LIFE_MS;
     this.#shortLives = short ? this.#shortLives + 1 : 0;
     const delayMs = Math.min(RESPAWN_MAX_MS, RESPAWN_MIN_MS * RESPAWN_GROWTH ** this.#shortLives);
     log.error({ worker: worker.number, pid: worker.pid, how, delayMs }, 'a worker died');

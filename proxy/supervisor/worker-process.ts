@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Socket } from 'node:net';
 import type { ServiceEndpoints } from '#contracts/events.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
+import type { Clock } from '#platform/clock.ts';
 import type { ProxySettings } from '../bootstrap.ts';
 import type { Applied, LogLevel, StateUpdate, WorkerReport } from '../fleet.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
@@ -11,6 +12,8 @@ import type { FromWorker, ToWorker } from './protocol.ts';
 const WORKER_FILE = fileURLToPath(new URL('./worker.ts', import.meta.url));
 /** A worker that does not answer a question about itself is left out of the answer. */
 const REPORT_TIMEOUT_MS = 2_000;
+/** A worker that has not brought a state into service by then hangs, and holds up all of them. */
+export const APPLY_TIMEOUT_MS = 60_000;
 
 export interface WorkerEvents {
   acquire: (
@@ -24,30 +27,42 @@ export interface WorkerEvents {
   exit: (worker: WorkerProcess, how: string) => void;
 }
 
-type Waiting = { resolve: (applied: Applied | undefined) => void; reject: (error: Error) => void };
+interface Waiting {
+  update: StateUpdate;
+  resolve: (applied: Applied | undefined) => void;
+  reject: (error: Error) => void;
+}
+
+export interface WorkerProcessOptions {
+  number: number;
+  settings: ProxySettings;
+  clock: Clock;
+  events: WorkerEvents;
+  /** Starts the process; tests pass one of their own. */
+  spawn?: () => ChildProcess;
+}
 
 /** One worker as its supervisor sees it: a child process and the questions it has not answered. */
 export class WorkerProcess {
   readonly number: number;
   readonly #child: ChildProcess;
   readonly #events: WorkerEvents;
-  readonly #applies = new Map<number, Waiting & { update: StateUpdate }>();
+  readonly #clock: Clock;
+  readonly #applies = new Map<number, Waiting>();
   readonly #reports = new Map<number, (report: WorkerReport | undefined) => void>();
   #nextId = 1;
   #alive = true;
   #drained: (() => void) | undefined;
   /** It has a state: the next one may come as a step. */
   #hasState = false;
-  readonly startedMs = performance.now();
+  readonly startedMs: number;
 
-  constructor(number: number, settings: ProxySettings, events: WorkerEvents) {
+  constructor({ number, settings, clock, events, spawn = forkWorker }: WorkerProcessOptions) {
     this.number = number;
+    this.startedMs = clock.nowMs();
+    this.#clock = clock;
     this.#events = events;
-    this.#child = fork(WORKER_FILE, [], {
-      serialization: 'advanced',
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      env: { ...process.env, ...compileCache() },
-    });
+    this.#child = spawn();
     this.#child.on('message', (message) => this.#onMessage(message as FromWorker));
     // What cannot be sent was meant for a process that is ending; `exit` follows.
     this.#child.on('error', () => this.#child.kill('SIGKILL'));
@@ -59,9 +74,17 @@ export class WorkerProcess {
     return this.#child.pid;
   }
 
-  /** Resolves when the worker serves the state, with undefined when it died before. */
+  /**
+   * Resolves when the worker serves the state, with undefined when it died before, which one that
+   * takes too long is made to.
+   */
   apply(update: StateUpdate): Promise<Applied | undefined> {
     if (!this.#alive) return Promise.resolve(undefined);
+    const timer = this.#clock.after(APPLY_TIMEOUT_MS, () => this.kill());
+    return this.#ask(update).finally(() => timer.cancel());
+  }
+
+  #ask(update: StateUpdate): Promise<Applied | undefined> {
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
       this.#applies.set(id, { update, resolve, reject });
@@ -173,7 +196,7 @@ export class WorkerProcess {
     }
   }
 
-  #answerApply(id: number): (Waiting & { update: StateUpdate }) | undefined {
+  #answerApply(id: number): Waiting | undefined {
     const waiting = this.#applies.get(id);
     this.#applies.delete(id);
     return waiting;
@@ -187,6 +210,14 @@ export class WorkerProcess {
     this.#drained?.();
     this.#events.exit(this, how);
   }
+}
+
+function forkWorker(): ChildProcess {
+  return fork(WORKER_FILE, [], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, ...compileCache() },
+  });
 }
 
 /** A worker starts from the compiled code that the supervisor's start left. */

@@ -1,0 +1,143 @@
+import type { ChildProcess } from 'node:child_process';
+import { EventEmitter } from 'node:events';
+import { FakeClock } from '#platform/clock.ts';
+import { createLog } from '#platform/log.ts';
+import { MeshState } from '#platform/state.ts';
+import type { ProxySettings } from '#proxy/bootstrap.ts';
+import type { ResourceProblem } from '#contracts/problems.ts';
+import type { FromWorker, ToWorker } from '#proxy/supervisor/protocol.ts';
+import { WorkerFleet } from '#proxy/supervisor/worker-fleet.ts';
+import { APPLY_TIMEOUT_MS } from '#proxy/supervisor/worker-process.ts';
+import { describe, expect, it } from 'vitest';
+
+/** A child process that says what the test lets it say. */
+class FakeWorker extends EventEmitter {
+  readonly pid = 1;
+  connected = true;
+  readonly asked: ToWorker[] = [];
+
+  send(message: ToWorker): boolean {
+    this.asked.push(message);
+    return true;
+  }
+
+  /** Answers every update that is still open. */
+  serve(problems: ResourceProblem[] = []): void {
+    for (const message of this.asked.splice(0)) {
+      if (message.type !== 'state' && message.type !== 'step') continue;
+      this.say({ type: 'applied', id: message.id, problems, applyMs: 1 });
+    }
+  }
+
+  say(message: FromWorker): void {
+    this.emit('message', message);
+  }
+
+  kill(): boolean {
+    this.connected = false;
+    this.emit('exit', null, 'SIGKILL');
+    return true;
+  }
+}
+
+function setUp(workers: number) {
+  const spawned: FakeWorker[] = [];
+  const crashed: number[] = [];
+  const clock = new FakeClock();
+  const fleet = new WorkerFleet({
+    settings: { scope: { workers } } as ProxySettings,
+    clock,
+    log: createLog({ service: 'test', level: 'silent' }),
+    crashed: (worker) => crashed.push(worker),
+    spawn: () => {
+      const worker = new FakeWorker();
+      spawned.push(worker);
+      return worker as unknown as ChildProcess;
+    },
+  });
+  const last = (): FakeWorker => {
+    const worker = spawned.at(-1);
+    if (worker === undefined) throw new Error('no worker was started');
+    return worker;
+  };
+  const update = { state: new MeshState(), revision: { epoch: 1, sequence: 1 } };
+  return { fleet, clock, spawned, crashed, last, update };
+}
+
+const PROBLEM: ResourceProblem = {
+  resource: 'Gateway/shop/edge',
+  path: '',
+  reason: 'cannot_apply',
+  message: 'the port is taken',
+};
+
+describe('a worker that dies', () => {
+  it('is replaced at once after a long life, and ever later when its starts fail', () => {
+    const { clock, spawned, crashed, last } = setUp(1);
+    clock.advance(60_000);
+    last().kill();
+    clock.advance(20);
+    expect(spawned).toHaveLength(2);
+    const waitsMs: number[] = [];
+    for (let deaths = 0; deaths < 7; deaths++) {
+      const before = spawned.length;
+      last().kill();
+      let waitedMs = 0;
+      for (; spawned.length === before; waitedMs += 20) clock.advance(20);
+      waitsMs.push(waitedMs);
+    }
+    expect(waitsMs).toEqual([80, 320, 1_280, 5_120, 10_000, 10_000, 10_000]);
+    expect(crashed).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    clock.advance(60_000);
+    last().kill();
+    clock.advance(20);
+    expect(spawned).toHaveLength(10);
+  });
+
+  it('in the middle of an update: those that live carry it, the next one gets it whole', async () => {
+    const { fleet, clock, spawned, update } = setUp(2);
+    const applied = fleet.apply(update);
+    spawned[0]?.kill();
+    spawned[1]?.serve();
+    expect(await applied).toMatchObject({ problems: [] });
+    clock.advance(10_000);
+    expect(spawned[2]?.asked.map(({ type }) => type)).toContain('state');
+  });
+
+  it('with all others: the update counts once one that replaces them serves it', async () => {
+    const { fleet, clock, spawned, update, last } = setUp(2);
+    let done = false;
+    const applied = fleet.apply(update).finally(() => (done = true));
+    for (const worker of [...spawned]) worker.kill();
+    await new Promise(setImmediate);
+    expect(done).toBe(false);
+    clock.advance(10_000);
+    last().serve();
+    expect(await applied).toMatchObject({ problems: [] });
+  });
+
+  it('and whose successor cannot open its sockets: that is told', async () => {
+    const { fleet, clock, spawned, update, last } = setUp(1);
+    const told: ResourceProblem[][] = [];
+    fleet.onProblems((problems) => told.push(problems));
+    const applied = fleet.apply(update);
+    last().serve();
+    await applied;
+    last().kill();
+    clock.advance(10_000);
+    expect(spawned).toHaveLength(2);
+    last().serve([PROBLEM]);
+    await new Promise(setImmediate);
+    expect(told).toEqual([[PROBLEM]]);
+  });
+});
+
+it('a worker that hangs under an update is ended, so that the others go on', async () => {
+  const { fleet, clock, spawned, crashed, update } = setUp(2);
+  const applied = fleet.apply(update);
+  spawned[0]?.serve();
+  await new Promise(setImmediate);
+  clock.advance(APPLY_TIMEOUT_MS);
+  expect(crashed).toEqual([1]);
+  expect(await applied).toMatchObject({ problems: [] });
+});
