@@ -17,6 +17,7 @@ import { engineOptions, telemetryLog } from './serving.ts';
 import type { Served } from './snapshot/applier.ts';
 import { lineOf } from './snapshot/files.ts';
 import { WorkerFleet } from './supervisor/worker-fleet.ts';
+import { mergeViews } from './upstream/view.ts';
 import { renderPrometheus, reportCrash } from './telemetry/index.ts';
 
 /** Where configuration comes from: the config plane, or files. */
@@ -203,7 +204,8 @@ export class Proxy {
           resources: served === undefined ? [] : entries.map(withServerFields),
         };
       },
-      endpoints: async () => (await this.#fleet.report()).flatMap((report) => report.endpoints),
+      endpoints: async () =>
+        mergeViews((await this.#fleet.report()).map((report) => report.endpoints)),
       setLogLevel: (level) => this.#fleet.setLogLevel(level),
       drain: () => void this.drain(),
       quit,

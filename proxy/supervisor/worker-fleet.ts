@@ -7,6 +7,7 @@ import { mergeProblems } from '../engine.ts';
 import type { Applied, Fleet, LogLevel, StateUpdate, WorkerReport } from '../fleet.ts';
 import { LIMITS } from '../listener/limits.ts';
 import { EndpointBook } from '../snapshot/endpoints.ts';
+import { type RequestSeries, sumSeries } from '../telemetry/index.ts';
 import { HeldSockets } from './held-sockets.ts';
 import { WorkerProcess, type WorkerProcessOptions } from './worker-process.ts';
 
@@ -25,6 +26,8 @@ const SHORT_LIFE_MS = 5_000;
 const RESPAWN_MIN_MS = 20;
 const RESPAWN_MAX_MS = 10_000;
 const RESPAWN_GROWTH = 4;
+/** Series kept of dead workers. */
+const ENDED_SERIES_MAX = 10_000;
 /** Beyond the time that workers give their requests, before they are ended. */
 const DRAIN_MARGIN_MS = 10_000;
 
@@ -39,6 +42,10 @@ export class WorkerFleet implements Fleet {
   readonly #live = new Set<WorkerProcess>();
   readonly #endpoints = new EndpointBook();
   readonly #problemsOf = new Map<number, ResourceProblem[]>();
+  /** What each live worker told last: one that is busy for a moment does not vanish from sums. */
+  readonly #reports = new Map<number, WorkerReport>();
+  /** What dead workers had told: the counters of a proxy never go back. */
+  #ended: RequestSeries[] = [];
   /** The newest update that each worker serves. */
   readonly #serves = new WeakMap<WorkerProcess, StateUpdate>();
   #latest: StateUpdate | undefined;
@@ -75,8 +82,16 @@ export class WorkerFleet implements Fleet {
   }
 
   async report(): Promise<WorkerReport[]> {
-    const reports = await Promise.all([...this.#live].map((worker) => worker.report()));
-    return reports.filter((report) => report !== undefined);
+    const asked = [...this.#live].map(async (worker) => {
+      const report = await worker.report();
+      if (report !== undefined && this.#live.has(worker)) this.#reports.set(worker.number, report);
+    });
+    await Promise.all(asked);
+    const [first, ...others] = this.#reports.values();
+    if (first === undefined) return [];
+    const { series } = first;
+    const requests = [...series.requests, ...this.#ended];
+    return [{ ...first, series: { ...series, requests } }, ...others];
   }
 
   setLogLevel(level: LogLevel): void {
@@ -160,6 +175,7 @@ export class WorkerFleet implements Fleet {
   #onExit(worker: WorkerProcess, how: string): void {
     this.#live.delete(worker);
     this.#problemsOf.delete(worker.number);
+    this.#keepCounts(worker.number);
     this.#sockets.abandon(worker.number);
     if (this.#draining) return;
     const { clock, log, crashed } = this.#options;
@@ -171,6 +187,13 @@ export class WorkerFleet implements Fleet {
     clock.after(delayMs, () => {
       if (!this.#draining) this.#spawn();
     });
+  }
+
+  #keepCounts(worker: number): void {
+    const last = this.#reports.get(worker);
+    this.#reports.delete(worker);
+    if (last === undefined) return;
+    this.#ended = sumSeries([this.#ended, last.series.requests], ENDED_SERIES_MAX);
   }
 
   /** All workers died under an update: it counts once one of those that replace them serves it. */

@@ -1,6 +1,6 @@
 /** Telemetry of a proxy: written to, never read by the phases (README.md of the proxy). */
 export { reportCrash } from './crash.ts';
-export { renderPrometheus } from './metrics/prometheus.ts';
+export { renderPrometheus, sumSeries } from './metrics/prometheus.ts';
 export { createTelemetry } from './telemetry.ts';
 export type {
   CrashReportOptions,

@@ -33,12 +33,22 @@ class PrometheusText {
   }
 }
 
+/** The sums of several lists of series, one of each kind; those beyond `max` kinds are left out. */
+export function sumSeries(lists: readonly (readonly RequestSeries[])[], max: number) {
+  const snapshots = lists.map((requests) => ({ proxy: '', requests }));
+  return merged(snapshots)
+    .slice(0, max)
+    .map(({ series }) => series);
+}
+
 interface Merged {
   proxy: string;
   series: RequestSeries;
 }
 
-function merged(snapshots: readonly SeriesSnapshot[]): Merged[] {
+function merged(
+  snapshots: readonly { proxy: string; requests: readonly RequestSeries[] }[],
+): Merged[] {
   const sums = new Map<string, Merged>();
   for (const { proxy, requests } of snapshots) {
     for (const one of requests) {

@@ -8,7 +8,14 @@ import type { ResourceProblem } from '#contracts/problems.ts';
 import type { FromWorker, ToWorker } from '#proxy/supervisor/protocol.ts';
 import { WorkerFleet } from '#proxy/supervisor/worker-fleet.ts';
 import { APPLY_TIMEOUT_MS } from '#proxy/supervisor/worker-process.ts';
-import { describe, expect, it } from 'vitest';
+import type { WorkerReport } from '#proxy/fleet.ts';
+import type { RequestSeries } from '#proxy/telemetry/index.ts';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+
+const SERIES: RequestSeries = {
+  ...{ direction: 'edge', route: 'r', service: 's', statusClass: '2xx', reason: 'ok' },
+  ...{ requests: 0, retries: 0, bytesIn: 0, bytesOut: 0, durationUsSum: 0, durations: [] },
+};
 
 /** A child process that says what the test lets it say. */
 class FakeWorker extends EventEmitter {
@@ -26,6 +33,16 @@ class FakeWorker extends EventEmitter {
     for (const message of this.asked.splice(0)) {
       if (message.type !== 'state' && message.type !== 'step') continue;
       this.say({ type: 'applied', id: message.id, problems, applyMs: 1 });
+    }
+  }
+
+  /** Answers the questions about itself. */
+  tell(worker: number, requests: number): void {
+    const series = { ...SERIES, requests };
+    for (const message of this.asked.splice(0)) {
+      if (message.type !== 'report') continue;
+      const report = { worker, series: { requests: [series] } } as unknown as WorkerReport;
+      this.say({ type: 'report', id: message.id, report });
     }
   }
 
@@ -130,6 +147,27 @@ describe('a worker that dies', () => {
     await new Promise(setImmediate);
     expect(told).toEqual([[PROBLEM]]);
   });
+});
+
+it('counters never go back: not when a worker is busy, nor when it dies', async () => {
+  const { fleet, clock, spawned } = setUp(2);
+  const total = async (...answering: number[]): Promise<number> => {
+    const reports = fleet.report();
+    for (const [number, worker] of spawned.entries()) {
+      if (answering.includes(number)) worker.tell(number, 10 + number);
+    }
+    vi.advanceTimersByTime(2_000);
+    const series = (await reports).flatMap((report) => report.series.requests);
+    return series.reduce((sum, { requests }) => sum + requests, 0);
+  };
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  expect(await total(0, 1)).toBe(21);
+  expect(await total(1)).toBe(21);
+  spawned[0]?.kill();
+  clock.advance(10_000);
+  expect(await total(1, 2)).toBe(33);
+  expect(await total(1, 2)).toBe(33);
 });
 
 it('a worker that hangs under an update is ended, so that the others go on', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { type EndpointView, mergeViews } from '#proxy/upstream/view.ts';
 import { AddressRules, endpointName, parseCidr } from '#proxy/upstream/addresses.ts';
 import { EndpointBook } from '#proxy/upstream/book.ts';
 import { OUTLIER_DEFAULT } from '#proxy/upstream/settings.ts';
@@ -193,5 +194,21 @@ describe('EndpointBook', () => {
     expect(some.view('s', 0).map(({ address }) => address)).toEqual(['10.0.0.1']);
     some.announce([A]);
     expect(some.pick('', 'Random', Math.random, 0, [])).toBeUndefined();
+  });
+});
+
+describe('mergeViews', () => {
+  it('shows an endpoint once, whatever number of workers knows it', () => {
+    const view = (more: Partial<EndpointView>): EndpointView => ({
+      ...{ service: 'shop/app', address: '127.0.0.1', port: 80, proxy: '', zone: '' },
+      ...{ state: 'healthy', ejectedForMs: 0, inFlight: 2, consecutiveErrors: 0, ...more },
+    });
+    const other = view({ port: 81 });
+    const ejected = view({ state: 'ejected', ejectedForMs: 500, inFlight: 1 });
+    expect(mergeViews([[view({}), other], [ejected]])).toEqual([
+      view({ state: 'ejected', ejectedForMs: 500, inFlight: 3 }),
+      other,
+    ]);
+    expect(mergeViews([])).toEqual([]);
   });
 });
