@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { ResourceKey } from '#contracts/names.ts';
 import type { EndpointSlice, Mesh, Service } from '#contracts/resources/index.ts';
 import { SERVICE_NAME_LABEL } from '#contracts/resources/index.ts';
 import type { FaultConfig } from '../policy/fault/config.ts';
@@ -6,7 +7,8 @@ import type { TrafficConfig } from '../policy/kinds.ts';
 import { TRAFFIC_DEFAULT } from '../policy/traffic/compile.ts';
 import { AddressRules, type Cidr, parseCidr } from '../upstream/addresses.ts';
 import type { DeclaredEndpoint } from '../upstream/settings.ts';
-import type { CompiledService } from './compiled.ts';
+import { SECURITY_KINDS } from '../policy/kinds.ts';
+import type { CompiledService, Security } from './compiled.ts';
 import { policiesOf, securityOf } from './policies.ts';
 import { nameOf, namespaceOf, serviceKey } from './refs.ts';
 import type { Report } from './report.ts';
@@ -43,8 +45,20 @@ export function compileService(service: Service, view: View, report: Report): Co
     declared: Object.freeze(declaredOf(service, view)),
     traffic,
     fault,
-    security: securityOf(view, [[key, undefined]]),
+    security: closedByPorts(key, view, securityOf(view, [[key, undefined]])),
   });
+}
+
+/** A security policy for one port, which cannot be kept yet, closes the Service: never open. */
+function closedByPorts(key: ResourceKey, view: View, security: Security): Security {
+  const ofPorts = view.attached(key).filter((entry) => {
+    const unit = SECURITY_KINDS.has(entry.resource.kind) ? view.compiled(entry.key) : undefined;
+    if (unit?.kind !== 'policy') return false;
+    return unit.policy.targets.some((target) => target.key === key && target.section !== undefined);
+  });
+  if (ofPorts.length === 0) return security;
+  const unavailable = [...security.unavailable, ...ofPorts.map((entry) => entry.key)];
+  return Object.freeze({ ...security, unavailable: Object.freeze(unavailable) });
 }
 
 function declaredOf(service: Service, view: View): DeclaredEndpoint[] {

@@ -1,6 +1,9 @@
+import type { ResourceKey } from '#contracts/names.ts';
 import type { Exchange, Reply } from '../../exchange.ts';
 import type { CompiledSnapshot, Security } from '../../snapshot/compiled.ts';
 import type { Gate, GateOptions } from '../gate.ts';
+import { targetName } from '../../snapshot/policies.ts';
+import { limitsOfTarget } from './compile.ts';
 import type { LimitConfig, LimitKeyPart } from './config.ts';
 import { Limiter } from './limiter.ts';
 
@@ -51,11 +54,23 @@ export function rateLimitGate({ clock, workers }: GateOptions): Gate {
         limits.map((config) => ({ policy: config.policy, effect: describe(config) })),
       ),
     swap: (snapshot: CompiledSnapshot): void => {
+      const live = new Map<ResourceKey, ReadonlySet<string>>();
       for (const [id, { config }] of entries) {
-        if (!snapshot.index.units.has(config.policy)) entries.delete(id);
+        let ids = live.get(config.policy);
+        if (ids === undefined) live.set(config.policy, (ids = idsOf(snapshot, config.policy)));
+        if (!ids.has(id)) entries.delete(id);
       }
     },
   };
+}
+
+/** The limits that a policy has now, for each of its targets. */
+function idsOf(snapshot: CompiledSnapshot, policy: ResourceKey): ReadonlySet<string> {
+  const unit = snapshot.index.units.get(policy)?.compiled;
+  if (unit?.kind !== 'policy' || unit.policy.config?.kind !== 'RateLimitPolicy') return new Set();
+  const { limits } = unit.policy.config;
+  const names = unit.policy.targets.map(({ key, section }) => targetName(key, section));
+  return new Set(names.flatMap((name) => limitsOfTarget(limits, name).map(({ id }) => id)));
 }
 
 function keyOf(config: LimitConfig, exchange: Exchange): string {

@@ -324,6 +324,18 @@ describe('where security policies act (SEMANTICS.md)', () => {
     expect(plane.tries.map(({ headers }) => headers.has('x-api-key'))).toEqual([true, false]);
   });
 
+  it('a key asked for at one port of a Service, which cannot be kept, closes it', async () => {
+    const targetRefs = [{ kind: 'Service', name: 'app', sectionName: 'http' }];
+    const world = edgeWorld(own('AuthenticationPolicy', 'port', { targetRefs, apiKey: {} }));
+    const plane = new Plane(world.snapshot);
+    world.apply(slice('app', ['127.0.0.7']));
+    plane.plane.swap(world.snapshot);
+    expect((await plane.ask({ path: '/a' })).said).toBe('503 policy_unavailable');
+    world.delete({ kind: 'AuthenticationPolicy', namespace: 'shop', name: 'port' });
+    plane.plane.swap(world.snapshot);
+    expect((await plane.ask({ path: '/a' })).said).toBe('200');
+  });
+
   it('a limit that cannot be kept closes its target, and only that', async () => {
     const limits = [{ name: 'l', requests: 1, per: '0s' }];
     const targetRefs = [{ kind: 'HTTPRoute', name: 'r', sectionName: 'first' }];

@@ -123,6 +123,18 @@ describe('rate-limit', () => {
     expect(ask()).toBeUndefined();
   });
 
+  it('a limit that its policy no longer has is forgotten, with all its buckets', () => {
+    const gate = rateLimitGate({ clock: new FakeClock(), workers: 1 });
+    const world = new World(service('app'), policy());
+    const ask = () => gate.act(exchange(world.snapshot), levelsOf(world));
+    expect([ask(), ask(), ask()?.status]).toEqual([undefined, undefined, 429]);
+    for (const name of ['other', 'all']) {
+      world.apply(policy({ name }));
+      gate.swap(world.snapshot);
+    }
+    expect(ask()).toBeUndefined();
+  });
+
   it('keys by what it is told to', () => {
     const clock = new FakeClock();
     const world = new World(service('app'), policy({ key: ['clientAddress', 'source'] }));
