@@ -5,7 +5,7 @@ import {
   readBootstrap,
 } from '#platform/bootstrap.ts';
 import { LABEL } from '#contracts/names.ts';
-import { createLog } from '#platform/log.ts';
+import { createLog, sentenceOf } from '#platform/log.ts';
 import { startTracing } from '#platform/otel.ts';
 import { runMain } from '#platform/process.ts';
 import { startConfigService } from './service.ts';
@@ -89,7 +89,13 @@ runMain(PROGRAM, async () => {
     alerting: fields.alerting,
     log: createLog({ service: 'config', fields: { mesh } }),
   });
-  void service.ready.then(() => process.stdout.write(`ready ${service.url}\n`));
+  service.ready.then(
+    () => process.stdout.write(`ready ${service.url}\n`),
+    (error: unknown) => {
+      process.stderr.write(`${PROGRAM}: ${sentenceOf(error)}\n`);
+      process.exit(1);
+    },
+  );
   return {
     stop: async () => {
       await service.stop();

@@ -89,7 +89,12 @@ export class Plane {
 
   /** What keeps it from doing its work; undefined when nothing does. */
   get problem(): string | undefined {
-    return this.#linked ? this.log.problem : 'the link to NATS is down';
+    return this.#linked ? (this.log.problem ?? this.stalled) : 'the link to NATS is down';
+  }
+
+  /** Which of its streams cannot be read at the moment, and why; also while it starts. */
+  get stalled(): string | undefined {
+    return this.log.stalled ?? this.registry.stalled ?? this.receipts.stalled;
   }
 
   get linked(): boolean {
@@ -165,7 +170,8 @@ export class Plane {
         if (status.type === Events.Reconnect) {
           this.#linked = true;
           this.registry.registry.linkUp();
-          await this.#publishHead();
+          // Not waited for: the next loss of the link must be seen at once. It never rejects.
+          void this.#publishHead();
         }
       }
     };

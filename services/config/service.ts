@@ -2,7 +2,7 @@ import type { NatsConnection } from 'nats';
 import { type Clock, systemClock } from '#platform/clock.ts';
 import { HttpProblem, createApi, listen } from '#platform/http.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
-import { connectNats, pause } from '#platform/nats.ts';
+import { connectNats, natsSentence, pause } from '#platform/nats.ts';
 import { EVENT_BYTES_MAX } from './changes/writer.ts';
 import { BoardStreams } from './api/boards.ts';
 import { addRoutes } from './api/routes.ts';
@@ -29,7 +29,10 @@ export interface ConfigServiceOptions {
 export interface ConfigService {
   /** Base URL of the API. */
   url: string;
-  /** Resolves when the log is read and the service can do its work. */
+  /**
+   * Resolves when the log is read and the service can do its work; rejects when it never will,
+   * such as with credentials that cannot be read.
+   */
   ready: Promise<void>;
   stop: () => Promise<void>;
 }
@@ -54,9 +57,11 @@ class Running implements ConfigService {
   readonly #clock: Clock;
   readonly #abort = new AbortController();
   readonly #boards: BoardStreams;
-  #settleReady: () => void = () => undefined;
+  readonly #ready = Promise.withResolvers<void>();
   #plane: Plane | undefined;
   #connection: NatsConnection | undefined;
+  /** The plane that is being started. */
+  #starting: Plane | undefined;
   #waitingFor: string;
   #background: Promise<void> = Promise.resolve();
   #close: () => Promise<void> = async () => undefined;
@@ -66,9 +71,9 @@ class Running implements ConfigService {
     this.#clock = options.clock ?? systemClock;
     this.#waitingFor = `NATS at ${options.natsUrl} is away`;
     this.#boards = new BoardStreams(this.#clock);
-    this.ready = new Promise((resolve) => {
-      this.#settleReady = resolve;
-    });
+    this.ready = this.#ready.promise;
+    // Whoever waits for it hears of a failure; nobody has to.
+    this.ready.catch(() => undefined);
   }
 
   async open(): Promise<void> {
@@ -98,7 +103,7 @@ class Running implements ConfigService {
         ...(this.#options.alerting === undefined ? {} : { alerting: this.#options.alerting }),
       }),
       plane: () => {
-        if (this.#plane === undefined) throw new HttpProblem('unavailable', this.#waitingFor);
+        if (this.#plane === undefined) throw new HttpProblem('unavailable', this.#waiting());
         return this.#plane;
       },
     });
@@ -107,7 +112,10 @@ class Running implements ConfigService {
     this.url = url;
     this.#close = async () => app.close();
     this.#background = this.#run(metrics).catch((error: unknown) => {
-      if (!this.#abort.signal.aborted) log.error({ error: sentenceOf(error) }, 'not started');
+      if (this.#abort.signal.aborted) return;
+      this.#waitingFor = sentenceOf(error);
+      log.error(this.#waitingFor);
+      this.#ready.reject(error);
     });
   }
 
@@ -140,16 +148,17 @@ class Running implements ConfigService {
     let told = '';
     for (let waitMs = RETRY_MIN_MS; !signal.aborted; waitMs = Math.min(waitMs * 2, RETRY_MAX_MS)) {
       const plane = this.#newPlane(connection, metrics);
+      this.#starting = plane;
       try {
         await Promise.race([plane.start(), aborted]);
         this.#plane = plane;
         log.info({ revision: plane.history.headSequence }, 'ready');
-        this.#settleReady();
+        this.#ready.resolve();
         return;
       } catch (error) {
         await plane.stop();
         if (signal.aborted) return;
-        this.#waitingFor = `the config log cannot be used: ${sentenceOf(error)}`;
+        this.#waitingFor = `the config plane cannot start: ${natsSentence(error)}`;
         if (told !== this.#waitingFor) log.error(this.#waitingFor);
         told = this.#waitingFor;
       }
@@ -170,7 +179,11 @@ class Running implements ConfigService {
   }
 
   #notReady(): string | undefined {
-    return this.#plane === undefined ? this.#waitingFor : this.#plane.problem;
+    return this.#plane === undefined ? this.#waiting() : this.#plane.problem;
+  }
+
+  #waiting(): string {
+    return this.#starting?.stalled ?? this.#waitingFor;
   }
 
   #proxiesByState(): Map<string, number> {

@@ -4,7 +4,8 @@ import { meshSubjects } from '#contracts/subjects.ts';
 import type { Clock } from './clock.ts';
 import { EventChain } from './config-log/chain.ts';
 import { LogLostError, LogReader, NoLogError } from './config-log/reader.ts';
-import { type Log, sentenceOf } from './log.ts';
+import type { Log } from './log.ts';
+import { natsSentence } from './nats.ts';
 import type { MeshState } from './state.ts';
 
 /**
@@ -151,5 +152,5 @@ function problemOf(error: unknown, mesh: string): string {
   if (error instanceof NoLogError) {
     return `mesh ${mesh} has no config log yet: has its config service started?`;
   }
-  return `the config log cannot be read: ${sentenceOf(error)}`;
+  return `the config log cannot be read: ${natsSentence(error)}`;
 }

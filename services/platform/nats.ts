@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import {
+  type Authenticator,
   type ConnectionOptions,
+  ErrorCode,
   Events,
   type NatsConnection,
   NatsError,
@@ -32,6 +34,9 @@ const SETTINGS = {
   reconnectJitterTLS: 500,
   pingInterval: 5_000,
   maxPingOut: 2,
+  // Else a server that refuses the same credentials twice (it restarts, an account is being moved)
+  // ends the connection for good, and a service that looks alive never hears of anything again.
+  ignoreAuthErrorAbort: true,
   timeout: 2_000,
 } as const satisfies ConnectionOptions;
 
@@ -41,16 +46,17 @@ const RETRY_MAX_MS = 2_000;
 /**
  * Connects, and goes on trying until the server is there (or `signal` aborts, or the first
  * time-out passes). Once connected the client reconnects for ever with jitter; loss and return of
- * the link are logged.
+ * the link are logged. Throws one sentence when a credentials or CA file cannot be read.
  */
 export async function connectNats(options: NatsOptions): Promise<NatsConnection> {
   const startedMs = performance.now();
   let waitMs = RETRY_MIN_MS;
   let told = false;
+  const settings = connectionOptions(options);
   for (;;) {
     options.signal?.throwIfAborted();
     try {
-      const connection = await connect(connectionOptions(options));
+      const connection = await connect(settings);
       watch(connection, options.log);
       return connection;
     } catch (error) {
@@ -75,9 +81,30 @@ function connectionOptions(options: NatsOptions): ConnectionOptions {
     name: options.name,
     ...(options.credsFile === undefined
       ? {}
-      : { authenticator: credsAuthenticator(readFileSync(options.credsFile)) }),
-    ...(options.caFile === undefined ? {} : { tls: { caFile: options.caFile } }),
+      : { authenticator: credentialsIn(options.credsFile, options.log) }),
+    ...(options.caFile === undefined ? {} : { tls: { ca: readText(options.caFile) } }),
   };
+}
+
+/** Read again for each connection: credentials are renewed in place while a service runs. */
+function credentialsIn(file: string, log: Log): Authenticator {
+  let known = readText(file);
+  return (nonce) => {
+    try {
+      known = readText(file);
+    } catch (error) {
+      log.warn({ error: sentenceOf(error) }, 'the NATS credentials as they were are used');
+    }
+    return credsAuthenticator(encoder.encode(known))(nonce);
+  };
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new Error(`cannot read ${file} for NATS: ${sentenceOf(error)}`, { cause: error });
+  }
 }
 
 function watch(connection: NatsConnection, log: Log): void {
@@ -106,13 +133,48 @@ export async function pause(delayMs: number, signal?: AbortSignal): Promise<void
 }
 
 /** Codes of the JetStream API's errors (nats-server's errors.json). */
-export const WRONG_LAST_SEQUENCE = 10_071;
 export const MESSAGE_NOT_FOUND = 10_037;
 export const STREAM_NOT_FOUND = 10_059;
+/** The second is what a cluster answers while an earlier publish is on its way. */
+const WRONG_LAST_SEQUENCE: readonly number[] = [10_071, 10_164];
+/** Storage, memory, streams, consumers, bytes: of the server, of the account, or of the stream. */
+const NO_ROOM: readonly number[] = [
+  ...[10_002, 10_023, 10_026, 10_027, 10_028, 10_047, 10_077, 10_122],
+];
 
 /** The JetStream API's own error code, when it was the server that refused. */
 export function apiErrorOf(error: unknown): number | undefined {
   return error instanceof NatsError ? error.api_error?.err_code : undefined;
+}
+
+/** Somebody published in between. */
+export function isWrongLastSequence(error: unknown): boolean {
+  return WRONG_LAST_SEQUENCE.includes(apiErrorOf(error) ?? 0);
+}
+
+/** The server refused for lack of resources: what was asked for has not happened. */
+export function isNoRoom(error: unknown): boolean {
+  return NO_ROOM.includes(apiErrorOf(error) ?? 0);
+}
+
+/** What a request to NATS failed of, in words that say what to do. */
+export function natsSentence(error: unknown): string {
+  const text = sentenceOf(error);
+  if (!(error instanceof NatsError)) return text;
+  if (isNoRoom(error)) {
+    return (
+      `JetStream has no room for it (${text}): raise the limits of the server ` +
+      '(max_file_store, max_memory_store) or of the account, or free some'
+    );
+  }
+  if (error.api_error !== undefined) return `JetStream refuses it: ${text}`;
+  const code: string = error.code;
+  if (code === ErrorCode.Timeout) return 'NATS does not answer in time';
+  if (code === ErrorCode.NoResponders || code === ErrorCode.JetStreamNotEnabled) {
+    return 'JetStream does not answer: it is off, or this account has none';
+  }
+  if (code === ErrorCode.ConnectionClosed) return 'the connection to NATS is closed';
+  return text;
 }
 
 const encoder = new TextEncoder();

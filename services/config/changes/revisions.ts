@@ -1,6 +1,6 @@
 import { NO_REVISION, formatRevision, parseRevision } from '#contracts/revision.ts';
 import { HttpProblem } from '#platform/http.ts';
-import { sentenceOf } from '#platform/log.ts';
+import { natsSentence } from '#platform/nats.ts';
 import type { ConfigLog } from '../log/config-log.ts';
 import type { IndexedChangeSet } from '../log/history.ts';
 import { LATEST } from './intent.ts';
@@ -51,7 +51,7 @@ async function readOn(log: ConfigLog): Promise<void> {
 
 /** 503: the log did not answer. */
 export function unavailable(error: unknown): HttpProblem {
-  return new HttpProblem('unavailable', `the config log does not answer: ${sentenceOf(error)}`);
+  return new HttpProblem('unavailable', `the config log cannot be read: ${natsSentence(error)}`);
 }
 
 function noSuch(log: ConfigLog, text: string): HttpProblem {

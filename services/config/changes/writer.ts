@@ -92,7 +92,9 @@ export class Writer {
     const plan = await planOf(intent, log);
     const draft: Draft = { request, id, plan, base, author };
     if (request.dryRun) return this.#answer(draft, this.#check(draft));
-    return this.#inTurn(() => this.#commit(draft));
+    // From now on and not from its turn: behind others who time out nobody waits for minutes.
+    const endMs = this.#options.clock.nowMs() + WRITE_TIMEOUT_MS;
+    return this.#inTurn(() => this.#commit(draft, endMs));
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -109,11 +111,11 @@ export class Writer {
     }
   }
 
-  async #commit(draft: Draft): Promise<ChangeSetResponse> {
+  async #commit(draft: Draft, endMs: number): Promise<ChangeSetResponse> {
     const { log, clock } = this.#options;
     const { history } = log;
-    const endMs = clock.nowMs() + WRITE_TIMEOUT_MS;
     let why = 'others were quicker each time';
+    let isStoredPerhaps = false;
     for (let attempt = 1; attempt <= ATTEMPTS_MAX && clock.nowMs() < endMs; attempt++) {
       const before = this.#storedBefore(draft.id);
       if (before !== undefined) return this.#stored(draft, before);
@@ -122,8 +124,14 @@ export class Writer {
       if (checked.candidate.changed.size === 0) return this.#answer(draft, checked);
       const startedMs = clock.nowMs();
       const result = await log.publish(checked.event, history.lastSequence);
+      if (result.kind === 'refused') {
+        why = result.why;
+        // Unless an earlier try may still arrive there is nothing to wait for.
+        if (!isStoredPerhaps) break;
+      }
       if (result.kind === 'unknown') {
         why = result.why;
+        isStoredPerhaps = true;
         await pause(Math.min(RETRY_MS * attempt, RETRY_MAX_MS));
       }
       // Also after "stored": a publish that the server had already may stand further back.
@@ -135,11 +143,7 @@ export class Writer {
       this.#options.onPublished?.({ sequence, audience, tookMs: clock.nowMs() - startedMs });
       return answer;
     }
-    throw new HttpProblem(
-      'unavailable',
-      `the change-set could not be stored in time (${why}); whether it still arrives is not ` +
-        'known: repeat it with the same Idempotency-Key, or look at the history',
-    );
+    throw new HttpProblem('unavailable', notStored(why, isStoredPerhaps));
   }
 
   /** Reads the log to its end; without an answer the next publish will tell. */
@@ -244,6 +248,13 @@ export class Writer {
       audience: audience().map(({ proxy }) => proxy),
     };
   }
+}
+
+function notStored(why: string, perhaps: boolean): string {
+  return perhaps
+    ? `the change-set could not be stored in time (${why}); whether it still arrives is not ` +
+        'known: repeat it with the same Idempotency-Key, or look at the history'
+    : `the change-set was not stored: ${why}`;
 }
 
 /** 413 with both sizes in the sentence. */

@@ -5,8 +5,8 @@ import type { MeshSubjects } from '#contracts/subjects.ts';
 import { decodeEvent } from '#platform/config-log/event.ts';
 import { LogLostError, LogReader } from '#platform/config-log/reader.ts';
 import { HttpProblem } from '#platform/http.ts';
-import { type Log, sentenceOf } from '#platform/log.ts';
-import { WRONG_LAST_SEQUENCE, apiErrorOf, encodeJson } from '#platform/nats.ts';
+import type { Log } from '#platform/log.ts';
+import { encodeJson, isNoRoom, isWrongLastSequence, natsSentence } from '#platform/nats.ts';
 import { EventCache } from './event-cache.ts';
 import { Follower } from './follow.ts';
 import type { History, IndexedChangeSet } from './history.ts';
@@ -16,6 +16,8 @@ export type PublishResult =
   | { kind: 'stored'; sequence: number }
   /** Somebody wrote in between, or this very publish was stored and its answer lost. */
   | { kind: 'behind' }
+  /** The server refused it: it is not stored. */
+  | { kind: 'refused'; why: string }
   /** No answer: it may be stored, now or in a moment. */
   | { kind: 'unknown'; why: string };
 
@@ -66,6 +68,11 @@ export class ConfigLog {
   /** Why the log must not be written to; undefined when it may be. */
   get problem(): string | undefined {
     return this.#lost ?? this.history.broken;
+  }
+
+  /** Why nothing new is read at the moment; undefined while the log is followed. */
+  get stalled(): string | undefined {
+    return this.#follower?.problem;
   }
 
   /** Replays the log to its end, then follows it. */
@@ -131,8 +138,9 @@ export class ConfigLog {
       if (!ack.duplicate) this.#ingest(ack.seq, data);
       return { kind: 'stored', sequence: ack.seq };
     } catch (error) {
-      if (apiErrorOf(error) === WRONG_LAST_SEQUENCE) return { kind: 'behind' };
-      return { kind: 'unknown', why: sentenceOf(error) };
+      if (isWrongLastSequence(error)) return { kind: 'behind' };
+      const kind = isNoRoom(error) ? 'refused' : 'unknown';
+      return { kind, why: natsSentence(error) };
     }
   }
 
@@ -146,7 +154,7 @@ export class ConfigLog {
     try {
       return await this.#reader.body(sequence);
     } catch (error) {
-      throw new HttpProblem('unavailable', `the config log does not answer: ${sentenceOf(error)}`);
+      throw new HttpProblem('unavailable', `the config log cannot be read: ${natsSentence(error)}`);
     }
   }
 }

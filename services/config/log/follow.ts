@@ -8,8 +8,8 @@ import {
   nanos,
   nuid,
 } from 'nats';
-import { type Log, sentenceOf } from '#platform/log.ts';
-import { pause } from '#platform/nats.ts';
+import type { Log } from '#platform/log.ts';
+import { natsSentence, pause } from '#platform/nats.ts';
 
 export interface FollowOptions {
   connection: NatsConnection;
@@ -45,11 +45,16 @@ export class Follower {
   readonly #options: FollowOptions;
   readonly #abort = new AbortController();
   readonly #done: Promise<void>;
-  #told = false;
+  #problem: string | undefined;
 
   constructor(options: FollowOptions) {
     this.#options = options;
     this.#done = this.#run();
+  }
+
+  /** Why the stream cannot be read at the moment; undefined while it is followed. */
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   async stop(): Promise<void> {
@@ -64,11 +69,11 @@ export class Follower {
       try {
         await this.#readOnce(() => {
           waitMs = RETRY_MIN_MS;
-          this.#told = false;
         });
       } catch (error) {
-        if (signal.aborted || this.#options.connection.isClosed()) return;
+        if (signal.aborted) return;
         this.#tell(error);
+        if (this.#options.connection.isClosed()) return;
       }
       // An abort ends the wait by rejecting, which is how the loop is meant to end.
       await pause(waitMs, signal).catch(() => undefined);
@@ -83,6 +88,8 @@ export class Follower {
     const manager = await connection.jetstreamManager({ checkAPI: false });
     const name = `windrose-${nuid.next()}`;
     const info = await manager.consumers.add(stream, this.#consumerConfig(name));
+    if (this.#problem !== undefined) this.#options.log.info({ stream }, 'the stream is read again');
+    this.#problem = undefined;
     try {
       const consumer = await connection.jetstream().consumers.get(stream, name);
       let pending = info.num_pending;
@@ -128,8 +135,9 @@ export class Follower {
 
   #tell(error: unknown): void {
     const { log, stream } = this.#options;
-    if (!this.#told) log.warn({ stream, error: sentenceOf(error) }, 'reading the stream again');
-    this.#told = true;
+    const problem = `the stream ${stream} cannot be read: ${natsSentence(error)}`;
+    if (problem !== this.#problem) log.warn(problem);
+    this.#problem = problem;
   }
 }
 

@@ -58,6 +58,11 @@ export class ReceiptFeed {
     });
   }
 
+  /** Why nothing new is read at the moment. */
+  get stalled(): string | undefined {
+    return this.#follower?.problem;
+  }
+
   async stop(): Promise<void> {
     await this.#follower?.stop();
   }

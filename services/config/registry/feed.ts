@@ -84,6 +84,11 @@ export class RegistryFeed {
     this.#tickLater();
   }
 
+  /** Why nothing new is read at the moment. */
+  get stalled(): string | undefined {
+    return this.#follower?.problem;
+  }
+
   async stop(): Promise<void> {
     this.#timer?.cancel();
     this.#subscription?.unsubscribe();

@@ -2,13 +2,14 @@ import type { NatsConnection } from 'nats';
 import type { Endpoint, ServiceEndpoints } from '#contracts/events.ts';
 import type { MeshSubjects } from '#contracts/subjects.ts';
 import type { Clock } from '#platform/clock.ts';
-import { type Log, sentenceOf } from '#platform/log.ts';
+import type { Log } from '#platform/log.ts';
 import {
   MESSAGE_NOT_FOUND,
-  WRONG_LAST_SEQUENCE,
   apiErrorOf,
   decodeJson,
   encodeJson,
+  isWrongLastSequence,
+  natsSentence,
   pause,
 } from '#platform/nats.ts';
 import type { Registry } from './registry.ts';
@@ -68,7 +69,7 @@ export class EndpointPublisher {
         waitMs = RETRY_MIN_MS;
       } catch (error) {
         this.#dirty.add(service);
-        this.#options.log.warn({ service, error: sentenceOf(error) }, 'endpoints not published');
+        this.#options.log.warn({ service, error: natsSentence(error) }, 'endpoints not published');
         // Stopping ends the wait by rejecting; the loop then sees it.
         await pause(waitMs, this.#abort.signal).catch(() => undefined);
         waitMs = Math.min(waitMs * 2, RETRY_MAX_MS);
@@ -94,7 +95,7 @@ export class EndpointPublisher {
         });
       registry.adopt(service, endpoints, ack.seq);
     } catch (error) {
-      if (apiErrorOf(error) !== WRONG_LAST_SEQUENCE) throw error;
+      if (!isWrongLastSequence(error)) throw error;
       await this.#readAgain(service);
       this.#dirty.add(service);
     }
