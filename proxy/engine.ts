@@ -40,6 +40,7 @@ const RETRY_SOCKETS_MS = 2_000;
 /** One worker's whole serving half: listeners, tables, forwarding, records. */
 export class Engine {
   readonly #options: EngineOptions;
+  readonly #scope: Scope & { defaultAddress: string };
   readonly #dataPlane: DataPlane;
   readonly #door: Door;
   readonly #listeners: Listeners;
@@ -53,7 +54,9 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    const { clock, random, log, scope } = options;
+    const { clock, random, log, defaultAddress } = options;
+    const scope = { ...options.scope, defaultAddress };
+    this.#scope = scope;
     this.#dataPlane = new DataPlane({
       scope,
       clock,
@@ -129,8 +132,10 @@ export class Engine {
   }
 
   async #open(snapshot: CompiledSnapshot, swap: () => void): Promise<void> {
-    const { scope, defaultAddress, sidecar } = this.#options;
-    const needs = [...sidecarSockets(sidecar), ...gatewaySockets(snapshot, scope, defaultAddress)];
+    const needs = [
+      ...sidecarSockets(this.#options.sidecar),
+      ...gatewaySockets(snapshot, this.#scope),
+    ];
     if (this.#draining) {
       swap();
       return;
@@ -152,7 +157,7 @@ export class Engine {
   }
 
   #problems(snapshot: CompiledSnapshot): ResourceProblem[] {
-    const { scope } = this.#options;
+    const scope = this.#scope;
     return mergeProblems([
       this.#compileProblems,
       socketProblems(snapshot, scope, this.#failures),

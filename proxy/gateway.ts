@@ -10,18 +10,14 @@ import { type CompiledSnapshot, socketName } from './snapshot/compiled.ts';
  */
 export function gatewaySockets(
   snapshot: CompiledSnapshot,
-  scope: Scope,
-  defaultAddress: string,
+  scope: Scope & { defaultAddress: string },
 ): SocketNeed[] {
   const needs = new Map<string, SocketNeed>();
   for (const listener of servedListeners(snapshot, scope)) {
-    for (const address of listener.addresses.length === 0 ? [''] : listener.addresses) {
-      const socket = socketName(address, listener.port);
-      needs.set(socket, {
-        arrival: { direction: 'edge', socket },
-        address: address === '' ? defaultAddress : address,
-        port: listener.port,
-      });
+    const { port } = listener;
+    for (const address of listener.addresses) {
+      const socket = socketName(address, port);
+      needs.set(socket, { arrival: { direction: 'edge', socket }, address, port });
     }
   }
   return [...needs.values()];

@@ -45,7 +45,7 @@ export class Listeners {
    * not be opened; asking again later tries again.
    */
   async update(needs: readonly SocketNeed[], swap: () => void): Promise<SocketFailure[]> {
-    const wanted = new Map(needs.map((need) => [need.arrival.socket, need]));
+    const { wanted, doubled } = apart(needs);
     const gone = [...this.#open.values()].filter(({ need }) => {
       const now = wanted.get(need.arrival.socket);
       return now === undefined || now.address !== need.address || now.port !== need.port;
@@ -63,7 +63,7 @@ export class Listeners {
     swap();
     for (const open of gone) this.#close(open);
     const results = await Promise.all(acquired.map(([need, got]) => this.#listen(need, got)));
-    return results.filter((result) => result !== undefined);
+    return [...doubled, ...results.filter((result) => result !== undefined)];
   }
 
   /** Stops accepting everywhere, lets requests end, and resolves when none is left. */
@@ -107,4 +107,28 @@ export class Listeners {
     this.#leaving.set(server, ended);
     this.#log.info({ address: need.address, port: need.port }, 'no longer listening');
   }
+}
+
+/**
+ * One address and port is one way in: where two needs name the same, the first has it. Otherwise a
+ * socket that workers share would take a request for either of them, by chance.
+ */
+function apart(needs: readonly SocketNeed[]): {
+  wanted: Map<string, SocketNeed>;
+  doubled: SocketFailure[];
+} {
+  const byPlace = new Map<string, SocketNeed>();
+  const doubled: SocketFailure[] = [];
+  for (const need of needs) {
+    const place = `${need.address} ${need.port}`;
+    const first = byPlace.get(place);
+    if (first === undefined) byPlace.set(place, need);
+    else {
+      const { direction } = first.arrival;
+      const message = `cannot listen on ${need.address}:${need.port}: ${direction} of this proxy does`;
+      doubled.push({ need, message });
+    }
+  }
+  const wanted = new Map([...byPlace.values()].map((need) => [need.arrival.socket, need]));
+  return { wanted, doubled };
 }
