@@ -48,14 +48,14 @@ export async function write(
   }
   if (options.output === 'table') line(io.out, resultText(io, response));
   const waits = timeoutMs !== undefined && !response.dryRun;
-  const board = waits
+  const waited = waits
     ? await waitForReceipts(io, { client, revision: response.revision, timeoutMs })
     : undefined;
-  if (options.output === 'table') {
-    if (board !== undefined) line(io.out, appliedText(board));
-    return;
-  }
-  print(io, options.output, withBoard(response, board), () => '');
+  // A program learns of the revision that was written also when not all proxies have it.
+  print(io, options.output, withBoard(response, waited?.board), () =>
+    waited?.board === undefined || waited.failure !== undefined ? '' : appliedText(waited.board),
+  );
+  if (waited?.failure !== undefined) throw waited.failure;
 }
 
 async function send(

@@ -43,7 +43,7 @@ const STATUS_OF_CODE: Partial<Record<ProblemCode, ExitStatus>> = {
 /** Said instead of the service's own sentence where its problems are listed below. */
 const ABOVE_PROBLEMS: Partial<Record<ProblemCode, string>> = {
   invalid: 'this is not valid; nothing was written',
-  conflict: 'another writer was quicker; nothing was written',
+  conflict: 'this conflicts with what was written since; nothing was written',
 };
 
 /** What a service refused, as the end of a verb. */

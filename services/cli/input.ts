@@ -11,6 +11,8 @@ import { parseDurationMs } from '#contracts/duration.ts';
 import { CliError, EXIT, usage } from './errors.ts';
 import type { Io } from './io.ts';
 
+/** Far within what a timer takes; nobody waits for longer. */
+const DURATION_MAX_MS = 24 * 3_600_000;
 const STDIN_CHARS_MAX = 16 * 1024 * 1024;
 
 /** What stands in files, folders and `-` (standard input), valid or not. */
@@ -25,7 +27,8 @@ export async function readInput(io: Io, paths: readonly string[]): Promise<Manif
     found.problems.push(...typed.problems);
   }
   if (found.problems.length === 0 && found.resources.length === 0) {
-    throw usage(`there are no resources in ${paths.join(', ')}`);
+    const names = paths.map((path) => (path === '-' ? 'standard input' : path));
+    throw usage(`there are no resources in ${names.join(', ')}`);
   }
   return found;
 }
@@ -92,6 +95,9 @@ async function readAll(stdin: Readable): Promise<string> {
 export function durationMs(text: string, option: string): number {
   const ms = parseDurationMs(text);
   if (Number.isNaN(ms)) throw usage(`${option} ${text} is no duration; write it like 30s or 2m`);
+  if (ms <= 0 || ms > DURATION_MAX_MS) {
+    throw usage(`${option} ${text} is out of range; it is more than 0s and at most 24h`);
+  }
   return ms;
 }
 

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '#contracts/version.ts';
-import { ChildExit, CliError, EXIT } from './errors.ts';
+import { ChildExit, CliError, EXIT, usage } from './errors.ts';
 import { type Io, line, styleOf } from './io.ts';
 import { nearest } from './nearest.ts';
 import { count } from './output/format.ts';
@@ -68,9 +68,12 @@ function refuseUnknownVerb(program: Command, argv: readonly string[]): void {
 /** As in kubectl a value of `--wait` follows after `=` only, so that a bare one takes nothing. */
 function withWaitDefault(argv: readonly string[]): string[] {
   const end = argv.indexOf('--');
-  return argv.map((word, index) =>
-    word === '--wait' && (end === -1 || index < end) ? `--wait=${WAIT_DEFAULT}` : word,
-  );
+  return argv.map((word, index) => {
+    if (word !== '--wait' || (end !== -1 && index > end)) return word;
+    const next = argv[index + 1] ?? '';
+    if (!/^\d+(ms|s|m|h)$/.test(next)) return `--wait=${WAIT_DEFAULT}`;
+    throw usage(`--wait takes its duration after an equals sign: --wait=${next}`);
+  });
 }
 
 function sayError(io: Io, error: unknown): number {

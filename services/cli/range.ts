@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 
 /** The range and filters that analytics takes; the same flags on every verb that asks it. */
 export interface RangeOptions {
@@ -34,6 +34,13 @@ export function withFilters(command: Command): Command {
 export function filterQuery(options: FilterOptions): Record<string, string | undefined> {
   const { from, to, route, service, source, consumer, revision, reason } = options;
   return { from, to, route, service, source, consumer, revision, reason };
+}
+
+export function statusOption(): Option {
+  return new Option('--status <code>', 'such as 503, or 5xx').argParser((text) => {
+    if (/^[1-5]([0-9]{2}|xx)$/.test(text)) return text;
+    throw new InvalidArgumentError('Write a status such as 503, or a class such as 5xx.');
+  });
 }
 
 export function directionOption(): Option {

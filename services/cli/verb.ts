@@ -21,9 +21,12 @@ export function addVerb(program: Command, spec: VerbSpec): Command {
   command.description(
     spec.details === undefined ? spec.summary : `${spec.summary}\n${spec.details}`,
   );
-  const examples = spec.examples.map((example) => `  ${example}`).join('\n');
-  command.addHelpText('after', `\nExamples:\n${examples}`);
+  command.addHelpText('after', examplesText(spec.examples));
   return command;
+}
+
+export function examplesText(examples: readonly string[]): string {
+  return `\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`;
 }
 
 export function withServer(command: Command): Command {

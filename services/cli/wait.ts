@@ -17,12 +17,19 @@ export interface WaitOptions {
   timeoutMs: number;
 }
 
+/** What the proxies said, and why that is not what was waited for. */
+export interface Waited {
+  /** As it was last seen; absent when no word came. */
+  board: ReceiptBoard | undefined;
+  /** Status 1 when a proxy applied it in part or refused it, 5 when time ran out. */
+  failure: CliError | undefined;
+}
+
 /**
- * Follows the receipts of a revision until every proxy of its audience has spoken. Says so while
- * they come in, and throws: status 1 when one applied it in part or refused it, 5 when time ran
- * out.
+ * Follows the receipts of a revision until every proxy of its audience has spoken, and says so
+ * while they come in. A failure is handed back, so that the caller can print what it has first.
  */
-export async function waitForReceipts(io: Io, options: WaitOptions): Promise<ReceiptBoard> {
+export async function waitForReceipts(io: Io, options: WaitOptions): Promise<Waited> {
   const startedMs = io.wallMs();
   const ticker = createTicker(io.err);
   let board: ReceiptBoard | undefined;
@@ -30,10 +37,13 @@ export async function waitForReceipts(io: Io, options: WaitOptions): Promise<Rec
     board = await follow(io, options, (next) => {
       if (next.items.length > 0) ticker.show(progressText(next));
     });
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    return { board: undefined, failure: error };
   } finally {
     ticker.end();
   }
-  return conclude(io, options, board, io.wallMs() - startedMs);
+  return { board, failure: failureOf(io, options, board, io.wallMs() - startedMs) };
 }
 
 async function follow(
@@ -55,6 +65,7 @@ async function follow(
         if (next.done) return next;
       }
     } catch (error) {
+      if (signal.aborted) break;
       // A config service that restarts while we wait is no reason to stop waiting: a stream that
       // breaks is asked for again. But one that could not be had at all is the user's to hear of.
       connected ||= !(error instanceof CliError);
@@ -79,15 +90,15 @@ function progressText(board: ReceiptBoard): string {
   return `${heard} of ${count(board.items.length - gone, 'proxy', 'proxies')} answered${tail}`;
 }
 
-function conclude(
+function failureOf(
   io: Io,
   options: WaitOptions,
   board: ReceiptBoard | undefined,
   tookMs: number,
-): ReceiptBoard {
+): CliError | undefined {
   const seconds = `${(tookMs / 1_000).toFixed(1)} s`;
   if (board === undefined) {
-    throw new CliError(EXIT.timeout, `no word of revision ${options.revision} within ${seconds}`);
+    return new CliError(EXIT.timeout, `no word of revision ${options.revision} within ${seconds}`);
   }
   const gone = named(board, 'gone');
   if (gone.length > 0) {
@@ -99,20 +110,20 @@ function conclude(
   const late = named(board, 'pending');
   for (const item of failed) sayFailure(io, item);
   if (failed.length > 0) {
-    throw new CliError(
+    return new CliError(
       EXIT.failed,
       `revision ${board.revision} is not in effect everywhere: ` +
         `${some(failed.map((item) => `${item.proxy} (${item.state})`))}`,
     );
   }
   if (late.length > 0) {
-    throw new CliError(
+    return new CliError(
       EXIT.timeout,
       `time ran out after ${seconds}: ${count(late.length, 'proxy has', 'proxies have')} not ` +
         `applied revision ${board.revision}: ${some(late, 20)}`,
     );
   }
-  return board;
+  return undefined;
 }
 
 function sayFailure(io: Io, item: Item): void {
@@ -126,6 +137,6 @@ function sayFailure(io: Io, item: Item): void {
 export function appliedText(board: ReceiptBoard): string {
   const applied = named(board, 'applied').length;
   return applied === 0
-    ? `revision ${board.revision}: no proxy was up to apply it; see \`windrose status\``
+    ? `revision ${board.revision}: no proxy was up when it was written; see \`windrose status\``
     : `revision ${board.revision} applied by ${count(applied, 'proxy', 'proxies')}`;
 }

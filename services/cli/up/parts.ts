@@ -7,6 +7,7 @@ import {
   startParts,
 } from '#local/parts.ts';
 import { ADDRESS_VARIABLES } from '#local/external.ts';
+import { TITLES } from '#local/part.ts';
 import { orAborted } from '#demo/abort.ts';
 import type { PartAddresses } from '#demo/services.ts';
 import type { Progress } from '#local/progress.ts';
@@ -40,9 +41,9 @@ export async function bringUpParts(
     env: options.env,
     died: (error) => {
       if (stopping.signal.aborted) return;
-      options.say(firstLine(error));
-      if (up.parts === undefined) stopping.fail(error);
-      else reviving = revive(up.parts, options, reviving).catch(stopping.fail);
+      if (up.parts === undefined) return stopping.fail(error);
+      options.say(againText(error));
+      reviving = revive(up.parts, options, reviving).catch(stopping.fail);
     },
   });
   started.add(async () => {
@@ -81,15 +82,17 @@ async function revive(
       });
     }
     if (part.pid === undefined) {
-      throw last instanceof Error ? last : new PartError(`${name} cannot be started again`);
+      throw last instanceof Error ? last : new PartError(`${TITLES[name]} cannot be started again`);
     }
-    options.say(`${name} is back on ${part.address}`);
+    options.say(`${TITLES[name]} is back on ${part.address}`);
   }
 }
 
-/** The sentence without the end of the log: the part is started again, and the log is named. */
-function firstLine(error: Error): string {
-  return (error.message.split('\n')[0] ?? '').replace(/ ends with$/, '');
+/** The sentence without the end of the log, which is named: the part is started again. */
+export function againText(error: Error): string {
+  const [first = ''] = error.message.split('\n');
+  const [what, hint = ''] = first.replace(/ ends with$/, '').split('; its log ');
+  return `${what} and is started again${hint === '' ? '' : `; its log is ${hint}`}`;
 }
 
 /** Where the parts of this base are, for services that are started without them. */

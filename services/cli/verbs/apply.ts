@@ -21,7 +21,7 @@ export function addApply(program: Command, io: Io): void {
     examples: [
       'windrose apply -f infra/demo/try/canary.yaml --wait',
       'windrose get httproute shop/reviews -o yaml | sed s/100/90/ | windrose apply -f - --dry-run',
-      'windrose apply -f manifests/ --prune -l app=shop -m "drop what is no longer there"',
+      'windrose apply -f infra/demo/manifests --prune -l app=shop --dry-run',
     ],
   })
     .requiredOption('-f, --filename <path...>', 'files, folders, or - for standard input')

@@ -23,8 +23,8 @@ export function addConsumer(program: Command, io: Io): void {
     summary: 'make an API key: shown once, and the Consumer that knows only its hash',
     details: 'The resource goes to standard output, the key to standard error; nothing is kept.',
     examples: [
-      'windrose consumer key acme -n shop',
-      'windrose consumer key acme -n shop --id k2 > acme.yaml && windrose apply -f acme.yaml',
+      'windrose consumer key newcomer -n shop',
+      'windrose consumer key newcomer -n shop > key.yaml && windrose apply -f key.yaml',
     ],
   })
     .option('-n, --namespace <name>', 'namespace of the Consumer', 'default')

@@ -20,7 +20,7 @@ export function addDiff(program: Command, io: Io): void {
     details: 'The service checks the files as apply does; nothing is written.',
     examples: [
       'windrose diff -f infra/demo/try/canary.yaml',
-      'windrose diff -f manifests/ --exit-code && echo "nothing to do"',
+      'windrose diff -f infra/demo/manifests --exit-code && echo "nothing to do"',
     ],
   })
     .requiredOption('-f, --filename <path...>', 'files, folders, or - for standard input')

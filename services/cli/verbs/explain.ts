@@ -10,7 +10,7 @@ import { type ServerOptions, configServer } from '../servers.ts';
 import { type OutputOptions, addVerb, withOutput, withServer } from '../verb.ts';
 
 interface Options extends ServerOptions, OutputOptions {
-  header: string[];
+  header?: string[];
   from?: string;
   proxy?: string;
   at?: string;
@@ -22,11 +22,11 @@ export function addExplain(program: Command, io: Io): void {
     summary: 'say which route, policies and endpoints a request would meet, and why',
     details: 'Decided by the code that serves; no request is sent.',
     examples: [
-      "windrose explain GET http://127.0.0.1:7080/products -H 'x-api-key: …'",
+      "windrose explain GET http://127.0.0.1:7080/products -H 'x-user: beta' --proxy edge",
       'windrose explain GET http://reviews.shop/reviews/1 --from shop/storefront',
     ],
   })
-    .option('-H, --header <line>', "a header, such as 'x-user: beta'", collect, [])
+    .option('-H, --header <line>', "a header, such as 'x-user: beta'", collect)
     .option('--from <workload>', 'namespace/name of the caller: its own sidecar decides')
     .option('--proxy <name>', 'as this proxy would decide')
     .option('--at <revision>', 'as of this revision');
@@ -34,7 +34,7 @@ export function addExplain(program: Command, io: Io): void {
     const body: ExplainRequest = {
       method: method.toUpperCase(),
       url,
-      headers: headersOf(options.header),
+      headers: headersOf(options.header ?? []),
       ...(options.from === undefined ? {} : { from: options.from }),
       ...(options.proxy === undefined ? {} : { proxy: options.proxy }),
       ...(options.at === undefined ? {} : { at: options.at }),
@@ -45,7 +45,7 @@ export function addExplain(program: Command, io: Io): void {
   });
 }
 
-function collect(value: string, before: string[]): string[] {
+function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 
@@ -63,8 +63,8 @@ function textOf(found: Explanation): string {
   const { match, outcome } = found;
   const head = fields([
     ['revision', found.revision],
-    ['listener', `${found.listener} (${found.direction})`],
-    ['request', `${found.host}${found.path}`],
+    ['listener', listenerText(found)],
+    ['request', `${found.host}${found.path}` || 'none'],
     [
       'match',
       match === undefined ? 'none' : `${match.route}, rule ${match.rule}: ${match.matched}`,
@@ -81,6 +81,12 @@ function textOf(found: Explanation): string {
   const reason = outcome.reason === undefined ? '' : ` (${outcome.reason})`;
   parts.push(`${status}${reason}: ${outcome.message}`);
   return parts.join('\n\n');
+}
+
+/** The doors of a sidecar are called by their direction; a Gateway's listener has its own name. */
+function listenerText({ listener, direction }: Explanation): string {
+  if (listener === direction) return direction;
+  return `${listener || 'none'} (${direction})`;
 }
 
 function stepsText(steps: Explanation['steps']): string {

@@ -26,11 +26,11 @@ export function addGet(program: Command, io: Io): void {
     examples: [
       'windrose get routes',
       'windrose get httproute shop/reviews -o yaml',
-      'windrose get all -n shop --at 3',
+      'windrose get all -n shop --at 1',
     ],
   })
     .option('-n, --namespace <name>', 'this namespace only')
-    .option('--at <revision>', 'as of this revision, such as 42');
+    .option('--at <revision>', 'as of this revision, such as 2');
   withServer(withOutput(command)).action(
     async (kind: string, name: string | undefined, options: Options) => {
       const items = await find(io, kind, name, options);
@@ -74,7 +74,7 @@ function show(io: Io, options: Options, items: readonly Resource[], one: boolean
     }
     case 'yaml':
       return items.length === 0
-        ? undefined
+        ? line(io.out, toYaml({ apiVersion: 'v1', kind: 'List', items }).trimEnd())
         : line(io.out, items.map((item) => toYaml(item).trimEnd()).join('\n---\n'));
     case 'table':
       return items.length === 0

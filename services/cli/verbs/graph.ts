@@ -14,7 +14,7 @@ export function addGraph(program: Command, io: Io): void {
     summary: 'who calls whom, with rates, errors and p99, from the callers’ own records',
     examples: ['windrose graph', 'windrose graph --from -1h -o json'],
   });
-  withServer(withOutput(withRange(command, '-5m'))).action(
+  withServer(withOutput(withRange(command, '-1m'))).action(
     async (options: ServerOptions & OutputOptions & RangeOptions) => {
       const client = await otherServer(io, options, 'analytics');
       const { from, to } = options;

@@ -18,7 +18,7 @@ export function addHistory(program: Command, io: Io): void {
   const command = addVerb(program, {
     usage: 'history',
     summary: 'list the change-sets, newest first',
-    examples: ['windrose history', 'windrose history --limit 5 --before 42 -o json'],
+    examples: ['windrose history', 'windrose history --limit 5 --before 2 -o json'],
   })
     .option('--limit <n>', 'how many', wholeNumber('--limit', 1, 500), 20)
     .option('--before <revision>', 'older than this revision');

@@ -10,6 +10,7 @@ import {
   type FilterOptions,
   directionOption,
   filterQuery,
+  statusOption,
   withFilters,
   withRange,
 } from '../range.ts';
@@ -46,7 +47,7 @@ export function addLogs(program: Command, io: Io): void {
     .addOption(directionOption())
     .option('--trace <id>', 'all records of one trace')
     .option('--request <id>', 'all records of one x-request-id')
-    .option('--status <code>', 'such as 503, or 5xx')
+    .addOption(statusOption())
     .option('--limit <n>', 'how many', wholeNumber('--limit', 1, PAGE_MAX), 50)
     .option('-f, --follow', 'go on showing what comes in, until Ctrl-C');
   withServer(withOutput(withFilters(withRange(command, '-15m')))).action(

@@ -2,21 +2,23 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { runProgram } from '#local/program.mjs';
 import { ChildExit } from '../errors.ts';
-import type { Io } from '../io.ts';
-import { addVerb } from '../verb.ts';
+import { type Io, line } from '../io.ts';
+import { addVerb, examplesText } from '../verb.ts';
 
 const PROXY_MAIN = fileURLToPath(new URL('../../../proxy/main.ts', import.meta.url));
 const LIFELINE = fileURLToPath(new URL('../../../infra/local/lifeline.mjs', import.meta.url));
+
+const EXAMPLES = [
+  'windrose proxy --resources gateway.yaml --access-log -',
+  'windrose proxy --name edge-2 --role gateway --gateway shop/edge --workers 2',
+  'windrose proxy --name pay-1 --role sidecar --service shop/payments --app 127.0.0.1:8080',
+] as const;
 
 export function addProxy(program: Command, io: Io): void {
   addVerb(program, {
     usage: 'proxy',
     summary: 'run a proxy: gateway, sidecar, or both; `windrose proxy --help` lists its flags',
-    examples: [
-      'windrose proxy --resources gateway.yaml                       (standalone, from files)',
-      'windrose proxy --name edge-1 --role gateway --workers 2',
-      'windrose proxy --name pay-1 --role sidecar --service shop/payments --app 127.0.0.1:8080',
-    ],
+    examples: EXAMPLES,
   })
     .argument('[flags...]', 'passed on as they are')
     .helpOption(false)
@@ -30,4 +32,6 @@ async function runProxy(io: Io, flags: readonly string[]): Promise<void> {
   const args = ['--no-warnings', '--import', LIFELINE, PROXY_MAIN, ...flags];
   const status = await runProgram(process.execPath, args, { env: io.env });
   if (status !== 0) throw new ChildExit(status);
+  // The proxy's own help has its flags; what every verb shows beside them is said here.
+  if (flags.includes('--help') || flags.includes('-h')) line(io.out, examplesText(EXAMPLES));
 }

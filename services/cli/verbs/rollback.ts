@@ -15,8 +15,8 @@ export function addRollback(program: Command, io: Io): void {
     details: 'Either is a new revision; nothing is ever cut from the log.',
     examples: [
       'windrose rollback --wait',
-      'windrose rollback 42 -m "the canary failed"',
-      'windrose rollback --to 40 --dry-run',
+      'windrose rollback 2 -m "the canary failed"',
+      'windrose rollback --to 1 --dry-run',
     ],
   }).option('--to <revision>', 'restore the whole state of this revision');
   withWriting(command).action(async (revision: string | undefined, options: Options) => {

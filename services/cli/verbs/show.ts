@@ -12,7 +12,7 @@ export function addShow(program: Command, io: Io): void {
   const command = addVerb(program, {
     usage: 'show <revision>',
     summary: 'show one change-set: who, when, why, and what it changed',
-    examples: ['windrose show 42', 'windrose show 1-42 -o json'],
+    examples: ['windrose show 2', 'windrose show 1-2 -o json'],
   });
   withServer(withOutput(command)).action(
     async (revision: string, options: ServerOptions & OutputOptions) => {

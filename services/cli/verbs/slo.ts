@@ -72,7 +72,7 @@ function alertTable(io: Io, alerts: readonly Alert[]): string {
         paint: (text, alert) => (alert.state === 'firing' ? style.red(text) : style.green(text)),
       },
       { title: 'SEVERITY', value: (alert) => alert.severity },
-      { title: 'SINCE', value: (alert) => ageOf(alert.startedAt, nowMs) },
+      { title: 'SINCE', value: (alert) => ageOf(alert.resolvedAt ?? alert.startedAt, nowMs) },
       { title: 'SUMMARY', value: (alert) => alert.summary },
     ],
     alerts,

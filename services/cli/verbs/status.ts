@@ -26,9 +26,11 @@ function textOf(io: Io, list: ProxyList): string {
   const up = list.items.filter((item) => item.state === 'up');
   const whole = (item: ProxyStatus): boolean => (item.receipt?.result ?? 'applied') === 'applied';
   const current = up.filter((item) => item.behind === 0 && whole(item));
+  const gone = list.items.filter((item) => item.state === 'gone').length;
   const head =
     `head is revision ${list.revision}; ` +
-    `${current.length} of ${count(up.length, 'proxy', 'proxies')} up to date`;
+    `${current.length} of ${count(up.length, 'proxy', 'proxies')} up to date` +
+    (gone === 0 ? '' : `; ${gone} gone`);
   if (list.items.length === 0) return `head is revision ${list.revision}; there are no proxies`;
   const style = styleOf(io, io.out);
   const troubles = list.items.flatMap((item) => {

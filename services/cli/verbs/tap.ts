@@ -1,7 +1,13 @@
 import type { Command } from 'commander';
 import { type Io, line, styleOf } from '../io.ts';
 import { type LogRecord, recordLine } from '../output/record.ts';
-import { type FilterOptions, directionOption, filterQuery, withFilters } from '../range.ts';
+import {
+  type FilterOptions,
+  directionOption,
+  filterQuery,
+  statusOption,
+  withFilters,
+} from '../range.ts';
 import { type ServerOptions, otherServer } from '../servers.ts';
 import { type OutputOptions, addVerb, withOutput, withServer } from '../verb.ts';
 
@@ -20,7 +26,7 @@ export function addTap(program: Command, io: Io): void {
   })
     .option('--proxy <name>', 'written by this proxy')
     .addOption(directionOption())
-    .option('--status <code>', 'such as 503, or 5xx');
+    .addOption(statusOption());
   withServer(withOutput(withFilters(command))).action(async (options: Options) => {
     const client = await otherServer(io, options, 'analytics');
     const style = styleOf(io, io.out);

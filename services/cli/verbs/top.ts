@@ -40,7 +40,7 @@ export function addTop(program: Command, io: Io): void {
     )
     .option('--limit <n>', 'how many', wholeNumber('--limit', 1, 1_000), 20)
     .option('-w, --watch', 'show it again every 2 s, on a terminal');
-  withServer(withOutput(withFilters(withRange(command, '-5m')))).action(
+  withServer(withOutput(withFilters(withRange(command, '-1m')))).action(
     async (options: Options) => {
       if (options.watch === true && io.out.isTTY !== true) {
         throw usage('--watch needs a terminal; call `windrose top` again instead');

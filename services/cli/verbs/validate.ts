@@ -5,16 +5,17 @@ import type { Manifests } from '#platform/manifests.ts';
 import { MeshState } from '#platform/state.ts';
 import { CliError, EXIT } from '../errors.ts';
 import { readInput } from '../input.ts';
-import { type Io, line } from '../io.ts';
+import type { Io } from '../io.ts';
 import { count } from '../output/format.ts';
-import { addVerb } from '../verb.ts';
+import { print } from '../output/print.ts';
+import { type OutputOptions, addVerb, withOutput } from '../verb.ts';
 
-interface Options {
+interface Options extends OutputOptions {
   filename: string[];
 }
 
 export function addValidate(program: Command, io: Io): void {
-  addVerb(program, {
+  const command = addVerb(program, {
     usage: 'validate',
     summary: 'check files by themselves, without a server',
     details:
@@ -22,14 +23,18 @@ export function addValidate(program: Command, io: Io): void {
       'expressions. The files are taken as the whole configuration: what they refer to must be\n' +
       'among them; `apply --dry-run` checks against what is there.',
     examples: ['windrose validate -f infra/demo/manifests'],
-  })
-    .requiredOption('-f, --filename <path...>', 'files, folders, or - for standard input')
-    .action(async (options: Options) => {
-      const found = await readInput(io, options.filename);
-      const problems = await allProblems(io, found);
-      if (problems.length > 0) throw new CliError(EXIT.invalid, 'this is not valid', problems);
-      line(io.out, `valid: ${count(found.resources.length, 'resource')}`);
-    });
+  }).requiredOption('-f, --filename <path...>', 'files, folders, or - for standard input');
+  withOutput(command).action(async (options: Options) => {
+    const found = await readInput(io, options.filename);
+    const problems = await allProblems(io, found);
+    const valid = problems.length === 0;
+    const text = valid ? `valid: ${count(found.resources.length, 'resource')}` : '';
+    print(io, options.output, { valid, documents: found.documents.length, problems }, () => text);
+    if (valid) return;
+    // Said once: in the data that was asked for, or below the sentence.
+    const below = options.output === 'table' ? problems : [];
+    throw new CliError(EXIT.invalid, 'this is not valid', below);
+  });
 }
 
 /** What the schemas refuse, and what a proxy would find wrong with the rest, in one go. */

@@ -15,12 +15,15 @@ export function addWait(program: Command, io: Io): void {
     usage: 'wait <revision>',
     summary: 'wait until every proxy has applied a revision',
     details: 'Status 1 when one refused it or applied it in part, 5 when time ran out.',
-    examples: ['windrose wait 42', 'windrose wait 1-42 --timeout 2m'],
+    examples: ['windrose wait 2', 'windrose wait 1-2 --timeout 2m'],
   }).option('--timeout <duration>', 'how long', WAIT_DEFAULT);
   withServer(withOutput(command)).action(async (revision: string, options: Options) => {
     const timeoutMs = durationMs(options.timeout, '--timeout');
     const client = await configServer(io, options);
-    const board = await waitForReceipts(io, { client, revision, timeoutMs });
-    print(io, options.output, board, () => appliedText(board));
+    const { board, failure } = await waitForReceipts(io, { client, revision, timeoutMs });
+    if (board !== undefined) {
+      print(io, options.output, board, () => (failure === undefined ? appliedText(board) : ''));
+    }
+    if (failure !== undefined) throw failure;
   });
 }

@@ -91,7 +91,8 @@ test('up starts what is asked for, keeps it running, and SIGTERM stops it all', 
     command.includes('nats-server'),
   );
   process.kill(nats?.pid ?? 0, 'SIGKILL');
-  await until('NATS is back', () => /^nats is back on /m.test(up.text()), 30_000);
+  await until('NATS is back', () => /^NATS is back on /m.test(up.text()), 30_000);
+  expect(up.text()).toMatch(/^NATS ended by itself .* and is started again; its log is \//m);
 
   up.kill('SIGTERM');
   expect(await up.exited).toBe(0);

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -11,7 +11,7 @@ import { ROOT } from '#local/install.mjs';
 import { kafkaAnswers } from '#local/probe.ts';
 import { tempDir } from '#test/parts.ts';
 import { isAlive, until } from '#test/processes.ts';
-import { createClient } from '@clickhouse/client';
+import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { Kafka, logLevel } from 'kafkajs';
 import { connect } from 'nats';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -65,6 +65,17 @@ describe('a part that is killed', () => {
     const result = await client.query({ query: 'SELECT n FROM kept.rows', format: 'TabSeparated' });
     expect(await result.text()).toBe('7\n');
     await client.close();
+  });
+
+  test('ClickHouse logs what went wrong, and not each step of each query', async () => {
+    const { clickhouse } = parts;
+    const log = { level: ClickHouseLogLevel.OFF };
+    const client = createClient({ url: clickhouse?.address ?? '', log });
+    await expect(client.query({ query: 'SELECT * FROM nowhere' })).rejects.toThrow('nowhere');
+    await client.close();
+    const logged = (): string => readFileSync(clickhouse?.logFile ?? '', 'utf8');
+    await until('the error is logged', () => logged().includes('<Error>'), 10_000);
+    expect(logged()).not.toMatch(/<(Trace|Debug|Information)>/);
   });
 
   test('Kafka is back on the same port with its topics', async () => {

@@ -61,6 +61,29 @@ test.each([
   expect(yaml.status).toBe(0);
 });
 
+test('explain names a door once, and says none where there is none', async () => {
+  const { match: _match, ...unmatched } = samples.explanation;
+  const answers = [
+    { ...unmatched, listener: 'outbound', direction: 'outbound' },
+    { ...unmatched, listener: '', direction: 'edge', host: '', path: '' },
+  ];
+  const api = await fakeApi({ 'POST /v1/explain': () => answers.shift() });
+  const args = ['explain', 'GET', '/products', ...api.server];
+  expect((await windrose(args)).out).toMatch(/^listener: {2}outbound$/m);
+  const { out } = await windrose(args);
+  expect(out).toMatch(/^listener: {2}none \(edge\)$/m);
+  expect(out).toMatch(/^request: {3}none$/m);
+});
+
+test('nothing found is a whole document for programs, too', async () => {
+  const api = await fakeApi({ 'GET /v1/resources/FaultPolicy': () => ({ items: [] }) });
+  const text = await windrose(['get', 'faults', ...api.server]);
+  expect(text).toEqual({ status: 0, out: '', err: 'there are none\n' });
+  const yaml = await windrose(['get', 'faults', '-o', 'yaml', ...api.server]);
+  expect(yaml.out).toBe('apiVersion: v1\nkind: List\nitems: []\n');
+  expect(parseManifests(yaml.out, 'out')).toMatchObject({ resources: [], problems: [] });
+});
+
 test('slo shows objectives and alerts', async () => {
   const api = await fakeApi({
     'GET /v1/slos': () => samples.slos,

@@ -371,5 +371,16 @@ export const alerts = (ago: Ago): { items: Alert[] } => ({
       startedAt: ago(45),
       summary: 'payments burns its budget 30 times too fast',
     },
+    {
+      id: 'a0',
+      slo: 'shop/orders',
+      service: 'orders',
+      policy: 'fast-burn',
+      severity: 'page',
+      state: 'resolved',
+      startedAt: ago(900),
+      resolvedAt: ago(60),
+      summary: 'orders has recovered',
+    },
   ],
 });

@@ -98,6 +98,40 @@ test('time runs out: status 5 with the stragglers', async () => {
   expect(ran.err).toMatch(/time ran out .* 1 proxy has not applied revision 1-8: orders-1\n$/);
 });
 
+test('when time runs out a program still learns what was written and who has it', async () => {
+  const api = await fakeApi({
+    'POST /v1/changesets': (_asked, response) =>
+      json(response, 201, { revision: '1-8', created: true, changes: [], warnings: [] }),
+    'GET /v1/revisions/1-8/receipts': (_asked, response) => {
+      stream(response);
+      send(response, board({ edge: 'applied', 'orders-1': 'pending' }));
+    },
+    [RECEIPTS]: (_asked, response) => {
+      stream(response);
+      send(response, board({ edge: 'applied', 'orders-1': 'pending' }));
+    },
+  });
+  const wrote = await windrose(['rollback', '--wait=100ms', '-o', 'json', ...api.server]);
+  expect(wrote.status).toBe(5);
+  expect(JSON.parse(wrote.out)).toMatchObject({
+    revision: '1-8',
+    receipts: [
+      { proxy: 'edge', state: 'applied' },
+      { proxy: 'orders-1', state: 'pending' },
+    ],
+  });
+  const waited = await windrose(['wait', '8', '--timeout', '100ms', '-o', 'json', ...api.server]);
+  expect(waited.status).toBe(5);
+  expect(JSON.parse(waited.out)).toMatchObject({ done: false });
+});
+
+test('when nothing answers the time that ran out is the one that was asked for', async () => {
+  const api = await fakeApi({ [RECEIPTS]: () => undefined });
+  const ran = await windrose(['wait', '8', '--timeout', '50ms', ...api.server]);
+  expect(ran).toMatchObject({ status: 5, out: '' });
+  expect(ran.err).toMatch(/^windrose: no word of revision 8 within \d\.\d s\n$/);
+});
+
 test('a config service that restarts meanwhile is asked again', async () => {
   let tries = 0;
   const api = await fakeApi({

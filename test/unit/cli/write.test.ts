@@ -229,3 +229,17 @@ test('diff is unified YAML without what the server adds; --exit-code is for scri
     err: 'windrose: there are differences: 1 updated, 1 deleted\n',
   });
 });
+
+test('validate answers programs with the whole verdict, in data and in the status', async () => {
+  const valid = await windrose(['validate', '-f', '-', '-o', 'json'], { stdin: SERVICE });
+  expect(valid).toMatchObject({ status: 0, err: '' });
+  expect(JSON.parse(valid.out)).toEqual({ valid: true, documents: 1, problems: [] });
+  const stdin = SERVICE.replace('port: 80', 'port: "80"').replace('spec: {', 'spec: { extra: 1,');
+  const invalid = await windrose(['validate', '-f', '-', '-o', 'json'], { stdin });
+  expect(invalid).toMatchObject({ status: 3, err: 'windrose: this is not valid\n' });
+  const { problems } = JSON.parse(invalid.out) as { problems: { path: string }[] };
+  expect(problems.map((each) => each.path).toSorted()).toEqual([
+    'spec.extra',
+    'spec.ports[0].port',
+  ]);
+});
