@@ -1,12 +1,20 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { PartName } from '#local/part.ts';
 import type { ProcessGroup, ProcessSpec } from './group.ts';
 import type { ServicePorts } from './topology.ts';
 
 /** The services of Windrose, in the order in which they are shown. */
 export const SERVICE_NAMES = ['config', 'analytics', 'alerting'] as const;
 export type ServiceName = (typeof SERVICE_NAMES)[number];
+
+/** What each service cannot do without. */
+export const PARTS_OF: Readonly<Record<ServiceName, readonly PartName[]>> = {
+  config: ['nats'],
+  analytics: ['kafka', 'clickhouse'],
+  alerting: ['nats', 'clickhouse'],
+};
 
 /** Where NATS, Kafka and ClickHouse are, in the words of the environment. */
 export interface PartAddresses {

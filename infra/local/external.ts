@@ -42,6 +42,19 @@ export async function useExternal(name: PartName, address: string): Promise<Runn
   };
 }
 
+/** Checks what a process is about to be told, with no local part behind it. */
+export async function assertReachable(
+  name: PartName,
+  address: string,
+  user: string,
+): Promise<void> {
+  if (await isReachable(name, address)) return;
+  throw new PartError(
+    `${TITLES[name]} at ${withoutPassword(address)}, which ${user} needs, cannot be reached: ` +
+      `start it, add ${name} to --only, or name another in ${ADDRESS_VARIABLES[name]}`,
+  );
+}
+
 async function isReachable(name: PartName, address: string): Promise<boolean> {
   if (name === 'clickhouse' && URL.canParse(address)) return clickhouseAnswers(address);
   for (const one of address.split(',')) {

@@ -56,7 +56,15 @@ export async function startParts(options: StartOptions): Promise<RunningParts> {
     );
   }
   const names = options.only ?? PART_NAMES;
-  const started = await Promise.allSettled(names.map((name) => startPart(name, options)));
+  const startEach = (some: readonly PartName[]): Promise<PromiseSettledResult<RunningPart>[]> =>
+    Promise.allSettled(some.map((name) => startPart(name, options)));
+  const isYours = (name: PartName): boolean =>
+    givenAddress(name, options.env ?? process.env) !== undefined;
+  // The operator's own first: nothing is fetched or started beside a server that is not there.
+  const started = await startEach(names.filter(isYours));
+  if (!started.some((one) => one.status === 'rejected')) {
+    started.push(...(await startEach(names.filter((name) => !isYours(name)))));
+  }
   const parts = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   const stop = async (): Promise<void> => {
     await Promise.all(parts.map((part) => part.stop()));

@@ -43,6 +43,7 @@ const STATUS_OF_CODE: Partial<Record<ProblemCode, ExitStatus>> = {
 /** Said instead of the service's own sentence where its problems are listed below. */
 const ABOVE_PROBLEMS: Partial<Record<ProblemCode, string>> = {
   invalid: 'this is not valid; nothing was written',
+  'not-found': 'not all of it is there; nothing was written',
   conflict: 'this conflicts with what was written since; nothing was written',
 };
 

@@ -5,6 +5,7 @@ import type { AlertNotification } from '#contracts/api/alerting.ts';
 import { ProcessGroup } from '#demo/group.ts';
 import { startOncall } from '#demo/oncall.ts';
 import {
+  PARTS_OF,
   type PartAddresses,
   SERVICE_NAMES,
   type ServiceName,
@@ -15,6 +16,7 @@ import { type Shop, startShop } from '#demo/shop.ts';
 import { ONCALL_OFFSET, servicePorts, shopPorts } from '#demo/topology.ts';
 import { orAborted } from '#demo/abort.ts';
 import { PartError } from '#local/errors.ts';
+import { ADDRESS_VARIABLES, assertReachable } from '#local/external.ts';
 import { tryLock } from '#local/lock.mjs';
 import { PART_NAMES } from '#local/parts.ts';
 import { assertFree } from '#local/ports.ts';
@@ -125,6 +127,19 @@ function servicesIn(options: UpOptions): ServiceName[] {
   return SERVICE_NAMES.filter((name) => options.components.includes(name));
 }
 
+/** What a service needs and nobody starts here must be there: it would wait for it in silence. */
+async function assertPartsOf(
+  services: readonly ServiceName[],
+  components: readonly Component[],
+  addresses: PartAddresses,
+): Promise<void> {
+  for (const service of services) {
+    for (const part of PARTS_OF[service].filter((name) => !components.includes(name))) {
+      await assertReachable(part, addresses[ADDRESS_VARIABLES[part]] ?? '', service);
+    }
+  }
+}
+
 async function bringUpServices(context: Context, progress: Progress): Promise<string> {
   const { options, addresses, dataDir } = context;
   const only = servicesIn(options);
@@ -136,6 +151,7 @@ async function bringUpServices(context: Context, progress: Progress): Promise<st
   });
   context.started.add(() => group.stopEach(group.names()));
   if (only.length > 0) {
+    await assertPartsOf(only, options.components, addresses);
     progress({ subject: 'services', state: 'working', text: `starting ${only.join(', ')}` });
     const starting = startServices(group, { mesh: MESH, ports, dataDir, addresses, only });
     await orAborted(context.stopping.signal, starting);

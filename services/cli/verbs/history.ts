@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { ChangeSetList, ChangeSetSummary } from '#contracts/api/config.ts';
-import type { Io } from '../io.ts';
+import { type Io, line } from '../io.ts';
 import { wholeNumber } from '../numbers.ts';
 import { changesSummary } from '../output/changes.ts';
 import { ageOf } from '../output/format.ts';
@@ -26,7 +26,9 @@ export function addHistory(program: Command, io: Io): void {
     const client = await configServer(io, options);
     const { limit, before } = options;
     const list = await client.get<ChangeSetList>('/v1/changesets', { limit, before });
-    print(io, options.output, list, () => tableOf(list.items, io.wallMs()));
+    const { items } = list;
+    print(io, options.output, list, () => (items.length === 0 ? '' : tableOf(items, io.wallMs())));
+    if (items.length === 0 && options.output === 'table') line(io.err, 'there are none');
   });
 }
 

@@ -135,6 +135,24 @@ test('a second one on the same base is refused, and the first goes on', async ()
   expect(await up.exited).toBe(0);
 });
 
+test.each([
+  [['--only', 'config'], {}, /NATS at \S+, which config needs, cannot be reached: .* add nats to/],
+  [['--only', 'nats,kafka'], { KAFKA_BROKERS: '127.0.0.1:1' }, /Kafka at 127.0.0.1:1 \(from KAFKA/],
+])('up %j without its part is one sentence, and starts nothing', async (flags, env, message) => {
+  const base = await freeBase();
+  const child = spawn(process.execPath, ['--no-warnings', CLI, 'up', ...flags], {
+    env: { ...process.env, ...env, WINDROSE_PORT_BASE: String(base) },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  onTestFinished(() => rmSync(`${ROOT}/.windrose/demo-${base}`, { recursive: true, force: true }));
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (said += chunk));
+  expect(await new Promise((resolve) => child.once('close', resolve))).toBe(1);
+  const [last = ''] = said.trim().split('\n').slice(-1);
+  expect(last).toMatch(message);
+  expect(said).not.toMatch(/ready on|starting/);
+});
+
 test('a taken port is named with what to do', async () => {
   const base = await freeBase();
   const server = createServer();

@@ -105,6 +105,24 @@ test.each([
   expect(api.asked[0]?.body).toEqual({ author: 'ada', ...expected });
 });
 
+test('what is not there to be deleted is named once', async () => {
+  const detail = 'there is no Service/shop/reviews, Service/shop/old to delete';
+  const problems = ['reviews', 'old'].map((name) => ({
+    resource: `Service/shop/${name}`,
+    path: '',
+    reason: 'missing_reference',
+    message: 'there is no such resource to delete',
+  }));
+  const api = await fakeApi({
+    'POST /v1/changesets': problem(404, 'not-found', detail, problems),
+  });
+  const args = ['delete', '-f', '-', ...api.server];
+  const { status, err } = await windrose(args, { stdin: SERVICE });
+  expect(status).toBe(1);
+  expect(err).toMatch(/^windrose: not all of it is there; nothing was written \(2 problems\)\n/);
+  expect(err.match(/Service\/shop\/old/g)).toHaveLength(1);
+});
+
 test('problems in the files are all told, by resource and path, and nothing is sent', async () => {
   const api = await fakeApi({});
   const stdin = `${SERVICE.replace('ports', 'prots')}---\n: : :\n---\n${SERVICE}---\n${SERVICE}`;
