@@ -125,7 +125,8 @@ function apart(needs: readonly SocketNeed[]): {
     if (first === undefined) byPlace.set(place, need);
     else {
       const { direction } = first.arrival;
-      const message = `cannot listen on ${need.address}:${need.port}: ${direction} of this proxy does`;
+      const where = `${need.address}:${need.port}`;
+      const message = `cannot listen on ${where}: ${direction} of this proxy does`;
       doubled.push({ need, message });
     }
   }

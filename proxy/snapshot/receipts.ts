@@ -49,7 +49,7 @@ export class Receipts {
     this.#work();
   }
 
-  /** Asks for the receipt that the stream holds of this proxy; sends the newest again if need be. */
+  /** Asks which receipt the stream holds of this proxy; sends the newest again if need be. */
   async verify(): Promise<void> {
     const newest = this.#newest;
     if (newest === undefined || this.#waiting.length > 0) return;

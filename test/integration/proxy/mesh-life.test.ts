@@ -189,6 +189,7 @@ test.each([1, 2])(
     for (const { revision, backend } of records) {
       expect(backend).toBe(revision % 2 === 0 ? 'shop/two:80' : 'shop/one:80');
     }
-    expect(new Set(records.map(({ revision }) => revision)).size).toBeGreaterThan(5);
+    // How many of the 100 are served apart is up to the machine: those that wait go together.
+    expect(new Set(records.map(({ revision }) => revision)).size).toBeGreaterThan(2);
   },
 );

@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { type NatsConnection, RetentionPolicy, StorageType, connect } from 'nats';
+import {
+  type NatsConnection,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+  type StreamInfo,
+  connect,
+} from 'nats';
 import type { Endpoint, Heartbeat, Receipt } from '#contracts/events.ts';
 import type { Resource } from '#contracts/resources/index.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
@@ -46,15 +53,14 @@ export class TestMesh {
 
   async createStreams(): Promise<void> {
     const { streams, config, allEndpoints } = meshSubjects(this.name);
-    const manager = await this.connection.jetstreamManager();
-    const limits = { retention: RetentionPolicy.Limits };
-    await manager.streams.add({ ...limits, name: streams.config, subjects: [config] });
-    await manager.streams.add({
-      ...{ ...limits, name: streams.endpoints, subjects: [allEndpoints], max_msgs_per_subject: 1 },
+    await this.#create({ name: streams.config, subjects: [config] });
+    await this.#create({
+      ...{ name: streams.endpoints, subjects: [allEndpoints], max_msgs_per_subject: 1 },
     });
     await this.createReceipts();
     onTestFinished(async () => {
       if (this.connection.isClosed()) return;
+      const manager = await this.connection.jetstreamManager({ checkAPI: false });
       for (const name of Object.values(streams)) {
         await manager.streams.delete(name).catch(() => undefined); // Deleted by the test itself.
       }
@@ -64,11 +70,18 @@ export class TestMesh {
   /** In memory, so that a restart of the server takes it away. */
   async createReceipts(): Promise<void> {
     const { streams, allReceipts } = meshSubjects(this.name);
-    const manager = await this.connection.jetstreamManager({ checkAPI: false });
-    await manager.streams.add({
-      ...{ name: streams.receipts, subjects: [allReceipts] },
-      ...{ retention: RetentionPolicy.Limits, storage: StorageType.Memory },
+    await this.#create({
+      ...{ name: streams.receipts, subjects: [allReceipts], storage: StorageType.Memory },
     });
+  }
+
+  /** Also while the link is coming back: a request that is lost with it is made again. */
+  async #create(config: Partial<StreamConfig> & { name: string }): Promise<void> {
+    const make = async (): Promise<StreamInfo> => {
+      const manager = await this.connection.jetstreamManager({ checkAPI: false, timeout: 2_000 });
+      return manager.streams.add({ retention: RetentionPolicy.Limits, ...config });
+    };
+    await eventually(make, { timeoutMs: 20_000, what: `the stream ${config.name}` });
   }
 
   /** Publishes a change-set; answers its sequence. */

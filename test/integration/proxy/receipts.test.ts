@@ -57,7 +57,7 @@ test('NATS comes back without the receipts, its stream later still: sent again',
   expect(await proxy.stop()).toBe(0);
 });
 
-test('a proxy that starts from disk at the head of the log says so, though nothing is new', async () => {
+test('a proxy that starts from disk at the head of the log says what it serves', async () => {
   const mesh = await TestMesh.start(natsUrl());
   const dataDir = tempDir();
   const first = startProxy(flags(mesh, natsUrl()), { dataDir });

@@ -111,7 +111,7 @@ describe('a worker that dies', () => {
     expect(spawned).toHaveLength(10);
   });
 
-  it('in the middle of an update: those that live carry it, the next one gets it whole', async () => {
+  it('in the middle of an update: the others carry it, the next one gets it whole', async () => {
     const { fleet, clock, spawned, update } = setUp(2);
     const applied = fleet.apply(update);
     spawned[0]?.kill();
