@@ -16,6 +16,7 @@ export interface AlertingOptions {
   mesh: string;
   natsUrl: string;
   natsCredsFile?: string | undefined;
+  natsCaFile?: string | undefined;
   clickhouseUrl: string;
   /** `host:port`. */
   listen: string;
@@ -89,16 +90,17 @@ function followWhenReached(
   objectives: Objectives,
 ): { stop: () => Promise<void> } {
   const stopping = new AbortController();
-  const { log, natsCredsFile, natsUrl } = options;
+  const { log, natsCaFile, natsCredsFile, natsUrl } = options;
   const connected: Promise<NatsConnection | undefined> = connectNats({
     url: natsUrl,
     name: 'windrose-alerting',
     ...(natsCredsFile === undefined ? {} : { credsFile: natsCredsFile }),
+    ...(natsCaFile === undefined ? {} : { caFile: natsCaFile }),
     log,
     signal: stopping.signal,
   }).then(
     (connection) => {
-      objectives.follow(connection);
+      if (!stopping.signal.aborted) objectives.follow(connection);
       return connection;
     },
     (error: unknown) => {

@@ -295,6 +295,7 @@ test.each([
   [['--listen', 'nonsense'], 1, 'nonsense is no address'],
   [['--mesh', 'Not a mesh'], 2, 'no label'],
   [['--nats-replicas', '2'], 2, 'not 1, 3 or 5'],
+  [['--nats-creds', '/no/such.creds'], 2, '--nats-creds: ENOENT'],
   [['--unknown'], 2, '--help'],
 ])('wrong use %j is one sentence and a status', async (args, status, sentence) => {
   const child = spawn(process.execPath, [MAIN, ...args, '--nats', natsUrl()], {

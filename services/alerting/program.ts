@@ -1,0 +1,88 @@
+import path from 'node:path';
+import { parseDurationMs } from '#contracts/duration.ts';
+import { BootstrapError } from '#platform/bootstrap.ts';
+import { systemClock } from '#platform/clock.ts';
+import {
+  CLICKHOUSE_FIELDS,
+  NATS_FIELDS,
+  SERVICE_FIELDS,
+  checkFile,
+  checkHttpUrl,
+  runService,
+} from '#platform/service.ts';
+import { startAlerting } from './alerting.ts';
+
+const INTERVAL_MIN_MS = 1_000;
+
+const FIELDS = {
+  ...SERVICE_FIELDS,
+  ...NATS_FIELDS,
+  ...CLICKHOUSE_FIELDS,
+  listen: {
+    type: 'string',
+    env: 'WINDROSE_ALERTING_LISTEN',
+    default: '127.0.0.1:7420',
+    description: 'address of the API',
+  },
+  webhook: {
+    type: 'list',
+    env: 'WINDROSE_WEBHOOKS',
+    default: [],
+    description: 'name=url of a notification target; repeatable',
+  },
+  interval: {
+    type: 'string',
+    env: 'WINDROSE_ALERTING_INTERVAL',
+    default: '10s',
+    description: 'time between two evaluations, such as 10s',
+  },
+  dataDir: {
+    type: 'string',
+    env: 'WINDROSE_DATA_DIR',
+    required: true,
+    description: 'folder for what must survive a restart: alerts and unsent notifications',
+  },
+} as const;
+
+runService('alerting', FIELDS, async (fields, log) => {
+  const webhooks = readWebhooks(fields.webhook);
+  checkFile('--nats-creds', fields.natsCreds);
+  checkFile('--nats-ca', fields.natsCa);
+  checkHttpUrl('--clickhouse', fields.clickhouse);
+  return startAlerting({
+    mesh: fields.mesh,
+    natsUrl: fields.nats,
+    natsCredsFile: fields.natsCreds,
+    natsCaFile: fields.natsCa,
+    clickhouseUrl: fields.clickhouse,
+    listen: fields.listen,
+    insecureListen: fields.insecureListen,
+    webhooks,
+    intervalMs: readInterval(fields.interval),
+    dataDir: path.resolve(fields.dataDir),
+    clock: systemClock,
+    random: Math.random,
+    log,
+  });
+});
+
+function readWebhooks(entries: readonly string[]): Map<string, string> {
+  const webhooks = new Map<string, string>();
+  for (const entry of entries) {
+    const [, name = '', url = ''] = /^([^=\s]+)=(.*)$/.exec(entry) ?? [];
+    if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
+      throw new BootstrapError(
+        `--webhook ${entry} is not name=url, such as oncall=http://127.0.0.1:9000/hook`,
+      );
+    }
+    if (webhooks.has(name)) throw new BootstrapError(`--webhook ${name} is given twice`);
+    webhooks.set(name, url);
+  }
+  return webhooks;
+}
+
+function readInterval(text: string): number {
+  const intervalMs = parseDurationMs(text);
+  if (intervalMs >= INTERVAL_MIN_MS) return intervalMs;
+  throw new BootstrapError(`--interval ${text} is no duration of at least 1s, such as 10s`);
+}

@@ -1,0 +1,41 @@
+import { systemClock } from '#platform/clock.ts';
+import { CLICKHOUSE_FIELDS, SERVICE_FIELDS, checkHttpUrl, runService } from '#platform/service.ts';
+import { startAnalytics } from './analytics.ts';
+
+const FIELDS = {
+  ...SERVICE_FIELDS,
+  ...CLICKHOUSE_FIELDS,
+  kafka: {
+    type: 'list',
+    env: 'KAFKA_BROKERS',
+    default: ['127.0.0.1:7492'],
+    description: 'Kafka brokers, host:port each, separated by commas',
+  },
+  clickhouseReader: {
+    type: 'string',
+    env: 'WINDROSE_CLICKHOUSE_READER_URL',
+    description: 'the same as a user that may only read; answers POST /v1/query',
+  },
+  listen: {
+    type: 'string',
+    env: 'WINDROSE_ANALYTICS_LISTEN',
+    default: '127.0.0.1:7410',
+    description: 'address of the API',
+  },
+} as const;
+
+runService('analytics', FIELDS, async (fields, log) => {
+  const { clickhouse, clickhouseReader } = fields;
+  checkHttpUrl('--clickhouse', clickhouse);
+  if (clickhouseReader !== undefined) checkHttpUrl('--clickhouse-reader', clickhouseReader);
+  return startAnalytics({
+    mesh: fields.mesh,
+    kafkaBrokers: fields.kafka,
+    clickhouseUrl: clickhouse,
+    readerUrl: clickhouseReader,
+    listen: fields.listen,
+    insecureListen: fields.insecureListen,
+    clock: systemClock,
+    log,
+  });
+});
