@@ -53,7 +53,7 @@ export function readBootstrap<const S extends Record<string, FieldSpec>>(
   const values: Record<string, unknown> = {};
   for (const [name, spec] of Object.entries(options.fields)) {
     const env = spec.env === undefined ? undefined : options.env[spec.env];
-    const found = flags[name] ?? (env === '' ? undefined : env) ?? file[name];
+    const found = flags[name] ?? (env === '' ? undefined : env) ?? file[name] ?? undefined;
     const value = found === undefined ? spec.default : convert(name, spec, found);
     if (value === undefined && spec.required === true)
       throw new BootstrapError(missing(name, spec));

@@ -1,10 +1,14 @@
+import { diag } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { NodeSDK } from '@opentelemetry/sdk-node';
+import { sentenceOf } from './log.ts';
 
 export interface Tracing {
-  /** Sends what is still buffered. */
+  /** Sends what is still buffered, within a bound; a receiver that is away is no failure. */
   stop: () => Promise<void>;
 }
+
+const STOP_MAX_MS = 3_000;
 
 /**
  * Starts the OpenTelemetry SDK of a service: W3C trace context in and out, spans over OTLP/HTTP to
@@ -18,5 +22,17 @@ export function startTracing(service: string, endpoint: string | undefined): Tra
     instrumentations: [],
   });
   sdk.start();
-  return { stop: () => sdk.shutdown() };
+  return {
+    stop: async () => {
+      const sent = sdk.shutdown().catch((error: unknown) => {
+        diag.warn(`the last spans were not sent: ${sentenceOf(error)}`);
+      });
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, STOP_MAX_MS);
+      });
+      await Promise.race([sent, late]);
+      clearTimeout(timer);
+    },
+  };
 }

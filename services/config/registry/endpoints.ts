@@ -90,6 +90,8 @@ export class EndpointSets {
     const set = this.#services.get(service);
     const held = set?.get(proxy);
     set?.delete(proxy);
+    // An empty set is no set: else every name ever announced would count towards SERVICES_MAX.
+    if (set?.size === 0) this.#services.delete(service);
     this.#serviceOf.delete(proxy);
     if (held !== undefined) this.#owners.delete(addressOf(held.endpoint));
     this.#onChange(service);

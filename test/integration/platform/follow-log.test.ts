@@ -90,7 +90,7 @@ test('passes over what is no change-set of the mesh', async () => {
   expect([...follower.state.entries.keys()]).toEqual(['Namespace/-/a']);
 });
 
-test('passes over a change-set that does not fit, says so, and keeps the last good state', async () => {
+test('passes over what does not fit, says so, and keeps the last good state', async () => {
   const { calls, follow, writer } = await setUp();
   await writer.create();
   await writer.apply([namespace('a')]);

@@ -55,7 +55,7 @@ test('it gives up when told to: by a signal, or after a time', async () => {
   );
 });
 
-test('a file that cannot be read is said at once, not taken for a server that is away', async () => {
+test('a file that cannot be read is said at once, and no server that is away', async () => {
   const url = natsUrl();
   const absent = join(tempDir(), 'absent');
   for (const file of [{ credsFile: absent }, { caFile: absent }]) {

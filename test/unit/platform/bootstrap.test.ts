@@ -55,6 +55,12 @@ describe('readBootstrap', () => {
     expect(() => read(['--bootstrap', file])).toThrow('unknown fields: mush');
   });
 
+  it('takes a field that the file leaves empty for absent', () => {
+    const file = join(tempDir(), 'bootstrap.yaml');
+    writeFileSync(file, 'mesh: m\ndataDir:\n');
+    expect(read(['--bootstrap', file])).toMatchObject({ mesh: 'm', dataDir: 'data' });
+  });
+
   it('help names every field, its variable and its default', () => {
     const help = bootstrapHelp('test', fields);
     expect(help).toContain('--data-dir');

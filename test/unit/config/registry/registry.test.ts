@@ -73,6 +73,14 @@ describe('a set', () => {
     expect(ports()).toEqual([9001]);
   });
 
+  test('that is empty is forgotten, and still published as empty', () => {
+    registry.hear(heartbeat('r1'));
+    registry.adopt('shop/reviews', registry.sets.of('shop/reviews'), 1);
+    registry.hear(heartbeat('r1', { state: 'goodbye' }));
+    expect([...registry.sets.services()]).toEqual([]);
+    expect(registry.unpublishedSet('shop/reviews')).toEqual([]);
+  });
+
   test('loses a proxy at once when it drains or says goodbye, even the last one', () => {
     registry.hear(heartbeat('r1', { port: 9001 }));
     registry.hear(heartbeat('r2', { port: 9002 }));
