@@ -159,8 +159,13 @@ export interface AuditResponse {
     stored: number;
     sampledOut: number;
     dropped: number;
+    /** After a crash what was closed and never stored: exact, as far as the ledger on disk goes. */
     crashLost: number;
-    /** The most that `crashLost` may leave unknown after a crash (the open block); 0 otherwise. */
+    /**
+     * After a crash: most rows that may be in none of these numbers, not even in `served`, because
+     * the worker died before it noted them. A ceiling and no estimate: it is the same for an idle
+     * worker, where nothing was lost at all. 0 for a worker that lives or ended cleanly.
+     */
     bound: number;
     blocks: number;
     blocksMissing: number;
