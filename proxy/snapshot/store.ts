@@ -10,6 +10,7 @@ import { MeshState, type StateEntry } from '#platform/state.ts';
 const FORMAT = 1;
 const CURRENT = 'snapshot.json';
 const PREVIOUS = 'snapshot.previous.json';
+const DAMAGED = 'snapshot.damaged.json';
 /** At most one write in this time; the newest state is always written in the end. */
 const WRITE_INTERVAL_MS = 1_000;
 
@@ -61,6 +62,8 @@ export class SnapshotStore {
         const stored = this.#read(await readFile(file, 'utf8'));
         if (stored !== undefined) return stored;
         this.#options.log.error({ file }, 'the snapshot on disk is damaged');
+        // Out of the way, or the next write would put it in the place of the one before.
+        await rename(file, path.join(this.#options.dir, DAMAGED));
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
         this.#options.log.error({ file, error: sentenceOf(error) }, 'cannot read the snapshot');

@@ -38,7 +38,8 @@ export async function formatStorage(
 ): Promise<void> {
   if (existsSync(join(files.dataDir, 'meta.properties'))) return;
   rmSync(files.dataDir, { recursive: true, force: true });
-  const clusterId = randomBytes(16).toString('base64url');
+  // Any 22 characters of base64url do, but a first `-` would be read as an option.
+  const clusterId = `W${randomBytes(16).toString('base64url').slice(1)}`;
   const { ok, output } = await runTool(
     java.command,
     [

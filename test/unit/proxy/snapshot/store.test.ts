@@ -55,6 +55,18 @@ describe('SnapshotStore', () => {
     expect((await store.load())?.state.sequence).toBe(1);
   });
 
+  it('never puts a damaged file in the place of the one before', async () => {
+    const { store, file, dir, writer, snapshot } = await saveTwo();
+    writeFileSync(file, 'half');
+    await store.load();
+    writer.write([service('c')]);
+    store.save(snapshot);
+    await store.flush();
+    writeFileSync(file, 'half again');
+    expect((await store.load())?.state.sequence).toBe(1);
+    expect(readFileSync(path.join(dir, 'snapshot.damaged.json'), 'utf8')).toBe('half again');
+  });
+
   it('writes once for many saves within a second, and the newest state', async () => {
     const { store, clock, writer, snapshot } = setUp();
     let asked = 0;
