@@ -72,9 +72,12 @@ export function firingSummary(objective: Objective, readings: readonly Reading[]
 export function resolvedSummary(objective: Objective, readings: readonly Reading[]): string {
   const shortest = [...readings].sort((a, b) => a.condition.windowMs - b.condition.windowMs)[0];
   if (shortest === undefined) return `${titleOf(objective)} has recovered`;
-  const rate = `${figure(shortest.rate)} times as fast as allowed`;
+  const burns =
+    shortest.rate === 0
+      ? 'none of its error budget burned'
+      : `it burns its error budget ${figure(shortest.rate)} times as fast as allowed`;
   const window = windowText(shortest.condition.windowMs);
-  return `${titleOf(objective)} has recovered: it burns its error budget ${rate} over ${window}`;
+  return `${titleOf(objective)} has recovered: ${burns} over ${window}`;
 }
 
 function titleOf({ displayName, service, target }: Objective): string {

@@ -94,7 +94,7 @@ function readFlags(options: BootstrapOptions<Record<string, FieldSpec>>): Raw {
     return Object.fromEntries(Object.entries(values).map(([flag, value]) => [camel(flag), value]));
   } catch (error) {
     const text = error instanceof Error ? (error.message.split('. ')[0] ?? error.message) : '';
-    throw new BootstrapError(`${options.program}: ${text}; --help lists the flags`);
+    throw new BootstrapError(`${text}; --help lists the flags`);
   }
 }
 

@@ -30,7 +30,7 @@ const ALIASES_MAX = 100;
 export async function readManifests(paths: readonly string[]): Promise<Manifests> {
   const all: Manifests = { resources: [], documents: [], rests: [], problems: [] };
   for (const file of (await Promise.all(paths.map(listFiles))).flat()) {
-    const found = parseManifests(await readText(file), path.basename(file));
+    const found = parseManifests(await readText(file), file);
     all.resources.push(...found.resources);
     all.documents.push(...found.documents);
     all.rests.push(...found.rests);
@@ -49,7 +49,7 @@ export function parseManifests(text: string, where: string): Manifests {
     const label = documents.length > 1 ? `${where} (document ${index + 1})` : where;
     const value = valueOf(document);
     if (value instanceof Error) {
-      const message = value.message.split('\n')[0] ?? 'not readable';
+      const message = (value.message.split('\n')[0] ?? 'not readable').replace(/:$/, '');
       found.problems.push({ resource: label, path: '', reason: 'unreadable', message });
       return;
     }

@@ -47,7 +47,9 @@ function textOf(io: Io, found: AuditResponse): string {
       {
         title: 'CRASH LOST',
         value: (item) =>
-          item.bound === 0 ? String(item.crashLost) : `${item.crashLost}+${item.bound}`,
+          item.bound === 0
+            ? String(item.crashLost)
+            : `${item.crashLost} (≤${item.crashLost + item.bound})`,
         align: 'right',
       },
       number('BLOCKS', (item) => item.blocks),

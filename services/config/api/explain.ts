@@ -27,6 +27,9 @@ export function addExplainRoute(app: FastifyInstance, context: RouteContext): vo
       const { body } = request;
       const from = callerOf(plane, body);
       const snapshot = await snapshotOf(plane, body.at);
+      if (from !== undefined && !snapshot.services.has(from)) {
+        throw new HttpProblem('not-found', `there is no Service ${from} that could call`);
+      }
       const asked = { ...body, ...(from === undefined ? {} : { from }) };
       return explain(snapshot, asked, {
         wallMs: context.clock.wallMs(),

@@ -55,7 +55,9 @@ export function unavailable(error: unknown): HttpProblem {
 }
 
 function noSuch(log: ConfigLog, text: string): HttpProblem {
-  const newest = log.history.headSequence === 0 ? 'there is none yet' : `newest: ${headOf(log)}`;
+  const empty = log.history.headSequence === 0;
+  if (empty && text === LATEST) return new HttpProblem('not-found', 'there is no revision yet');
+  const newest = empty ? 'there is none yet' : `newest: ${headOf(log)}`;
   return new HttpProblem('not-found', `there is no revision ${quoted(text)}; ${newest}`);
 }
 

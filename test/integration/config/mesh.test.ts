@@ -157,7 +157,7 @@ describe('explain', () => {
   const url = 'http://orders.shop/list';
 
   beforeEach(async () => {
-    await api.write({ upserts: [service('orders'), service('reviews')] });
+    await api.write({ upserts: ['orders', 'reviews', 'storefront'].map((name) => service(name)) });
     await api.write({ upserts: [route('canary', 'orders', 'reviews')] });
     await new SpokenProxy(connection, mesh, 'r1').beat(announcing(9001));
     await untilPublished([9001]);
@@ -189,6 +189,7 @@ describe('explain', () => {
     [{ proxy: 'nobody' }, 404, 'no proxy nobody'],
     [{ proxy: 'r1', from: 'shop/orders' }, 400, 'its workload is shop/reviews'],
     [{ from: 'nonsense' }, 400, 'write namespace/name'],
+    [{ from: 'shop/nobody' }, 404, 'no Service shop/nobody'],
     [{ at: '9' }, 404, 'no revision 9'],
     [{ at: 'x' }, 400, 'x is no revision'],
     [{ header: 'x' }, 400, 'header'],

@@ -48,6 +48,20 @@ describe('manifests', () => {
     ]);
   });
 
+  it('calls a file as it was named, so that two of one name are told apart', async () => {
+    const folder = tempDir();
+    for (const name of ['one', 'two']) {
+      mkdirSync(join(folder, name));
+      writeFileSync(join(folder, name, 'same.yaml'), 'kind: [\n');
+    }
+    const { problems } = await readManifests([folder]);
+    expect(problems.map((problem) => problem.resource)).toEqual([
+      join(folder, 'one', 'same.yaml'),
+      join(folder, 'two', 'same.yaml'),
+    ]);
+    expect(problems[0]?.message).not.toMatch(/:$/);
+  });
+
   it('a missing file is one sentence', async () => {
     await expect(readManifests(['nowhere.yaml'])).rejects.toThrow(ManifestError);
     await expect(readManifests(['nowhere.yaml'])).rejects.toThrow(
