@@ -59,8 +59,6 @@ export const METRIC_COLUMNS = [
   },
 ] as const satisfies readonly Column[];
 
-export type MetricColumn = (typeof METRIC_COLUMNS)[number]['name'];
-
 /**
  * Width of a bucket: each is 2 % wider than the one before, so a quantile is off by 1 % at most.
  */

@@ -2,7 +2,6 @@
 import Type, { type Static } from 'typebox';
 import type { Heartbeat, Receipt, ResourceChange } from '../events.ts';
 import type { ResourceKey } from '../names.ts';
-import type { ResourceProblem } from '../problems.ts';
 import type { Resource } from '../resources/index.ts';
 
 const Ref = Type.Object(
@@ -148,6 +147,3 @@ export interface InfoResponse {
   /** Base URLs of the services whose addresses this one was told. */
   addresses: { config?: string; analytics?: string; alerting?: string };
 }
-
-/** `POST /v1/validate` is not a door: `windrose validate` runs the same code without a server. */
-export type ValidationResult = { problems: ResourceProblem[] };
