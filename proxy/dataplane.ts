@@ -1,14 +1,14 @@
 import type { Endpoint, ServiceEndpoints } from '#contracts/events.ts';
 import type { Clock, Random } from '#platform/clock.ts';
 import type { Attempt, AttemptResult, Exchange, Reply } from './exchange.ts';
-import { type PipelineParts, runPipeline } from './pipeline.ts';
+import { type Done, type PipelineParts, runPipeline } from './pipeline.ts';
 import type { Gate } from './policy/gate.ts';
 import { GATES } from './policy/registry.ts';
 import { type SocketTable, socketTable } from './route/sockets.ts';
 import { type Scope, servedListeners } from './scope.ts';
 import { ServiceStates } from './services.ts';
 import type { CompiledSnapshot } from './snapshot/compiled.ts';
-import { type Flight, land, replyFor } from './tries.ts';
+import { land, replyFor } from './tries.ts';
 import type { EndpointView } from './upstream/view.ts';
 
 export type { Scope } from './scope.ts';
@@ -43,8 +43,6 @@ export class DataPlane {
   readonly #states = new ServiceStates();
   readonly #gates: readonly Gate[];
   readonly #sockets = new WeakMap<CompiledSnapshot, SocketTable>();
-  /** Exchanges whose head was passed on and that are not over. */
-  readonly #flights = new WeakMap<Exchange, Flight>();
   readonly #parts: PipelineParts;
   #snapshot: CompiledSnapshot | undefined;
 
@@ -62,7 +60,13 @@ export class DataPlane {
       gates: this.#gates,
       states: this.#states,
       socketsOf: (exchange) => this.#socketsOf(exchange.snapshot),
-      takeOff: (exchange, flight) => this.#flights.set(exchange, flight),
+      guard: (exchange, done, run) => {
+        try {
+          run();
+        } catch (error) {
+          this.#onThrown(error, exchange, done);
+        }
+      },
     };
   }
 
@@ -86,29 +90,46 @@ export class DataPlane {
     return this.#states.view(this.#options.clock.nowMs());
   }
 
-  /** Never rejects. Fills in the exchange's fields but for status, bytes and the try's timings. */
-  async handle(exchange: Exchange, attempt: Attempt): Promise<Outcome> {
-    try {
-      const result = await runPipeline(exchange, attempt, this.#parts);
+  /**
+   * Calls back exactly once, also when a phase throws. Fills in the exchange's fields but for
+   * status, bytes and the try's timings.
+   */
+  handle(exchange: Exchange, attempt: Attempt, done: (outcome: Outcome) => void): void {
+    const conclude: Done = (result) => {
       if ('kind' in result) {
         exchange.reason = 'ok';
-        return { kind: 'head', head: result };
+        done({ kind: 'head', head: result });
+        return;
       }
       exchange.reason = result.reason;
-      return { kind: 'reply', reply: result };
+      done({ kind: 'reply', reply: result });
+    };
+    const guarded: Attempt = (given, endpoint, limits, tried) =>
+      attempt(given, endpoint, limits, (result) => {
+        try {
+          tried(result);
+        } catch (error) {
+          this.#onThrown(error, exchange, conclude);
+        }
+      });
+    try {
+      runPipeline(exchange, guarded, this.#parts, conclude);
     } catch (error) {
-      this.release(exchange, { aborted: false });
-      this.#options.onError?.(error, exchange);
-      exchange.reason = 'internal';
-      return { kind: 'reply', reply: replyFor('internal', 'the proxy made a mistake') };
+      this.#onThrown(error, exchange, conclude);
     }
+  }
+
+  #onThrown(error: unknown, exchange: Exchange, done: Done): void {
+    this.release(exchange, { aborted: false });
+    this.#options.onError?.(error, exchange);
+    done(replyFor('internal', 'the proxy made a mistake'));
   }
 
   /** `aborted`: the upstream broke off after its head. Calls after the first do nothing. */
   release(exchange: Exchange, result: { aborted: boolean }): void {
-    const flight = this.#flights.get(exchange);
+    const { flight } = exchange;
     if (flight === undefined) return;
-    this.#flights.delete(exchange);
+    exchange.flight = undefined;
     const ejected = land(flight, result.aborted, this.#options.clock.nowMs());
     if (ejected) exchange.ejected = true;
   }

@@ -17,6 +17,7 @@ import { type SidecarAddresses, sidecarSockets } from './sidecar.ts';
 import { compile } from './snapshot/compile.ts';
 import type { CompiledSnapshot } from './snapshot/compiled.ts';
 import type { Telemetry } from './telemetry/index.ts';
+import { Wheel } from './wheel.ts';
 
 export interface EngineOptions {
   scope: Scope;
@@ -44,7 +45,7 @@ export class Engine {
   readonly #dataPlane: DataPlane;
   readonly #door: Door;
   readonly #listeners: Listeners;
-  readonly #pool = new UpstreamPool();
+  readonly #pool: UpstreamPool;
   #draining = false;
   #compileProblems: ResourceProblem[] = [];
   #failures: SocketFailure[] = [];
@@ -57,6 +58,8 @@ export class Engine {
     const { clock, random, log, defaultAddress } = options;
     const scope = { ...options.scope, defaultAddress };
     this.#scope = scope;
+    const wheel = new Wheel(clock);
+    this.#pool = new UpstreamPool(clock, wheel);
     this.#dataPlane = new DataPlane({
       scope,
       clock,
@@ -72,12 +75,14 @@ export class Engine {
       telemetry: options.telemetry,
       pool: this.#pool,
       clock,
+      wheel,
       hex: new RandomHex(),
       workload: scope.service ?? '',
       log,
       draining: () => this.#draining,
     });
     const handlers = {
+      ...{ clock, wheel },
       request: this.#door.request.bind(this.#door),
       unreadable: this.#door.unreadable.bind(this.#door),
     };

@@ -2,6 +2,7 @@ import type { Endpoint } from '#contracts/events.ts';
 import type { Reason } from '#contracts/reasons.ts';
 import type { HeaderList } from './headers.ts';
 import type { CompiledSnapshot } from './snapshot/compiled.ts';
+import type { Flight } from './tries.ts';
 
 export type Direction = 'edge' | 'inbound' | 'outbound';
 
@@ -26,6 +27,10 @@ export interface RequestView {
   hasBody: boolean;
   protocol: string;
   clientAddress: string;
+  /** The protocol that the client asks to change to; absent: none. */
+  upgrade?: 'websocket' | undefined;
+  /** How the client came; absent: in the clear. */
+  scheme?: 'https' | undefined;
 }
 
 /**
@@ -65,6 +70,8 @@ export interface Exchange {
   queueMs: number;
   connectMs: number;
   upstreamMs: number;
+  /** What it holds at an endpoint until it is over; the pipeline's own. */
+  flight: Flight | undefined;
 }
 
 /** What is known of an exchange before anything is decided about it. */
@@ -104,6 +111,7 @@ export function newExchange(start: ExchangeStart): Exchange {
     queueMs: 0,
     connectMs: 0,
     upstreamMs: 0,
+    flight: undefined,
   };
 }
 
@@ -145,7 +153,14 @@ export interface Reply {
 
 /** How one try at one endpoint ended. `sent`: the upstream may have seen the request. */
 export type AttemptResult =
-  | { kind: 'head'; status: number; headers: HeaderList; body: UpstreamBody }
+  | {
+      kind: 'head';
+      status: number;
+      headers: HeaderList;
+      /** Bytes of the body; absent: they are not known. */
+      length?: number | undefined;
+      body: UpstreamBody;
+    }
   | { kind: 'failed'; reason: Reason; sent: boolean; message: string };
 
 /** A response body that is still to be read, or to be thrown away before another try. */
@@ -158,9 +173,14 @@ export interface AttemptLimits {
   headTimeoutMs: number;
 }
 
-/** Tries one endpoint: resolves with the response head or with why there is none; never rejects. */
+/**
+ * Tries one endpoint: calls back once, with the response head or with why there is none. It may do
+ * so before it returns, and the body follows in the same turn: whoever takes a head decides at
+ * once.
+ */
 export type Attempt = (
   exchange: Exchange,
   endpoint: Endpoint,
   limits: AttemptLimits,
-) => Promise<AttemptResult>;
+  done: (result: AttemptResult) => void,
+) => void;

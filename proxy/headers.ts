@@ -1,14 +1,21 @@
+import { FIELD, type FieldName, fieldName } from './field-names.ts';
+
+const NOTHING = '';
+
 /**
  * Header fields in the order in which they came, names as they were written; looked up by
- * lower-case name. A head has few fields, so a scan over two arrays beats a map.
+ * lower-case name. A head has few fields, so a scan over arrays beats a map. Each field keeps the
+ * line that HTTP/1.1 writes, so that what is only passed on is never put together again.
  */
 export class HeaderList {
-  /** Lower-case names, parallel to `#written` and `#values`. */
+  /** Parallel: lower-case names, values, what is known of the name, `Name: value CR LF`. */
   readonly #names: string[] = [];
-  readonly #written: string[] = [];
   readonly #values: string[] = [];
+  readonly #bits: number[] = [];
+  readonly #lines: string[] = [];
+  #sum = 0;
 
-  /** `raw` is node:http's rawHeaders: name, value, name, value … */
+  /** `raw` is node's rawHeaders: name, value, name, value … */
   static fromRaw(raw: readonly string[]): HeaderList {
     const list = new HeaderList();
     for (let i = 0; i + 1 < raw.length; i += 2) list.add(raw[i] ?? '', raw[i + 1] ?? '');
@@ -19,12 +26,19 @@ export class HeaderList {
     return this.#names.length;
   }
 
+  /** Every `FIELD` bit that one of the fields has or had. */
+  get bits(): number {
+    return this.#sum;
+  }
+
   /** All values of the field joined by `, ` (RFC 9110 section 5.3); undefined when it is absent. */
   get(name: string): string | undefined {
-    let value: string | undefined;
-    for (let i = 0; i < this.#names.length; i++) {
-      if (this.#names[i] !== name) continue;
-      value = value === undefined ? this.#values[i] : `${value}, ${this.#values[i] ?? ''}`;
+    const names = this.#names;
+    const first = names.indexOf(name);
+    if (first < 0) return undefined;
+    let value = this.#values[first];
+    for (let i = names.indexOf(name, first + 1); i > 0; i = names.indexOf(name, i + 1)) {
+      value = `${value ?? NOTHING}, ${this.#values[i] ?? NOTHING}`;
     }
     return value;
   }
@@ -40,10 +54,28 @@ export class HeaderList {
     return count;
   }
 
+  /** A field that stands more than once though one alone is meaningful. */
+  repeatedSingle(): string | undefined {
+    const names = this.#names;
+    for (let i = 0; i < names.length; i++) {
+      if (((this.#bits[i] ?? 0) & FIELD.single) === 0) continue;
+      const name = names[i] ?? NOTHING;
+      if (names.indexOf(name, i + 1) > 0) return name;
+    }
+    return undefined;
+  }
+
   add(name: string, value: string): void {
-    this.#names.push(name.toLowerCase());
-    this.#written.push(name);
+    this.addLine(fieldName(name), value, `${name}: ${value}\r\n`);
+  }
+
+  /** A field whose line is at hand already. */
+  addLine(field: FieldName, value: string, line: string): void {
+    this.#names.push(field.name);
     this.#values.push(value);
+    this.#bits.push(field.bits);
+    this.#lines.push(line);
+    this.#sum |= field.bits;
   }
 
   set(name: string, value: string): void {
@@ -53,31 +85,65 @@ export class HeaderList {
 
   /** Removes every line of a lower-case name. */
   remove(name: string): void {
-    for (let i = this.#names.length - 1; i >= 0; i--) {
-      if (this.#names[i] !== name) continue;
+    for (let i = this.#names.lastIndexOf(name); i >= 0; i = this.#names.lastIndexOf(name)) {
       this.#names.splice(i, 1);
-      this.#written.splice(i, 1);
       this.#values.splice(i, 1);
+      this.#bits.splice(i, 1);
+      this.#lines.splice(i, 1);
     }
   }
 
-  /** Visits lower-case name, value, and the name as it was written. */
-  forEach(visit: (name: string, value: string, written: string) => void): void {
+  /** Visits lower-case name, value, the name as it was written, and its `FIELD` bits. */
+  forEach(visit: (name: string, value: string, written: string, bits: number) => void): void {
     for (let i = 0; i < this.#names.length; i++) {
-      visit(this.#names[i] ?? '', this.#values[i] ?? '', this.#written[i] ?? '');
+      const name = this.#names[i] ?? NOTHING;
+      const written = (this.#lines[i] ?? NOTHING).slice(0, name.length);
+      visit(name, this.#values[i] ?? NOTHING, written, this.#bits[i] ?? 0);
+    }
+  }
+
+  /**
+   * The fields that have none of the bits and none of the names; itself when that is all of them
+   * and `share` allows it, since a list that is shared must not be changed.
+   */
+  without(bits: number, names: ReadonlySet<string> | undefined, share = false): HeaderList {
+    if (share && (this.#sum & bits) === 0 && names === undefined) return this;
+    const kept = new HeaderList();
+    this.copyTo(kept, bits, names);
+    return kept;
+  }
+
+  /** Adds the fields that have none of the bits and none of the names to another list. */
+  copyTo(kept: HeaderList, bits: number, names: ReadonlySet<string> | undefined): void {
+    for (let i = 0; i < this.#names.length; i++) {
+      const own = this.#bits[i] ?? 0;
+      const name = this.#names[i] ?? NOTHING;
+      if ((own & bits) !== 0 || names?.has(name) === true) continue;
+      kept.#names.push(name);
+      kept.#values.push(this.#values[i] ?? NOTHING);
+      kept.#bits.push(own);
+      kept.#lines.push(this.#lines[i] ?? NOTHING);
+      kept.#sum |= own;
     }
   }
 
   clone(): HeaderList {
-    const copy = new HeaderList();
-    this.forEach((_, value, written) => copy.add(written, value));
-    return copy;
+    return this.without(0, undefined);
   }
 
-  /** As node:http takes them: name, value, name, value … */
+  /** As HTTP/1.1 writes them, each with its line end. */
+  toLines(): string {
+    let text = NOTHING;
+    for (const line of this.#lines) text += line;
+    return text;
+  }
+
+  /** As node takes them: name, value, name, value … */
   toRaw(): string[] {
     const raw: string[] = [];
     this.forEach((_, value, written) => raw.push(written, value));
     return raw;
   }
 }
+
+export { FIELD };

@@ -1,7 +1,7 @@
 import type { Endpoint } from '#contracts/events.ts';
 import type { Clock, Random } from '#platform/clock.ts';
 import type { Attempt, Exchange, Reply } from './exchange.ts';
-import { injectFault } from './policy/fault/inject.ts';
+import { injectFaults } from './policy/fault/inject.ts';
 import type { Gate } from './policy/gate.ts';
 import { type Permit, authorize, isReply, limit } from './policy/permit.ts';
 import { attemptLimits, inboundHeadTimeoutMs } from './policy/timeout/limits.ts';
@@ -11,14 +11,7 @@ import { applyHeaderEdit } from './route/filters.ts';
 import type { SocketTable } from './route/sockets.ts';
 import type { ServiceStates } from './services.ts';
 import type { CompiledRule, CompiledService, Security } from './snapshot/compiled.ts';
-import {
-  type Destination,
-  type Flight,
-  type Head,
-  type TryParts,
-  replyFor,
-  tryEndpoints,
-} from './tries.ts';
+import { type Destination, type Head, replyFor, tryEndpoints } from './tries.ts';
 import { endpointName } from './upstream/addresses.ts';
 
 /** What a worker's pipeline works with; it lives as long as the worker. */
@@ -32,29 +25,34 @@ export interface PipelineParts {
   gates: readonly Gate[];
   states: ServiceStates;
   socketsOf(exchange: Exchange): SocketTable;
-  takeOff(exchange: Exchange, flight: Flight): void;
+  /** Runs a later part of the pipeline; what it throws ends that exchange and no other. */
+  guard(exchange: Exchange, done: Done, run: () => void): void;
 }
 
 /** A decision that leads somewhere. */
 type Routed = Exclude<Decision, { kind: 'none' }>;
 
+/** Called once, with the head to pass on or with the proxy's own answer. */
+export type Done = (result: Head | Reply) => void;
+
 /** route → authorize → limit → balance → forward, in this order and in no other. */
-export async function runPipeline(
+export function runPipeline(
   exchange: Exchange,
   attempt: Attempt,
   parts: PipelineParts,
-): Promise<Head | Reply> {
+  done: Done,
+): void {
   const routed = route(exchange, parts);
-  if (isReply(routed)) return routed;
+  if (isReply(routed)) return done(routed);
   const levels = levelsOf(routed);
   const permit = authorize(parts.gates, exchange, levels);
-  if (isReply(permit)) return permit;
+  if (isReply(permit)) return done(permit);
   const limited = limit(parts.gates, permit, levels);
-  if (limited !== undefined) return limited;
-  if (routed.kind === 'inbound') return forwardToApp(permit, routed.service, attempt, parts);
+  if (limited !== undefined) return done(limited);
+  if (routed.kind === 'inbound') return forwardToApp(permit, routed.service, attempt, parts, done);
   const balanced = balance(exchange, routed, parts);
-  if (isReply(balanced)) return balanced;
-  return forward(permit, balanced, attempt, parts);
+  if (isReply(balanced)) return done(balanced);
+  return forward(permit, balanced, attempt, parts, done);
 }
 
 /** Finds the rule or Service, and writes down in the exchange what was decided. */
@@ -162,55 +160,80 @@ function admit(permit: Permit, security: Security, parts: PipelineParts): Permit
   return isReply(answer) ? answer : (limit(parts.gates, answer, [security]) ?? answer);
 }
 
-async function forward(
+function forward(
   given: Permit,
   balanced: Balanced,
   attempt: Attempt,
   parts: PipelineParts,
-): Promise<Head | Reply> {
+  done: Done,
+): void {
   const { exchange } = given;
-  const { service, called, rule } = balanced;
+  const { service, called } = balanced;
   let permit = given;
   if (called !== undefined) {
     // The proxy of the backend enforces what is attached to the backend, not to this Service.
     const answer = admit(permit, called.security, parts);
-    if (isReply(answer)) return answer;
+    if (isReply(answer)) return done(answer);
     permit = answer;
   }
-  for (const fault of [called?.fault, service.fault]) {
-    if (fault === undefined) continue;
-    const drawn = injectFault(fault, exchange, parts.clock, parts.random);
-    const reply = drawn instanceof Promise ? await drawn : drawn;
-    if (reply !== undefined) return reply;
+  if (called?.fault === undefined && service.fault === undefined) {
+    return send(permit, balanced, attempt, parts, done);
   }
-  if (rule !== undefined) {
-    for (const edit of rule.requestHeaders) applyHeaderEdit(edit, exchange.upstreamHeaders);
+  const faults = [called?.fault, service.fault].filter((fault) => fault !== undefined);
+  const { clock, random } = parts;
+  const guard = (run: () => void): void => parts.guard(exchange, done, run);
+  return injectFaults(faults, exchange, { clock, random, guard }, (reply) => {
+    if (reply === undefined) send(permit, balanced, attempt, parts, done);
+    else done(reply);
+  });
+}
+
+/** Tries endpoints; filters change what goes up before the first and what comes back from one. */
+function send(
+  permit: Permit,
+  balanced: Balanced,
+  attempt: Attempt,
+  parts: PipelineParts,
+  done: Done,
+): void {
+  const { rule } = balanced;
+  if (rule === undefined) return tryEndpoints(permit, balanced, attempt, parts, done);
+  const { upstreamHeaders } = permit.exchange;
+  for (const edit of rule.requestHeaders) applyHeaderEdit(edit, upstreamHeaders);
+  if (rule.responseHeaders.length === 0) {
+    return tryEndpoints(permit, balanced, attempt, parts, done);
   }
-  const tryParts: TryParts = parts;
-  const result = await tryEndpoints(permit, balanced, attempt, tryParts);
-  if (rule !== undefined && 'kind' in result) {
-    for (const edit of rule.responseHeaders) applyHeaderEdit(edit, result.headers);
-  }
-  return result;
+  return tryEndpoints(permit, balanced, attempt, parts, (result) => {
+    if ('kind' in result) {
+      for (const edit of rule.responseHeaders) applyHeaderEdit(edit, result.headers);
+    }
+    done(result);
+  });
 }
 
 /** Inbound: one application behind this sidecar, one try; the caller's proxy retries. */
-async function forwardToApp(
+function forwardToApp(
   permit: Permit,
   service: CompiledService,
   attempt: Attempt,
   parts: PipelineParts,
-): Promise<Head | Reply> {
+  done: Done,
+): void {
   const { exchange } = permit;
   const { app, clock } = parts;
-  if (app === undefined) return replyFor('no_endpoint', 'no application is behind this sidecar');
+  if (app === undefined) {
+    return done(replyFor('no_endpoint', 'no application is behind this sidecar'));
+  }
   const remainingMs = exchange.deadlineMs - clock.nowMs();
-  if (remainingMs <= 0) return replyFor('request_timeout', 'the time for the request ran out');
+  if (remainingMs <= 0) {
+    return done(replyFor('request_timeout', 'the time for the request ran out'));
+  }
   exchange.backend = `${service.name}:${service.ports[0]?.port ?? 0}`;
   exchange.endpoint = endpointName(app);
   // Only a proxy of the mesh leaves the source open (UNKNOWN_SOURCE).
   const headMs = inboundHeadTimeoutMs(service.traffic.timeouts, exchange.source === '');
-  const result = await attempt(exchange, app, attemptLimits(headMs, undefined, remainingMs));
-  if (result.kind === 'head') return result;
-  return replyFor(result.reason, 'the application did not answer');
+  return attempt(exchange, app, attemptLimits(headMs, undefined, remainingMs), (result) => {
+    if (result.kind === 'head') done(result);
+    else done(replyFor(result.reason, 'the application did not answer'));
+  });
 }

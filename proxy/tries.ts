@@ -37,39 +37,24 @@ export interface TryParts {
   clock: Clock;
   random: Random;
   workers: number;
-  /** Called with the head that is passed on; the places are given back by `land`. */
-  takeOff(exchange: Exchange, flight: Flight): void;
 }
 
 /** Tries endpoints until one answers in a way that is passed on, or no further try may be made. */
-export async function tryEndpoints(
+export function tryEndpoints(
   permit: Permit,
   destination: Destination,
   attempt: Attempt,
   parts: TryParts,
-): Promise<Head | Reply> {
-  const { exchange } = permit;
+  done: (result: Head | Reply) => void,
+): void {
   const { circuit, budget } = destination.state;
   const { circuitRequests } = destination.service.traffic;
   if (!circuit.enter(circuitRequests, parts.workers)) {
-    return replyFor('circuit_open', 'too many requests wait for this service');
+    done(replyFor('circuit_open', 'too many requests wait for this service'));
+    return;
   }
-  let flight: Flight | undefined;
-  try {
-    budget.noteRequest(parts.clock.nowMs());
-    const run = new Run(permit, destination, attempt, parts);
-    for (;;) {
-      const result = await run.once();
-      if (result === 'again') continue;
-      if ('kind' in result) {
-        flight = { destination, tracked: run.tracked, isCounted: isServerError(result.status) };
-        parts.takeOff(exchange, flight);
-      }
-      return result;
-    }
-  } finally {
-    if (flight === undefined) circuit.leave();
-  }
+  budget.noteRequest(parts.clock.nowMs());
+  new Run(permit, destination, attempt, parts, done).next();
 }
 
 /** Gives the places back; `aborted`: the upstream broke off after its head. */
@@ -82,60 +67,109 @@ export function land(flight: Flight, aborted: boolean, nowMs: number): boolean {
   return state.book.report(tracked, !aborted, service.traffic.outlier, nowMs);
 }
 
+const NONE_TRIED: readonly TrackedEndpoint[] = [];
+
 class Run {
   #permit: Permit;
   readonly #destination: Destination;
   readonly #attempt: Attempt;
   readonly #parts: TryParts;
-  readonly #tried: TrackedEndpoint[] = [];
+  readonly #done: (result: Head | Reply) => void;
+  #tried: readonly TrackedEndpoint[] = NONE_TRIED;
   #isAdmitted = false;
+  /** The places are given back, or are the flight's to give back. */
+  #isOver = false;
   #passed: readonly string[] = [];
-  #tracked: TrackedEndpoint | undefined;
 
-  constructor(permit: Permit, destination: Destination, attempt: Attempt, parts: TryParts) {
+  constructor(
+    permit: Permit,
+    destination: Destination,
+    attempt: Attempt,
+    parts: TryParts,
+    done: (result: Head | Reply) => void,
+  ) {
     this.#permit = permit;
     this.#destination = destination;
     this.#attempt = attempt;
     this.#parts = parts;
+    this.#done = done;
   }
 
-  /** The endpoint of the last try. */
-  get tracked(): TrackedEndpoint {
-    if (this.#tracked === undefined) throw new Error('no endpoint was tried');
-    return this.#tracked;
-  }
-
-  async once(): Promise<Head | Reply | 'again'> {
+  /** Makes a try, or ends without one. A mistake in it gives the places back all the same. */
+  next(): void {
     const { clock, random } = this.#parts;
     const { exchange } = this.#permit;
     const { service, state, portName } = this.#destination;
-    const nowMs = clock.nowMs();
-    const remainingMs = exchange.deadlineMs - nowMs;
-    if (remainingMs <= 0) return replyFor('request_timeout', 'the time for the request ran out');
-    const { balancing } = service.traffic;
-    const tracked = state.book.pick(portName, balancing, random, nowMs, this.#tried);
-    if (tracked === undefined) return replyFor('no_endpoint', 'the service has no endpoint');
-    const refusal = this.#admit(tracked);
-    if (refusal !== undefined) return refusal;
-    this.#tracked = tracked;
-    exchange.endpoint = tracked.name;
-    tracked.inFlight++;
-    let isHeld = false;
+    let tracked: TrackedEndpoint | undefined;
     try {
-      const limits = this.#limits(remainingMs);
-      const result = await this.#attempt(exchange, tracked.endpoint, limits);
-      this.#report(result, tracked);
-      if (this.#mayRetry(result)) {
-        if (result.kind === 'head') result.body.discard();
-        this.#tried.push(tracked);
-        return 'again';
+      const nowMs = clock.nowMs();
+      const remainingMs = exchange.deadlineMs - nowMs;
+      if (remainingMs <= 0) {
+        this.#end(replyFor('request_timeout', 'the time for the request ran out'));
+        return;
       }
-      if (result.kind === 'failed') return failure(result, exchange, clock.nowMs());
-      isHeld = true;
-      return result;
-    } finally {
-      if (!isHeld) tracked.inFlight--;
+      const { balancing } = service.traffic;
+      const picked = state.book.pick(portName, balancing, random, nowMs, this.#tried);
+      if (picked === undefined) {
+        this.#end(replyFor('no_endpoint', 'the service has no endpoint'));
+        return;
+      }
+      const refusal = this.#admit(picked);
+      if (refusal !== undefined) {
+        this.#end(refusal);
+        return;
+      }
+      exchange.endpoint = picked.name;
+      const limits = this.#limits(remainingMs);
+      picked.inFlight++;
+      tracked = picked;
+      this.#attempt(exchange, picked.endpoint, limits, (result) => this.#onResult(result, picked));
+    } catch (error) {
+      this.#giveBack(tracked);
+      throw error;
     }
+  }
+
+  #onResult(result: AttemptResult, tracked: TrackedEndpoint): void {
+    try {
+      this.#conclude(result, tracked);
+    } catch (error) {
+      this.#giveBack(tracked);
+      throw error;
+    }
+  }
+
+  #conclude(result: AttemptResult, tracked: TrackedEndpoint): void {
+    const { exchange } = this.#permit;
+    this.#report(result, tracked);
+    if (this.#mayRetry(result)) {
+      if (result.kind === 'head') result.body.discard();
+      tracked.inFlight--;
+      this.#tried = [...this.#tried, tracked];
+      this.next();
+      return;
+    }
+    if (result.kind === 'failed') {
+      tracked.inFlight--;
+      this.#end(failure(result, exchange, this.#parts.clock.nowMs()));
+      return;
+    }
+    const destination = this.#destination;
+    this.#isOver = true;
+    exchange.flight = { destination, tracked, isCounted: isServerError(result.status) };
+    this.#done(result);
+  }
+
+  #end(reply: Reply): void {
+    this.#giveBack(undefined);
+    this.#done(reply);
+  }
+
+  #giveBack(tracked: TrackedEndpoint | undefined): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (tracked !== undefined) tracked.inFlight--;
+    this.#destination.state.circuit.leave();
   }
 
   #limits(remainingMs: number) {

@@ -1,17 +1,19 @@
-import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { HEADERS } from '#contracts/headers.ts';
 import type { Endpoint } from '#contracts/events.ts';
 import type { Reason } from '#contracts/reasons.ts';
-import type { Clock, Timer } from '#platform/clock.ts';
+import type { Clock } from '#platform/clock.ts';
 import type { AttemptLimits, AttemptResult, Exchange } from '../exchange.ts';
-import { HeaderList } from '../headers.ts';
-import { responseHeaders } from '../listener/hop.ts';
+import type { HeaderList } from '../headers.ts';
+import { httpDate } from '../listener/date.ts';
+import { passableTrailers, responseHeaders } from '../listener/hop.ts';
 import { LIMITS } from '../listener/limits.ts';
-import { formatTraceParent } from '../listener/trace.ts';
-import type { ClientStream } from './client.ts';
-import type { UpstreamPool } from './pool.ts';
-import { RequestBodyPump } from './request-body.ts';
-import { UpstreamResponse } from './upstream-response.ts';
+import type { BodySink, ClientStream } from '../stream.ts';
+import { type Wheel, WheelTimer } from '../wheel.ts';
+import type { Http1Upstream } from './http1-upstream.ts';
+import { Passage } from './passage.ts';
+import type { Connecting, UpstreamPool } from './pool.ts';
+import type { UpstreamEvents, UpstreamFailure } from './upstream.ts';
 
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 const WITH_BODY_BY_DEFAULT: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
@@ -19,26 +21,31 @@ const WITH_BODY_BY_DEFAULT: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH
 export interface ForwardParts {
   pool: UpstreamPool;
   clock: Clock;
+  wheel: Wheel;
 }
 
 /**
- * One try at one endpoint, from connecting to the response head. The request body is read from the
- * client only once a connection stands, so that a refused connection leaves it whole for another
- * try.
+ * One try at one endpoint, from connecting to the response head; what follows the head is a
+ * Passage's. The request body is read from the client only once a connection stands, so that a
+ * refused connection leaves it whole for another try.
  */
-export class UpstreamAttempt {
+export class UpstreamAttempt implements UpstreamEvents, BodySink {
   readonly #parts: ForwardParts;
   readonly #client: ClientStream;
   readonly #exchange: Exchange;
   readonly #endpoint: Endpoint;
   readonly #limits: AttemptLimits;
   readonly #done: (result: AttemptResult) => void;
-  readonly #unwatch: () => void;
-  #request: ClientRequest | undefined;
-  #timer: Timer | undefined;
-  #connected = false;
+  readonly #timer: WheelTimer;
+  #connecting: Connecting | undefined;
+  #stream: Http1Upstream | undefined;
+  #passage: Passage | undefined;
+  #lateReason: Reason = 'upstream_refused';
+  #lateMessage = '';
   #triedStale = false;
   #settled = false;
+  #sending = false;
+  #requestSent = false;
   #startedMs = 0;
   #sentMs = 0;
 
@@ -56,7 +63,7 @@ export class UpstreamAttempt {
     this.#endpoint = endpoint;
     this.#limits = limits;
     this.#done = done;
-    this.#unwatch = client.onGone(() => this.#fail('client_closed', 'the client went away'));
+    this.#timer = new WheelTimer(() => this.#onLate());
   }
 
   start(): void {
@@ -64,150 +71,187 @@ export class UpstreamAttempt {
       this.#fail('client_closed', 'the client went away');
       return;
     }
-    const { request: view } = this.#exchange;
+    this.#client.onGone = () => this.broken('client_closed');
     this.#startedMs = this.#parts.clock.nowMs();
-    this.#connected = false;
-    const request = httpRequest({
-      agent: this.#parts.pool,
-      host: this.#endpoint.address,
-      port: this.#endpoint.port,
-      method: view.method,
-      path: `${view.path}${view.query}`,
-      headers: this.#rawHeaders(),
-      setHost: false,
-      maxHeaderSize: LIMITS.headerBytes,
-    });
-    this.#request = request;
-    // No field is cut off silently; the size of the head is the limit.
-    request.maxHeadersCount = 0;
-    request.once('socket', (socket) => {
-      if (!socket.connecting) this.#onConnected(request);
-      else socket.once('connect', () => this.#onConnected(request));
-    });
-    request.once('response', (response) => this.#onHead(request, response));
-    request.once('upgrade', (_response, socket) => {
-      socket.destroy();
-      this.#fail('upstream_invalid', 'the upstream changed the protocol unasked');
-    });
-    request.on('error', (error: NodeJS.ErrnoException) => this.#onError(request, error));
+    const kept = this.#parts.pool.take(this.#endpoint);
+    if (kept !== undefined) {
+      this.#use(kept);
+      return;
+    }
     this.#arm(this.#limits.connectTimeoutMs, 'upstream_refused', 'no connection in time');
+    this.#connecting = this.#parts.pool.connect(
+      this.#endpoint,
+      (connection) => {
+        this.#connecting = undefined;
+        this.#use(connection);
+      },
+      (error) => {
+        this.#connecting = undefined;
+        this.#fail('upstream_refused', `no connection: ${error.code ?? error.message}`);
+      },
+    );
   }
 
-  #onConnected(request: ClientRequest): void {
-    if (this.#settled || request !== this.#request) return;
+  #use(stream: Http1Upstream): void {
+    const { request: view } = this.#exchange;
     const nowMs = this.#parts.clock.nowMs();
-    this.#connected = true;
+    this.#stream = stream;
     this.#sentMs = nowMs;
-    this.#exchange.connectMs = request.reusedSocket ? 0 : nowMs - this.#startedMs;
-    if (!this.#exchange.request.hasBody) {
-      request.end();
+    this.#exchange.connectMs = stream.reused ? 0 : nowMs - this.#startedMs;
+    stream.begin(this);
+    stream.send({
+      method: view.method,
+      target: view.query === '' ? view.path : view.path + view.query,
+      headers: this.#headers(),
+      isChunked: view.hasBody && !view.headers.has('content-length'),
+      upgrade: view.upgrade,
+    });
+    if (!view.hasBody) {
+      this.#requestSent = true;
       this.#awaitHead();
+      stream.finish(undefined);
       return;
     }
+    this.#sending = true;
+    this.#arm(LIMITS.streamIdleMs, 'upstream_timeout', 'the upload came to a halt');
+    this.#client.receive(this);
+    this.#sending = false;
+    if (!this.#requestSent) this.#stream?.flush();
+  }
+
+  // The request's body, from the client.
+
+  data(bytes: Buffer): void {
+    this.#exchange.bytesIn += bytes.length;
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    const ready = stream.body(bytes);
+    if (!this.#sending) stream.flush();
+    if (!ready) this.#client.pause();
     // A long upload is bounded by its pauses and the deadline; the head is waited for after it.
-    this.#arm(Number.POSITIVE_INFINITY, 'upstream_timeout', '');
-    const stalled = (): void => this.#fail('upstream_timeout', 'the upload came to a halt');
-    request.setTimeout(LIMITS.streamIdleMs, stalled);
-    new RequestBodyPump(this.#client, request, this.#exchange).start(() => this.#awaitHead());
+    if (!this.#settled) {
+      this.#arm(LIMITS.streamIdleMs, 'upstream_timeout', 'the upload came to a halt');
+    }
   }
 
-  #awaitHead(): void {
-    if (this.#settled) return;
-    this.#arm(this.#limits.headTimeoutMs, 'upstream_timeout', 'the upstream did not answer');
+  end(trailers: HeaderList | undefined): void {
+    this.#requestSent = true;
+    if (!this.#settled) this.#awaitHead();
+    this.#stream?.finish(passableTrailers(trailers));
   }
 
-  #onHead(request: ClientRequest, response: IncomingMessage): void {
-    const body = new UpstreamResponse(request, response);
-    if (this.#settled || request !== this.#request) {
-      body.destroy();
-      return;
-    }
-    const status = response.statusCode ?? 0;
-    if (status < 200 || status > 599) {
-      body.destroy();
-      this.#fail('upstream_invalid', 'the upstream answered with a status that does not exist');
-      return;
-    }
-    const received = HeaderList.fromRaw(response.rawHeaders);
-    // The parser takes the chunks off and nothing else: what another coding made would be passed
-    // on as if it were the content.
-    const coding = received.get('transfer-encoding');
-    if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
-      body.destroy();
-      this.#fail('upstream_invalid', 'the upstream answered in a transfer coding not asked for');
-      return;
-    }
+  broken(why: 'client_closed' | 'bad_request'): void {
+    if (this.#passage !== undefined) this.#passage.clientBroke(why);
+    else if (why === 'client_closed') this.#fail(why, 'the client went away');
+    else this.#fail(why, 'the request body is not valid');
+  }
+
+  // The response, from the upstream.
+
+  drain(): void {
+    this.#client.resume();
+  }
+
+  inform(status: number, headers: HeaderList): void {
+    if (!this.#settled) this.#client.inform(status, responseHeaders(headers));
+  }
+
+  head(status: number, received: HeaderList, length: number | undefined): void {
+    const stream = this.#stream;
+    if (this.#settled || stream === undefined) return;
     this.#exchange.upstreamMs = this.#parts.clock.nowMs() - this.#sentMs;
-    this.#settle({ kind: 'head', status, headers: responseHeaders(received), body });
+    const headers = responseHeaders(received);
+    // RFC 9110 section 6.6.1: who passes a response on dates it.
+    if (!headers.has('date')) headers.add('date', httpDate());
+    const body = new Passage(this.#parts, stream, this.#client, this.#exchange);
+    body.length = length;
+    this.#passage = body;
+    this.#settle({ kind: 'head', status, headers, length, body });
   }
 
-  #onError(request: ClientRequest, error: NodeJS.ErrnoException): void {
-    if (this.#settled || request !== this.#request) return;
-    if (!this.#connected) {
-      this.#fail('upstream_refused', `no connection: ${error.code ?? error.message}`);
-    } else if (error.code?.startsWith('HPE_') === true) {
-      this.#fail('upstream_invalid', `the upstream does not speak HTTP: ${error.code}`);
-    } else if (this.#mayBeStale(request)) {
+  tunnel(socket: Duplex): void {
+    this.#passage?.tunnel(socket);
+  }
+
+  response(bytes: Buffer): void {
+    this.#passage?.data(bytes);
+  }
+
+  responseEnd(trailers: HeaderList | undefined): void {
+    this.#passage?.end(trailers, this.#requestSent);
+  }
+
+  pieceEnd(): void {
+    this.#passage?.pieceEnd();
+  }
+
+  failed(reason: UpstreamFailure, seen: boolean, message: string): void {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    if (this.#passage !== undefined) {
+      this.#passage.upstreamBroke();
+    } else if (reason === 'upstream_reset' && !seen && this.#mayBeStale(stream)) {
       this.#triedStale = true;
-      this.#parts.pool.forget(this.#endpoint.address, this.#endpoint.port);
+      this.#parts.pool.forget(this.#endpoint);
       this.start();
-    } else {
-      this.#fail('upstream_reset', `the connection broke: ${error.code ?? error.message}`);
-    }
+    } else this.#fail(reason, message);
   }
 
   /**
    * A kept connection that broke before a byte came back was most likely closed while idle. Tried
    * again once, on a new connection, when it does no harm to have been seen twice.
    */
-  #mayBeStale(request: ClientRequest): boolean {
+  #mayBeStale(stream: Http1Upstream | undefined): boolean {
     const { method, hasBody } = this.#exchange.request;
-    return request.reusedSocket && !this.#triedStale && !hasBody && IDEMPOTENT.has(method);
+    return stream?.reused === true && !this.#triedStale && !hasBody && IDEMPOTENT.has(method);
+  }
+
+  #awaitHead(): void {
+    this.#arm(this.#limits.headTimeoutMs, 'upstream_timeout', 'the upstream did not answer');
   }
 
   #arm(timeoutMs: number, reason: Reason, message: string): void {
-    this.#timer?.cancel();
     const leftMs = this.#exchange.deadlineMs - this.#parts.clock.nowMs();
-    const late = leftMs < timeoutMs;
-    const waitMs = Math.max(0, Math.min(timeoutMs, leftMs));
-    if (!Number.isFinite(waitMs)) return;
-    this.#timer = this.#parts.clock.after(waitMs, () => {
-      if (late) this.#fail('request_timeout', 'the time for the request ran out');
-      else this.#fail(reason, message);
-    });
+    const isLate = leftMs < timeoutMs;
+    this.#lateReason = isLate ? 'request_timeout' : reason;
+    this.#lateMessage = isLate ? 'the time for the request ran out' : message;
+    this.#parts.wheel.set(this.#timer, Math.max(0, Math.min(timeoutMs, leftMs)));
+  }
+
+  #onLate(): void {
+    this.#fail(this.#lateReason, this.#lateMessage);
   }
 
   #fail(reason: Reason, message: string): void {
-    const sent = this.#connected;
+    if (this.#settled) return;
+    const sent = this.#stream !== undefined || this.#sentMs > 0;
     if (sent) this.#exchange.upstreamMs = this.#parts.clock.nowMs() - this.#sentMs;
-    if (!this.#settle({ kind: 'failed', reason, sent, message })) return;
-    this.#request?.destroy();
+    this.#connecting?.cancel();
+    this.#stream?.abort();
+    this.#stream = undefined;
+    this.#settle({ kind: 'failed', reason, sent, message });
   }
 
-  #settle(result: AttemptResult): boolean {
-    if (this.#settled) return false;
+  #settle(result: AttemptResult): void {
     this.#settled = true;
-    this.#timer?.cancel();
-    this.#unwatch();
+    this.#parts.wheel.clear(this.#timer);
+    if (result.kind === 'failed') this.#client.onGone = undefined;
     this.#done(result);
-    return true;
   }
 
-  /** What this try adds to the headers that were decided: framing, trace and, in the mesh, time. */
-  #rawHeaders(): string[] {
-    const { request: view, upstreamHeaders, trace, deadlineMs } = this.#exchange;
-    const raw = upstreamHeaders.toRaw();
-    raw.push(HEADERS.traceParent, formatTraceParent(trace));
-    if (trace.state !== '') raw.push(HEADERS.traceState, trace.state);
-    if (view.headers.has('transfer-encoding')) raw.push('transfer-encoding', 'chunked');
-    else if (!view.headers.has('content-length') && WITH_BODY_BY_DEFAULT.has(view.method)) {
-      raw.push('content-length', '0');
+  /** What this try adds to the headers that were decided: framing and, in the mesh, time. */
+  #headers(): HeaderList {
+    const { request: view, upstreamHeaders: headers, deadlineMs } = this.#exchange;
+    if (!view.hasBody && WITH_BODY_BY_DEFAULT.has(view.method) && !headers.has('content-length')) {
+      headers.add('content-length', '0');
     }
+    headers.remove(HEADERS.hop);
+    headers.remove(HEADERS.timeout);
     if (this.#endpoint.proxy !== '' && view.direction !== 'inbound') {
-      raw.push(HEADERS.hop, '1');
+      headers.add(HEADERS.hop, '1');
       const leftMs = Math.floor(deadlineMs - this.#parts.clock.nowMs());
-      if (Number.isFinite(leftMs)) raw.push(HEADERS.timeout, String(Math.max(1, leftMs)));
+      if (Number.isFinite(leftMs)) headers.add(HEADERS.timeout, String(Math.max(1, leftMs)));
     }
-    return raw;
+    return headers;
   }
 }

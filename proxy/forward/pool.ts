@@ -1,5 +1,9 @@
-import { Agent, type ClientRequest } from 'node:http';
-import type { Socket } from 'node:net';
+import { type Socket, connect } from 'node:net';
+import type { Endpoint } from '#contracts/events.ts';
+import type { Clock } from '#platform/clock.ts';
+import { LIMITS } from '../listener/limits.ts';
+import { type Wheel, WheelTimer } from '../wheel.ts';
+import { Http1Upstream, type Http1UpstreamOwner } from './http1-upstream.ts';
 
 /** Idle connections kept per endpoint. Those in use are bounded by the circuit limit. */
 const IDLE_PER_ENDPOINT_MAX = 256;
@@ -8,45 +12,139 @@ const IDLE_UNANNOUNCED_MS = 4_000;
 const IDLE_ANNOUNCED_MAX_MS = 60_000;
 /** How much earlier than announced an idle connection is given up. */
 const IDLE_MARGIN_MS = 1_000;
+const SWEEP_MS = 500;
+const KEEP_ALIVE_PROBE_MS = 30_000;
+
+/** A connection that is being made; `cancel` gives it up without a word. */
+export interface Connecting {
+  cancel(): void;
+}
 
 /**
  * Kept connections to endpoints, newest first. How long an idle one is kept follows what the
  * server's Keep-Alive field says, and is short when it says nothing: a request on a connection
  * that the server is just closing is lost.
  */
-export class UpstreamPool extends Agent {
-  constructor() {
-    super({
-      keepAlive: true,
-      maxFreeSockets: IDLE_PER_ENDPOINT_MAX,
-      scheduling: 'lifo',
-    });
+export class UpstreamPool {
+  readonly #clock: Clock;
+  readonly #wheel: Wheel;
+  readonly #idle = new Map<string, Http1Upstream[]>();
+  readonly #open = new Set<Http1Upstream>();
+  readonly #sweeper = new WheelTimer(() => this.#sweep());
+
+  constructor(clock: Clock, wheel: Wheel) {
+    this.#clock = clock;
+    this.#wheel = wheel;
   }
 
-  override keepSocketAlive(socket: Socket): boolean {
-    const idleMs = announcedIdleMs(socket) ?? IDLE_UNANNOUNCED_MS;
-    if (idleMs <= 0) return false;
-    socket.setKeepAlive(true, 30_000);
-    socket.unref();
-    socket.setTimeout(idleMs);
-    return true;
+  /** Connections that stand, in use or not. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** An idle connection to the endpoint. */
+  take(endpoint: Endpoint): Http1Upstream | undefined {
+    const idle = this.#idle.get(nameOf(endpoint));
+    if (idle === undefined) return undefined;
+    for (;;) {
+      const connection = idle.pop();
+      if (connection === undefined || connection.isUsable) return connection;
+    }
+  }
+
+  connect(
+    endpoint: Endpoint,
+    done: (connection: Http1Upstream) => void,
+    failed: (error: NodeJS.ErrnoException) => void,
+  ): Connecting {
+    const { address, port } = endpoint;
+    const options = {
+      ...{ host: address, port, noDelay: true },
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
+      highWaterMark: LIMITS.bufferBytes,
+    };
+    const socket = connect(options);
+    const fail = (error: NodeJS.ErrnoException): void => failed(error);
+    socket.once('error', fail);
+    socket.once('connect', () => {
+      socket.off('error', fail);
+      done(this.#adopt(socket, endpoint));
+    });
+    return {
+      cancel: () => {
+        socket.off('error', fail).on('error', ignore).destroy();
+      },
+    };
   }
 
   /** Closes the idle connections to an endpoint, for one of them has proved stale. */
-  forget(address: string, port: number): void {
-    const name = this.getName({ host: address, port });
-    for (const socket of [...(this.freeSockets[name] ?? [])]) socket.destroy();
+  forget(endpoint: Endpoint): void {
+    const name = nameOf(endpoint);
+    const idle = this.#idle.get(name) ?? [];
+    this.#idle.delete(name);
+    for (const connection of idle) connection.abort();
+  }
+
+  destroy(): void {
+    this.#wheel.clear(this.#sweeper);
+    for (const connection of this.#open) connection.abort();
+    this.#idle.clear();
+  }
+
+  #adopt(socket: Socket, endpoint: Endpoint): Http1Upstream {
+    const name = nameOf(endpoint);
+    const owner: Http1UpstreamOwner = {
+      free: (connection, hint) => this.#keep(name, connection, hint),
+      closed: (connection) => this.#closed(name, connection),
+    };
+    const connection = new Http1Upstream(socket, owner);
+    this.#open.add(connection);
+    return connection;
+  }
+
+  #keep(name: string, connection: Http1Upstream, hint: string | undefined): void {
+    const idleMs = hint === undefined ? IDLE_UNANNOUNCED_MS : announcedIdleMs(hint);
+    let idle = this.#idle.get(name);
+    if (idle === undefined) this.#idle.set(name, (idle = []));
+    if (idleMs <= 0 || idle.length >= IDLE_PER_ENDPOINT_MAX) {
+      connection.abort();
+      return;
+    }
+    connection.idleUntilMs = this.#clock.nowMs() + idleMs;
+    idle.push(connection);
+    if (!this.#sweeper.isSet) this.#wheel.set(this.#sweeper, SWEEP_MS);
+  }
+
+  #closed(name: string, connection: Http1Upstream): void {
+    this.#open.delete(connection);
+    const idle = this.#idle.get(name);
+    const at = idle?.indexOf(connection) ?? -1;
+    if (at >= 0) idle?.splice(at, 1);
+    if (idle?.length === 0) this.#idle.delete(name);
+  }
+
+  #sweep(): void {
+    const nowMs = this.#clock.nowMs();
+    for (const [name, idle] of this.#idle) {
+      for (const connection of idle.filter(({ idleUntilMs }) => idleUntilMs <= nowMs)) {
+        idle.splice(idle.indexOf(connection), 1);
+        connection.abort();
+      }
+      if (idle.length === 0) this.#idle.delete(name);
+    }
+    if (this.#idle.size > 0) this.#wheel.set(this.#sweeper, SWEEP_MS);
   }
 }
 
-/** The socket's own back reference to the message it served, as node:http's Agent uses it. */
-interface Served {
-  _httpMessage?: (ClientRequest & { res?: { headers: Record<string, unknown> } }) | null;
+function nameOf({ address, port }: Endpoint): string {
+  return `${address} ${port}`;
 }
 
-function announcedIdleMs(socket: Socket): number | undefined {
-  const hint = (socket as Served)._httpMessage?.res?.headers['keep-alive'];
-  const seconds = typeof hint === 'string' ? /\btimeout=([0-9]{1,6})/i.exec(hint)?.[1] : undefined;
-  if (seconds === undefined) return undefined;
+function announcedIdleMs(hint: string): number {
+  const seconds = /\btimeout=([0-9]{1,6})/i.exec(hint)?.[1];
+  if (seconds === undefined) return IDLE_UNANNOUNCED_MS;
   return Math.min(Number(seconds) * 1_000 - IDLE_MARGIN_MS, IDLE_ANNOUNCED_MAX_MS);
 }
+
+function ignore(): void {}

@@ -1,17 +1,16 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Reason } from '#contracts/reasons.ts';
 import type { Log } from '#platform/log.ts';
 import { sentenceOf } from '#platform/log.ts';
-import type { DataPlane } from '../dataplane.ts';
+import type { DataPlane, Outcome } from '../dataplane.ts';
 import type { Exchange } from '../exchange.ts';
-import { UpstreamAttempt, type ForwardParts } from '../forward/attempt.ts';
-import { ClientStream } from '../forward/client.ts';
-import { passOn } from '../forward/pass-on.ts';
-import { UpstreamResponse } from '../forward/upstream-response.ts';
+import { type ForwardParts, UpstreamAttempt } from '../forward/attempt.ts';
+import { Passage } from '../forward/passage.ts';
+import type { ClientStream } from '../stream.ts';
 import type { Telemetry } from '../telemetry/index.ts';
+import type { ReceivedRequest } from './http1-connection.ts';
 import { type Arrival, type IntakeParts, peerAddress, takeIn, unreadable } from './intake.ts';
-import { sendHead, sendReply } from './respond.ts';
+import { sendReply } from './respond.ts';
 
 export interface DoorParts extends ForwardParts, IntakeParts {
   dataPlane: Pick<DataPlane, 'snapshot' | 'handle' | 'release'>;
@@ -34,34 +33,36 @@ export class Door {
     this.#parts = parts;
   }
 
-  request(
-    arrival: Arrival,
-    request: IncomingMessage,
-    response: ServerResponse,
-    expectsContinue: boolean,
-  ): void {
-    const { snapshot } = this.#parts.dataPlane;
+  request(arrival: Arrival, request: ReceivedRequest, socket: Socket): void {
+    const { dataPlane } = this.#parts;
+    const { snapshot } = dataPlane;
+    const client = request.stream;
     if (snapshot === undefined) {
       // Listeners open with the first snapshot; without one nothing may be answered.
-      request.socket.destroy();
+      client.abort();
       return;
     }
     this.inFlight++;
-    const client = new ClientStream(request, response, expectsContinue);
-    const { exchange, refusal } = takeIn(request, arrival, snapshot, this.#parts);
+    const address = peerAddress(socket);
+    const { exchange, refusal } = takeIn(request, arrival, address, snapshot, this.#parts);
+    client.onOver = () => this.#over(client, exchange);
     if (refusal !== undefined) {
       sendReply(client, exchange, refusal, true);
-      void responded(client).then(() => this.#record(client, exchange));
       return;
     }
-    void this.#serve(client, exchange)
-      .catch((error: unknown) => this.#onThrown(client, exchange, error))
-      .finally(() => {
-        this.#parts.dataPlane.release(exchange, {
-          aborted: BROKEN_UPSTREAM.has(exchange.reason),
-        });
-        this.#record(client, exchange);
-      });
+    dataPlane.handle(
+      exchange,
+      (given, endpoint, limits, done) => {
+        new UpstreamAttempt(this.#parts, client, given, endpoint, limits, done).start();
+      },
+      (outcome) => {
+        try {
+          this.#answer(client, exchange, outcome);
+        } catch (error) {
+          this.#onThrown(client, exchange, error);
+        }
+      },
+    );
   }
 
   /** Bytes that the parser gave up on count as a request that was refused. */
@@ -75,34 +76,21 @@ export class Door {
     telemetry.record(exchange);
   }
 
-  async #serve(client: ClientStream, exchange: Exchange): Promise<void> {
-    const outcome = await this.#parts.dataPlane.handle(
-      exchange,
-      (_exchange, endpoint, limits) =>
-        new Promise((resolve) => {
-          new UpstreamAttempt(this.#parts, client, exchange, endpoint, limits, resolve).start();
-        }),
-    );
+  #answer(client: ClientStream, exchange: Exchange, outcome: Outcome): void {
     if (client.gone) {
       if (outcome.kind === 'head') outcome.head.body.discard();
       exchange.reason = 'client_closed';
       return;
     }
     exchange.ttfbMs = this.#parts.clock.nowMs() - exchange.startedMs;
+    const close = this.#parts.draining();
     if (outcome.kind === 'reply') {
-      sendReply(client, exchange, outcome.reply, this.#parts.draining());
-      await responded(client);
+      sendReply(client, exchange, outcome.reply, close);
       return;
     }
-    const { head } = outcome;
-    if (!(head.body instanceof UpstreamResponse)) throw new TypeError('a body of another proxy');
-    try {
-      sendHead(client, exchange, head.status, head.headers, this.#parts.draining());
-    } catch (error) {
-      head.body.destroy();
-      throw error;
-    }
-    await passOn(head.body, client, exchange, this.#parts.clock);
+    const { status, headers, length, body } = outcome.head;
+    if (!(body instanceof Passage)) throw new TypeError('a body of another proxy');
+    body.pass({ status, headers, length, close });
   }
 
   /** A mistake of ours costs this request and nothing else. */
@@ -112,26 +100,18 @@ export class Door {
       'a request failed in the proxy',
     );
     exchange.reason = 'internal';
-    if (client.response.headersSent) {
-      client.response.destroy();
+    if (client.headSent) {
+      client.abort();
       return;
     }
     const message = 'the proxy made a mistake';
     sendReply(client, exchange, { status: 500, reason: 'internal', message }, true);
   }
 
-  #record(client: ClientStream, exchange: Exchange): void {
+  #over(client: ClientStream, exchange: Exchange): void {
     if (client.gone && exchange.reason === 'ok') exchange.reason = 'client_closed';
+    this.#parts.dataPlane.release(exchange, { aborted: BROKEN_UPSTREAM.has(exchange.reason) });
     this.inFlight--;
     this.#parts.telemetry.record(exchange);
   }
-}
-
-/** Resolves when the response was handed to the system, or the client is gone. */
-function responded(client: ClientStream): Promise<void> {
-  const { response } = client;
-  return new Promise((resolve) => {
-    if (response.writableFinished || response.destroyed) resolve();
-    else response.once('finish', resolve).once('close', resolve);
-  });
 }

@@ -1,18 +1,11 @@
 import type { Direction } from '../exchange.ts';
-import { HeaderList } from '../headers.ts';
-import { FORWARDING_HEADERS, isOurs } from './hop.ts';
+import { fieldName } from '../field-names.ts';
+import { FIELD, type HeaderList } from '../headers.ts';
+import { CHUNKED } from '../http1/body.ts';
+import type { RequestLine } from '../http1/head.ts';
 import { type Authority, readAuthority } from './host.ts';
-import { LIMITS } from './limits.ts';
 import { type Checked, refuse } from './refusal.ts';
 import { readTarget } from './target.ts';
-
-/** A request head as the parser of node:http hands it on: tokenised, and not yet trusted. */
-export interface RawHead {
-  method: string;
-  url: string;
-  httpVersion: string;
-  rawHeaders: readonly string[];
-}
 
 /** A head that is valid, bounded and unambiguous. */
 export interface Head {
@@ -21,123 +14,106 @@ export interface Head {
   port: number | undefined;
   path: string;
   query: string;
+  /** `http/1.1` and so on. */
   protocol: string;
   headers: HeaderList;
-  hasBody: boolean;
+  /** Bytes of the body that follows, or CHUNKED. */
+  bodyLength: number;
   /** What the Connection fields name, lower case: these go no further. */
-  connection: ReadonlySet<string>;
+  connection: ReadonlySet<string> | undefined;
+  /** The protocol to change to, where the client asks for one that is served. */
+  upgrade: 'websocket' | undefined;
+  expectsContinue: boolean;
 }
 
 const CONTENT_LENGTH = /^(0|[1-9][0-9]{0,14})$/;
-/** Fields of which one alone is meaningful: a second could be read by the next hop instead. */
-const SINGLE = ['host', 'content-length', 'transfer-encoding', 'authorization', 'content-type'];
-const CONTINUE = /^100-continue$/i;
+const CODING = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** Ends a chain that returns to a proxy that it passed already. */
 const HOPS_MAX = 20;
+/** Fields that only a few requests carry: the ones without need not be asked for each. */
+const UNUSUAL = FIELD.hop | FIELD.underscore;
 
-/**
- * What node:http accepts and a proxy must not: each check is one way in which two programs could
- * read the same bytes differently.
- */
-export function readHead(raw: RawHead, direction: Direction): Checked<Head> {
-  if (raw.httpVersion !== '1.1' && raw.httpVersion !== '1.0') {
-    return refuse('only HTTP/1.1 and HTTP/1.0 are spoken here');
-  }
-  if (raw.method.length + raw.url.length > LIMITS.requestLineBytes) {
-    return refuse('the request line is too long', 414);
-  }
-  if (raw.rawHeaders.length > 2 * LIMITS.headerCount) {
-    return refuse('the request has too many header fields', 431, 'headers_too_large');
-  }
-  if (raw.method === 'TRACE') return refuse('TRACE is not served', 405);
-  const headers = HeaderList.fromRaw(raw.rawHeaders);
-  const fields = checkFields(headers, raw.httpVersion, direction);
+/** What a well-formed head must not say: each is a way in which two programs could differ. */
+export function readHead(
+  line: RequestLine,
+  headers: HeaderList,
+  direction: Direction,
+): Checked<Head> {
+  const { method, version } = line;
+  if (method === 'TRACE') return refuse('TRACE is not served', 405);
+  if (method === 'CONNECT') return refuse('CONNECT is not served here', 501);
+  const fields = checkFields(headers, version, direction);
   if (!fields.ok) return fields;
-  const target = readTarget(raw.method, raw.url);
+  const target = readTarget(method, line.target);
   if (!target.ok) return target;
-  const authority = checkHost(headers, raw.httpVersion, target.value.authority);
+  const authority = checkHost(headers, version, target.value.authority);
   if (!authority.ok) return authority;
-  const length = headers.get('content-length');
+  const { host, port } = authority.value;
+  const { path, query } = target.value;
+  const protocol = version === '1.1' ? 'http/1.1' : 'http/1.0';
   return {
     ok: true,
-    value: {
-      method: raw.method,
-      host: authority.value.host,
-      port: authority.value.port,
-      path: target.value.path,
-      query: target.value.query,
-      protocol: `http/${raw.httpVersion}`,
-      headers,
-      hasBody: headers.has('transfer-encoding') || (length !== undefined && length !== '0'),
-      connection: fields.value,
-    },
+    value: { method, host, port, path, query, protocol, headers, ...fields.value },
   };
 }
 
-function checkFields(
-  headers: HeaderList,
-  version: string,
-  direction: Direction,
-): Checked<ReadonlySet<string>> {
-  for (const name of SINGLE) {
-    if (headers.count(name) > 1) return refuse(`the field ${name} stands twice`);
-  }
-  const length = headers.get('content-length');
-  if (length !== undefined && !CONTENT_LENGTH.test(length)) {
-    return refuse('the content length is not a number');
-  }
-  const coding = headers.get('transfer-encoding');
-  if (coding !== undefined) {
-    if (version === '1.0') return refuse('HTTP/1.0 has no transfer encoding');
-    if (coding.toLowerCase() !== 'chunked') return refuse('the only transfer encoding is chunked');
-    if (length !== undefined) return refuse('the length of the body is given twice');
-  }
-  if (direction === 'edge' && hasUnderscore(headers)) {
-    return refuse('header names with underscores are not accepted');
-  }
+type Fields = Pick<Head, 'bodyLength' | 'connection' | 'upgrade' | 'expectsContinue'>;
+
+function checkFields(headers: HeaderList, version: string, direction: Direction): Checked<Fields> {
+  const twice = headers.repeatedSingle();
+  if (twice !== undefined) return refuse(`the field ${twice} stands twice`);
+  const length = bodyLength(headers, version);
+  if (!length.ok) return length;
   const expectation = headers.get('expect');
-  if (version === '1.1' && expectation !== undefined && !CONTINUE.test(expectation)) {
+  const isContinue = expectation !== undefined && expectation.toLowerCase() === '100-continue';
+  if (version === '1.1' && expectation !== undefined && !isContinue) {
     return refuse('the only expectation that can be met is 100-continue', 417);
   }
   if ((headers.get('via')?.split(',').length ?? 0) > HOPS_MAX) {
     return refuse('the request has passed too many proxies', 508);
   }
-  const connection = connectionTokens(headers);
-  for (const name of connection) {
-    if (PROTECTED.has(name) || isOurs(name)) {
-      return refuse(`the Connection field may not name ${name}`);
-    }
+  const value: Fields = {
+    bodyLength: length.value,
+    connection: undefined,
+    upgrade: undefined,
+    expectsContinue: isContinue && version === '1.1' && length.value !== 0,
+  };
+  if ((headers.bits & UNUSUAL) === 0) return { ok: true, value };
+  if (direction === 'edge' && (headers.bits & FIELD.underscore) !== 0) {
+    return refuse('header names with underscores are not accepted');
   }
-  const upgrade = headers.get('upgrade')?.toLowerCase();
-  if (connection.has('upgrade') && upgrade !== undefined && upgrade !== 'h2c') {
-    return refuse('protocol upgrades are not served here', 501);
-  }
-  return { ok: true, value: connection };
+  return checkConnection(headers, version, value);
 }
 
-/** Fields that decide about security, routing or framing: nobody may have them stripped. */
-const PROTECTED: ReadonlySet<string> = new Set([
-  ...FORWARDING_HEADERS,
-  ...['host', 'content-length', 'content-type', 'authorization', 'cookie', 'origin', 'x-api-key'],
-  ...['x-request-id', 'traceparent', 'tracestate', 'expect', 'cache-control'],
-]);
+/** RFC 9112 section 6.3, for requests: one way to say how long the body is, or none. */
+function bodyLength(headers: HeaderList, version: string): Checked<number> {
+  const length = headers.get('content-length');
+  const coding = headers.get('transfer-encoding');
+  if (length !== undefined && !CONTENT_LENGTH.test(length)) {
+    return refuse('the content length is not a number');
+  }
+  if (coding === undefined) return { ok: true, value: length === undefined ? 0 : Number(length) };
+  if (version === '1.0') return refuse('HTTP/1.0 has no transfer encoding');
+  if (length !== undefined) return refuse('the length of the body is given twice');
+  const name = coding.toLowerCase();
+  if (name === 'chunked') return { ok: true, value: CHUNKED };
+  const isUnknown = CODING.test(name) && name !== 'identity';
+  return refuse('the only transfer encoding is chunked', isUnknown ? 501 : 400);
+}
 
-function connectionTokens(headers: HeaderList): ReadonlySet<string> {
+function checkConnection(headers: HeaderList, version: string, fields: Fields): Checked<Fields> {
   const value = headers.get('connection');
-  if (value === undefined) return NONE;
-  const tokens = new Set<string>();
-  for (const token of value.split(',')) tokens.add(token.trim().toLowerCase());
-  return tokens;
-}
-
-const NONE: ReadonlySet<string> = new Set();
-
-function hasUnderscore(headers: HeaderList): boolean {
-  let found = false;
-  headers.forEach((name) => {
-    if (name.includes('_')) found = true;
-  });
-  return found;
+  if (value === undefined) return { ok: true, value: fields };
+  const connection = new Set<string>();
+  for (const token of value.split(',')) connection.add(token.trim().toLowerCase());
+  for (const name of connection) {
+    if ((fieldName(name).bits & (FIELD.kept | FIELD.ours)) !== 0)
+      return refuse(`the Connection field may not name ${name}`);
+  }
+  // RFC 9110 section 7.8: an upgrade that is not known is not made, and one of HTTP/1.0 is none.
+  const asked = connection.has('upgrade') && version === '1.1' ? headers.get('upgrade') : undefined;
+  const upgrade = asked?.toLowerCase() === 'websocket' ? 'websocket' : undefined;
+  return { ok: true, value: { ...fields, connection, upgrade } };
 }
 
 /** Exactly one Host; an absolute target decides (RFC 9112, 3.2.2) and may not contradict it. */

@@ -1,44 +1,12 @@
 import { HEADERS } from '#contracts/headers.ts';
-import type { Direction } from '../exchange.ts';
-import { HeaderList } from '../headers.ts';
+import type { Direction, TraceContext } from '../exchange.ts';
+import { FIELD, HeaderList } from '../headers.ts';
+import { formatTraceParent } from './trace.ts';
 
-/** Fields of one connection only (RFC 9110, section 7.6.1, and what the field learned since). */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-]);
-
-export const FORWARDING_HEADERS = [
-  'via',
-  'forwarded',
-  'x-real-ip',
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-forwarded-prefix',
-  'x-forwarded-client-cert',
-] as const;
-
-/** What an edge tells anew: a client could only have made it up. */
-const SET_BY_EDGE: ReadonlySet<string> = new Set(
-  FORWARDING_HEADERS.filter((name) => name !== 'via'),
-);
-
-const OURS = 'x-windrose-';
 const VIA = '1.1 windrose';
-
-export function isOurs(name: string): boolean {
-  return name.startsWith(OURS);
-}
+/** Never in a trailer section (RFC 9110 section 6.5.1): they frame, route or decide. */
+const NOT_IN_TRAILERS =
+  FIELD.hop | FIELD.ours | FIELD.rewritten | FIELD.single | FIELD.forwarded | FIELD.kept;
 
 /**
  * The fields that decisions are made on: as received, without what this direction does not believe.
@@ -46,12 +14,8 @@ export function isOurs(name: string): boolean {
  * before.
  */
 export function believedHeaders(received: HeaderList, direction: Direction): HeaderList {
-  const believed = new HeaderList();
-  received.forEach((name, value, written) => {
-    if (isOurs(name) || (direction === 'edge' && SET_BY_EDGE.has(name))) return;
-    believed.add(written, value);
-  });
-  return believed;
+  const bits = direction === 'edge' ? FIELD.ours | FIELD.forwarded : FIELD.ours;
+  return received.without(bits, undefined, true);
 }
 
 export interface ForwardedBy {
@@ -59,8 +23,10 @@ export interface ForwardedBy {
   clientAddress: string;
   /** As the client wrote it, with its port. */
   host: string;
+  scheme: 'http' | 'https';
   requestId: string;
-  connection: ReadonlySet<string>;
+  trace: TraceContext;
+  connection: ReadonlySet<string> | undefined;
 }
 
 /** What goes upstream unless filters and policies change it. */
@@ -69,17 +35,14 @@ export function upstreamHeaders(believed: HeaderList, by: ForwardedBy): HeaderLi
   // One field for all that came: each line counts against the limit of hops.
   const passed = believed.get('via');
   headers.add('host', by.host);
-  believed.forEach((name, value, written) => {
-    if (HOP_BY_HOP.has(name) || by.connection.has(name)) return;
-    if (name === 'host' || name === HEADERS.requestId || name === 'expect') return;
-    if (name === HEADERS.traceParent || name === HEADERS.traceState) return;
-    if (name !== 'via') headers.add(written, value);
-  });
+  believed.copyTo(headers, FIELD.hop | FIELD.rewritten, by.connection);
   headers.add(HEADERS.requestId, by.requestId);
   headers.add('via', passed === undefined ? VIA : `${passed}, ${VIA}`);
+  headers.add(HEADERS.traceParent, formatTraceParent(by.trace));
+  if (by.trace.state !== '') headers.add(HEADERS.traceState, by.trace.state);
   if (by.direction === 'edge') {
     headers.add(HEADERS.forwardedFor, by.clientAddress);
-    headers.add(HEADERS.forwardedProto, 'http');
+    headers.add(HEADERS.forwardedProto, by.scheme);
     headers.add(HEADERS.forwardedHost, by.host);
   }
   return headers;
@@ -87,14 +50,15 @@ export function upstreamHeaders(believed: HeaderList, by: ForwardedBy): HeaderLi
 
 /** A response's fields without those of the upstream's connection. */
 export function responseHeaders(received: HeaderList): HeaderList {
-  const named = new Set(
-    (received.get('connection') ?? '').split(',').map((token) => token.trim().toLowerCase()),
-  );
-  const headers = new HeaderList();
-  received.forEach((name, value, written) => {
-    if (HOP_BY_HOP.has(name) || isOurs(name)) return;
-    if (named.has(name) && name !== 'content-length') return;
-    headers.add(written, value);
-  });
-  return headers;
+  const connection = received.get('connection');
+  if (connection === undefined) return received.without(FIELD.hop | FIELD.ours, undefined);
+  const named = new Set(connection.split(',').map((token) => token.trim().toLowerCase()));
+  named.delete('content-length');
+  return received.without(FIELD.hop | FIELD.ours, named);
+}
+
+/** The trailer fields that may be passed on; undefined when none are left. */
+export function passableTrailers(trailers: HeaderList | undefined): HeaderList | undefined {
+  const passed = trailers?.without(NOT_IN_TRAILERS, undefined);
+  return passed === undefined || passed.size === 0 ? undefined : passed;
 }

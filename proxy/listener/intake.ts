@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { HEADERS } from '#contracts/headers.ts';
 import { UNKNOWN_SOURCE } from '#contracts/record.ts';
@@ -6,8 +5,9 @@ import type { Clock } from '#platform/clock.ts';
 import { type Direction, type Exchange, type RequestView, newExchange } from '../exchange.ts';
 import { HeaderList } from '../headers.ts';
 import type { CompiledSnapshot } from '../snapshot/compiled.ts';
-import { type Head, readHead } from './head.ts';
-import { believedHeaders, upstreamHeaders } from './hop.ts';
+import type { Head } from './head.ts';
+import { type ForwardedBy, believedHeaders, upstreamHeaders } from './hop.ts';
+import type { ReceivedRequest } from './http1-connection.ts';
 import type { Refusal } from './refusal.ts';
 import { type RandomHex, readTrace } from './trace.ts';
 
@@ -38,32 +38,20 @@ export interface Intake {
 
 /** Turns what the parser delivers into an exchange that all phases can rely on. */
 export function takeIn(
-  request: IncomingMessage,
+  request: ReceivedRequest,
   arrival: Arrival,
+  clientAddress: string,
   snapshot: CompiledSnapshot,
   parts: IntakeParts,
 ): Intake {
-  const raw = {
-    method: request.method ?? '',
-    url: request.url ?? '',
-    httpVersion: request.httpVersion,
-    rawHeaders: request.rawHeaders,
-  };
-  const clientAddress = peerAddress(request.socket);
-  const head = readHead(raw, arrival.direction);
+  const { head, method, target, protocol } = request;
   if (head.ok) {
-    return {
-      exchange: accept(head.value, arrival, clientAddress, snapshot, parts),
-      refusal: undefined,
-    };
+    const exchange = accept(head.value, arrival, clientAddress, snapshot, parts);
+    return { exchange, refusal: undefined };
   }
-  const path = raw.url.split('?', 1)[0]?.slice(0, PATH_SHOWN_MAX) ?? PATH_UNREAD;
+  const path = target.split('?', 1)[0]?.slice(0, PATH_SHOWN_MAX) ?? PATH_UNREAD;
   const exchange = unreadable(arrival, clientAddress, snapshot, parts);
-  Object.assign(exchange.request, {
-    method: raw.method,
-    path,
-    protocol: `http/${raw.httpVersion}`,
-  });
+  Object.assign(exchange.request, { method, path, protocol });
   return { exchange, refusal: head };
 }
 
@@ -87,8 +75,10 @@ export function unreadable(
     query: '',
     protocol: '',
     headers: new HeaderList(),
-    hasBody: false,
-    connection: new Set(),
+    bodyLength: 0,
+    connection: undefined,
+    upgrade: undefined,
+    expectsContinue: false,
   };
   return accept(head, arrival, clientAddress, snapshot, parts);
 }
@@ -114,19 +104,26 @@ function accept(
     path: head.path,
     query: head.query,
     headers: believed,
-    hasBody: head.hasBody,
+    hasBody: head.bodyLength !== 0,
     protocol: head.protocol,
     clientAddress,
+    upgrade: head.upgrade,
+    scheme: undefined,
   };
   const host = believed.get('host') ?? authorityOf(head);
-  const forwardedBy = { direction, clientAddress, host, requestId, connection: head.connection };
+  const trace = readTrace(believed, parts.hex);
+  const { connection } = head;
+  const forwardedBy: ForwardedBy = {
+    ...{ direction, clientAddress, host, requestId, trace, connection },
+    scheme: 'http',
+  };
   return newExchange({
     request: view,
     snapshot,
     arrivedAtUs: Math.round(parts.clock.wallMs() * 1_000),
     startedMs,
     requestId,
-    trace: readTrace(believed, parts.hex),
+    trace,
     source: sourceOf(direction, hop, parts.workload),
     deadlineMs: hop ? deadlineOf(head.headers, startedMs) : Number.POSITIVE_INFINITY,
     upstreamHeaders: upstreamHeaders(believed, forwardedBy),

@@ -14,3 +14,10 @@ export const LIMITS = {
   /** How long a drain waits for requests in flight. */
   drainMs: 30_000,
 } as const;
+
+/** Of the head of a message, in either direction. */
+export const HEAD_LIMITS = {
+  startLineBytes: LIMITS.requestLineBytes,
+  headBytes: LIMITS.headerBytes,
+  fields: LIMITS.headerCount,
+} as const;

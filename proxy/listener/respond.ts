@@ -1,10 +1,9 @@
 import { STATUS_CODES } from 'node:http';
-import type { ClientStream } from '../forward/client.ts';
+import { HEADERS } from '#contracts/headers.ts';
 import type { Exchange, Reply } from '../exchange.ts';
-import type { HeaderList } from '../headers.ts';
-
-/** An unread request body up to this size is read and dropped; beyond it the connection ends. */
-const UNREAD_BYTES_MAX = 1024 * 1024;
+import { HeaderList } from '../headers.ts';
+import type { ClientStream } from '../stream.ts';
+import { httpDate } from './date.ts';
 
 /** The proxy's own answer: RFC 9457 problem details that tell nothing about the inside. */
 export function sendReply(
@@ -14,38 +13,31 @@ export function sendReply(
   close: boolean,
 ): void {
   const body = Buffer.from(problemBody(reply.status, reply.message));
-  const raw = ['server', 'windrose', 'content-type', 'application/problem+json'];
-  for (const [name, value] of reply.headers ?? []) raw.push(name, value);
-  raw.push('content-length', String(body.length));
-  if (close || bodyIsLarge(client)) raw.push('connection', 'close');
+  const headers = new HeaderList();
+  headers.add('server', 'windrose');
+  headers.add('date', httpDate());
+  headers.add('content-type', 'application/problem+json');
+  headers.add(HEADERS.requestId, exchange.requestId);
+  for (const [name, value] of reply.headers ?? []) headers.add(name, value);
+  headers.add('content-length', String(body.length));
   exchange.status = reply.status;
   exchange.reason = reply.reason;
-  if (exchange.request.method !== 'HEAD') exchange.bytesOut += body.length;
-  client.response.writeHead(reply.status, STATUS_CODES[reply.status] ?? '', raw);
-  client.response.end(body);
+  client.head({ status: reply.status, headers, length: body.length, close });
+  if (exchange.request.method !== 'HEAD') {
+    exchange.bytesOut += body.length;
+    client.body(body);
+  }
+  client.drop();
+  client.finish(undefined);
 }
 
-/** The upstream's status and fields, before its body. */
-export function sendHead(
-  client: ClientStream,
-  exchange: Exchange,
-  status: number,
-  headers: HeaderList,
-  close: boolean,
-): void {
-  const raw = headers.toRaw();
-  if (close) raw.push('connection', 'close');
-  exchange.status = status;
-  client.response.writeHead(status, STATUS_CODES[status] ?? '', raw);
-}
-
-/** An answer for bytes that the parser gave up on, written without it. */
+/** An answer for bytes that the parser gave up on. */
 export function rawReply(status: number, message: string): string {
   const body = problemBody(status, message);
   return [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
     'server: windrose',
-    `date: ${new Date().toUTCString()}`,
+    `date: ${httpDate()}`,
     'content-type: application/problem+json',
     `content-length: ${Buffer.byteLength(body)}`,
     'connection: close',
@@ -57,12 +49,4 @@ export function rawReply(status: number, message: string): string {
 function problemBody(status: number, detail: string): string {
   const title = STATUS_CODES[status] ?? 'Error';
   return JSON.stringify({ type: 'about:blank', title, status, detail });
-}
-
-function bodyIsLarge(client: ClientStream): boolean {
-  const { request } = client;
-  if (request.complete) return false;
-  const length = request.headers['content-length'];
-  if (length === undefined) return request.headers['transfer-encoding'] !== undefined;
-  return Number(length) > UNREAD_BYTES_MAX;
 }

@@ -4,35 +4,46 @@ import type { Exchange, Reply } from '../../exchange.ts';
 import type { FaultConfig } from './config.ts';
 import { drawFault } from './fault.ts';
 
-/** Delays the exchange or answers it, as a FaultPolicy asks; undefined: it goes on. */
-export function injectFault(
-  config: FaultConfig,
-  exchange: Exchange,
-  clock: Clock,
-  random: Random,
-): Promise<Reply | undefined> | Reply | undefined {
-  const fault = drawFault(config, clock.wallMs(), random);
-  if (fault === undefined) return undefined;
-  const abort = fault.abortStatus === undefined ? undefined : abortReply(fault.abortStatus);
-  return fault.delayMs === 0 ? abort : delay(fault.delayMs, abort, exchange, clock);
+export interface FaultParts {
+  clock: Clock;
+  random: Random;
+  /** Runs what follows a delay, when nobody is left on the stack to notice a mistake in it. */
+  guard: (run: () => void) => void;
 }
 
-async function delay(
-  delayMs: number,
-  abort: Reply | undefined,
+/**
+ * Delays the exchange or answers it, as the FaultPolicies ask, one after the other. Calls back
+ * with undefined when it goes on.
+ */
+export function injectFaults(
+  configs: readonly FaultConfig[],
   exchange: Exchange,
-  clock: Clock,
-): Promise<Reply | undefined> {
+  parts: FaultParts,
+  done: (reply: Reply | undefined) => void,
+): void {
+  const [config, ...rest] = configs;
+  if (config === undefined) return done(undefined);
+  const { clock, random } = parts;
+  const fault = drawFault(config, clock.wallMs(), random);
+  if (fault === undefined) return injectFaults(rest, exchange, parts, done);
+  const goOn = (): void => {
+    if (fault.abortStatus === undefined) injectFaults(rest, exchange, parts, done);
+    else done(abortReply(fault.abortStatus));
+  };
+  if (fault.delayMs === 0) return goOn();
   const startMs = clock.nowMs();
-  const waitMs = Math.max(0, Math.min(delayMs, exchange.deadlineMs - startMs));
-  await new Promise<void>((resolve) => {
-    clock.after(waitMs, resolve);
+  const waitMs = Math.max(0, Math.min(fault.delayMs, exchange.deadlineMs - startMs));
+  clock.after(waitMs, () => {
+    exchange.queueMs += clock.nowMs() - startMs;
+    parts.guard(() => (waitMs === fault.delayMs ? goOn() : done(LATE)));
   });
-  exchange.queueMs += clock.nowMs() - startMs;
-  if (waitMs === delayMs) return abort;
-  const { status } = REASONS.request_timeout;
-  return { reason: 'request_timeout', status, message: 'the time for the request ran out' };
 }
+
+const LATE: Reply = {
+  reason: 'request_timeout',
+  status: REASONS.request_timeout.status,
+  message: 'the time for the request ran out',
+};
 
 function abortReply(status: number): Reply {
   return { reason: 'fault_injected', status, message: 'a fault was injected here on purpose' };

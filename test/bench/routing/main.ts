@@ -8,7 +8,12 @@ import { readResource } from '#contracts/resources/read.ts';
 import { systemClock } from '#platform/clock.ts';
 import { MeshState } from '#platform/state.ts';
 import { DataPlane } from '#proxy/dataplane.ts';
-import { type AttemptResult, type RequestView, detachedExchange } from '#proxy/exchange.ts';
+import {
+  type Attempt,
+  type AttemptResult,
+  type RequestView,
+  detachedExchange,
+} from '#proxy/exchange.ts';
 import { HeaderList } from '#proxy/headers.ts';
 import { type CompiledSnapshot, compile, decide } from '#proxy/pure.ts';
 import { socketTable } from '#proxy/route/sockets.ts';
@@ -164,15 +169,16 @@ async function timePipeline(
   plane.setEndpoints({ mesh: 'm', service: 'bench/app', endpoints: [endpoint], time: '' });
   const headers = new HeaderList();
   const head: AttemptResult = { kind: 'head', status: 200, headers, body: { discard: () => {} } };
-  const attempt = () => Promise.resolve(head);
+  const attempt: Attempt = (_exchange, _endpoint, _limits, done) => done(head);
   const startMs = cpuMs();
   for (let i = 0; i < DECISIONS; i++) {
     const request = views[i % views.length];
     if (request === undefined) continue;
     const exchange = detachedExchange({ ...request }, snapshot, '');
-    const outcome = await plane.handle(exchange, attempt);
-    plane.release(exchange, { aborted: false });
-    if (outcome.kind !== 'head') throw new Error(outcome.reply.message);
+    plane.handle(exchange, attempt, (outcome) => {
+      plane.release(exchange, { aborted: false });
+      if (outcome.kind !== 'head') throw new Error(outcome.reply.message);
+    });
   }
   return ((cpuMs() - startMs) / DECISIONS) * 1e6;
 }

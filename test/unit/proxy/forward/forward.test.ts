@@ -260,6 +260,7 @@ describe('an upstream that fails', () => {
     });
     const front = await startFront({ endpoint });
     expect((await call(front.port)).status).toBe(502);
+    await until('the record', () => front.records.length === 1);
     expect(front.records[0]).toMatchObject({ reason, status: 502 });
   });
 
@@ -292,6 +293,7 @@ describe('an upstream that fails', () => {
     const upstream = await startUpstream((_request, response) => response.write('hello'));
     const front = await startFront({ endpoint: upstream.endpoint, deadlineMs: 150 });
     await expect(call(front.port)).rejects.toThrow('aborted');
+    await until('the record', () => front.records.length === 1);
     expect(front.records[0]).toMatchObject({ reason: 'request_timeout', status: 200 });
     await until('the connection is closed', () => upstream.sockets.size === 0);
   });

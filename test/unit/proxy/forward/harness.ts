@@ -9,6 +9,7 @@ import { Door, type DoorParts } from '#proxy/listener/door.ts';
 import { ListenerServer } from '#proxy/listener/server.ts';
 import { RandomHex } from '#proxy/listener/trace.ts';
 import type { CompiledSnapshot } from '#proxy/snapshot/compiled.ts';
+import { Wheel } from '#proxy/wheel.ts';
 import { onTestFinished } from 'vitest';
 
 export interface Front {
@@ -34,20 +35,27 @@ const LIMITS: AttemptLimits = { connectTimeoutMs: 1_000, headTimeoutMs: 1_000 };
 
 /** A listener that decides nothing: each request goes to one endpoint, once. */
 export async function startFront(options: FrontOptions): Promise<Front> {
-  const pool = new UpstreamPool();
+  const clock = options.clock ?? systemClock;
+  const wheel = new Wheel(clock);
+  const pool = new UpstreamPool(clock, wheel);
   let draining = false;
   const records: Exchange[] = [];
   const dataPlane: DoorParts['dataPlane'] = {
     snapshot: { revision: { epoch: 1, sequence: 1 } } as CompiledSnapshot,
-    handle: async (exchange, attempt) => {
+    handle: (exchange, attempt, done) => {
       if (options.deadlineMs !== undefined) {
         exchange.deadlineMs = exchange.startedMs + options.deadlineMs;
       }
       const limits = { ...LIMITS, ...options.limits };
-      const result = await attempt(exchange, options.endpoint, limits);
-      if (result.kind === 'head') return { kind: 'head', head: result };
-      const { reason, message } = result;
-      return { kind: 'reply', reply: { reason, message, status: 502 } };
+      attempt(exchange, options.endpoint, limits, (result) => {
+        if (result.kind === 'head') {
+          done({ kind: 'head', head: result });
+          return;
+        }
+        const { reason, message } = result;
+        const status = reason === 'bad_request' ? 400 : 502;
+        done({ kind: 'reply', reply: { reason, message, status } });
+      });
     },
     release: () => {
       front.released++;
@@ -57,7 +65,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     dataPlane,
     pool,
     telemetry: { record: (exchange) => records.push(exchange) },
-    clock: options.clock ?? systemClock,
+    ...{ clock, wheel },
     hex: new RandomHex(),
     workload: 'shop/orders',
     log: createLog({ service: 'test', level: 'silent' }),
@@ -66,7 +74,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
   const direction = options.direction ?? 'edge';
   const server = new ListenerServer(
     { direction, socket: direction === 'edge' ? ':80' : direction },
-    { request: door.request.bind(door), unreadable: door.unreadable.bind(door) },
+    { clock, wheel, request: door.request.bind(door), unreadable: door.unreadable.bind(door) },
   );
   const socket = new BoundSocket({ host: '127.0.0.1' });
   const { port } = socket.address();

@@ -28,6 +28,8 @@ describe('upstreamHeaders', () => {
     clientAddress: '10.0.0.9',
     host: 'shop.example',
     requestId: 'new',
+    scheme: 'http' as const,
+    trace: { traceId: 't', spanId: 's', parentId: '', sampled: true, state: '' },
     connection: new Set(['keep-alive', 'x-custom']),
   };
 
@@ -41,6 +43,7 @@ describe('upstreamHeaders', () => {
       'accept',
       'x-request-id',
       'via',
+      'traceparent',
       'x-forwarded-for',
       'x-forwarded-proto',
       'x-forwarded-host',

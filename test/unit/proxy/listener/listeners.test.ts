@@ -1,5 +1,7 @@
 import { createLog } from '#platform/log.ts';
 import { gatewaySockets } from '#proxy/gateway.ts';
+import { FakeClock } from '#platform/clock.ts';
+import { Wheel } from '#proxy/wheel.ts';
 import { Listeners } from '#proxy/listener/listeners.ts';
 import { localSockets } from '#proxy/listener/sockets.ts';
 import { servedListeners } from '#proxy/scope.ts';
@@ -32,7 +34,9 @@ it('a Gateway on the default address and one that names it share one socket', ()
 
 it('two ways in at one address and port: the first has it, the second says so', async () => {
   const port = await freePort();
-  const handlers = { request: () => undefined, unreadable: () => undefined };
+  const clock = new FakeClock();
+  const wheel = new Wheel(clock);
+  const handlers = { clock, wheel, request: () => undefined, unreadable: () => undefined };
   const log = createLog({ service: 'test', level: 'silent' });
   const listeners = new Listeners(localSockets, handlers, log);
   onTestFinished(() => listeners.drain(0));

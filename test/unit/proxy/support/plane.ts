@@ -1,7 +1,7 @@
 import type { Endpoint } from '#contracts/events.ts';
 import { FakeClock } from '#platform/clock.ts';
 import { DataPlane, type DataPlaneOptions, type Outcome } from '#proxy/dataplane.ts';
-import type { AttemptLimits, AttemptResult, Exchange } from '#proxy/exchange.ts';
+import type { Attempt, AttemptLimits, AttemptResult, Exchange } from '#proxy/exchange.ts';
 import { HeaderList } from '#proxy/headers.ts';
 import type { CompiledSnapshot } from '#proxy/pure.ts';
 import { NOW_MS, exchange, type request, seeded } from './world.ts';
@@ -70,11 +70,14 @@ export class Plane {
   }
 
   handle(asked: Exchange): Promise<Outcome> {
-    return this.plane.handle(asked, async (given, endpoint, limits) => {
+    const attempt: Attempt = (given, endpoint, limits, done) => {
       const tried = { endpoint, limits, headers: given.upstreamHeaders.clone() };
       this.tries.push(tried);
-      return typeof this.answer === 'function' ? this.answer(tried) : this.answer;
-    });
+      const answer = typeof this.answer === 'function' ? this.answer(tried) : this.answer;
+      if (answer instanceof Promise) void answer.then(done);
+      else done(answer);
+    };
+    return new Promise((resolve) => this.plane.handle(asked, attempt, resolve));
   }
 
   /** The whole life of a request: `[status or reason, exchange]`. */

@@ -71,6 +71,7 @@ export function exchangeOf(changes: ExchangeChanges = {}): Exchange {
     queueMs: 0.25,
     connectMs: 0.5,
     upstreamMs: 1.125,
+    flight: undefined,
     ...rest,
   };
 }

@@ -1,0 +1,81 @@
+import { HEADERS } from '#contracts/headers.ts';
+
+/** What a proxy has to know of a field by its name; bits, so that a head's sum tells at once. */
+export const FIELD = {
+  /** Of one connection only (RFC 9110 section 7.6.1, and what the field learned since). */
+  hop: 1,
+  /** An edge tells it anew: a client could only have made it up. */
+  forwarded: 2,
+  /** `x-windrose-`: believed from nobody. */
+  ours: 4,
+  /** Written anew by every proxy, from what the exchange knows. */
+  rewritten: 8,
+  /** Of which one alone is meaningful: a second could be read by the next hop instead. */
+  single: 16,
+  /** Decides about security, routing or framing: nobody may have it stripped. */
+  kept: 32,
+  underscore: 64,
+} as const;
+
+export interface FieldName {
+  /** Lower case. */
+  readonly name: string;
+  /** Sum of `FIELD` bits. */
+  readonly bits: number;
+}
+
+export const FORWARDING_HEADERS = [
+  'via',
+  'forwarded',
+  'x-real-ip',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-prefix',
+  'x-forwarded-client-cert',
+] as const;
+
+const OURS = 'x-windrose-';
+
+const NAMED: Readonly<Record<keyof typeof FIELD, readonly string[]>> = {
+  hop: [
+    ...['connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate'],
+    ...['proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings'],
+  ],
+  forwarded: FORWARDING_HEADERS.filter((name) => name !== 'via'),
+  ours: [],
+  rewritten: ['host', 'expect', 'via', HEADERS.requestId, HEADERS.traceParent, HEADERS.traceState],
+  single: ['host', 'content-length', 'transfer-encoding', 'authorization', 'content-type'],
+  kept: [
+    ...FORWARDING_HEADERS,
+    ...['host', 'content-length', 'content-type', 'authorization', 'cookie', 'origin'],
+    ...['x-api-key', 'x-request-id', 'traceparent', 'tracestate', 'expect', 'cache-control'],
+  ],
+  underscore: [],
+};
+
+/** Names that were read lately, as written. Clients choose them, so there is a bound. */
+const KNOWN_MAX = 2_048;
+const NAME_LENGTH_MAX = 64;
+const known = new Map<string, FieldName>();
+
+/** The one object for a name, however it is written. */
+export function fieldName(written: string): FieldName {
+  const found = known.get(written);
+  if (found !== undefined) return found;
+  const name = written.toLowerCase();
+  const field = name === written ? { name, bits: bitsOf(name) } : fieldName(name);
+  if (known.size < KNOWN_MAX && written.length <= NAME_LENGTH_MAX) known.set(written, field);
+  return field;
+}
+
+function bitsOf(name: string): number {
+  let bits = 0;
+  for (const [bit, names] of Object.entries(NAMED)) {
+    if (names.includes(name)) bits |= FIELD[bit as keyof typeof FIELD];
+  }
+  if (name.startsWith(OURS)) bits |= FIELD.ours;
+  if (name.includes('_')) bits |= FIELD.underscore;
+  return bits;
+}

@@ -1,0 +1,171 @@
+import type { Duplex } from 'node:stream';
+import type { Reason } from '#contracts/reasons.ts';
+import type { Exchange, UpstreamBody } from '../exchange.ts';
+import type { HeaderList } from '../headers.ts';
+import { passableTrailers } from '../listener/hop.ts';
+import { LIMITS } from '../listener/limits.ts';
+import type { ClientStream, ResponseHead } from '../stream.ts';
+import { WheelTimer } from '../wheel.ts';
+import type { ForwardParts } from './attempt.ts';
+import { openTunnel } from './tunnel.ts';
+import type { UpstreamStream } from './upstream.ts';
+
+/** A body of at most this size is read and dropped so that its connection can be kept. */
+const DRAIN_BYTES_MAX = 64 * 1024;
+const DRAIN_TIMEOUT_MS = 2_000;
+
+/**
+ * A response whose head has come: passed on to the client at the pace of the slower, or thrown
+ * away before another try. A body that breaks off upstream breaks off downstream too; it never
+ * looks complete. Fills in the exchange's bytes and reason.
+ */
+export class Passage implements UpstreamBody {
+  readonly #parts: ForwardParts;
+  readonly #stream: UpstreamStream;
+  readonly #client: ClientStream;
+  readonly #exchange: Exchange;
+  #timer: WheelTimer | undefined;
+  #mode: 'undecided' | 'passing' | 'dropping' | 'over' = 'undecided';
+  #head: ResponseHead | undefined;
+  #length: number | undefined;
+  #movedMs = 0;
+
+  constructor(
+    parts: ForwardParts,
+    stream: UpstreamStream,
+    client: ClientStream,
+    exchange: Exchange,
+  ) {
+    this.#parts = parts;
+    this.#stream = stream;
+    this.#client = client;
+    this.#exchange = exchange;
+  }
+
+  /** Sends the head; the body follows as it comes. */
+  pass(head: ResponseHead): void {
+    this.#mode = 'passing';
+    this.#head = head;
+    this.#exchange.status = head.status;
+    if (head.status === 101) return;
+    const client = this.#client;
+    client.onGone = () => this.clientBroke('client_closed');
+    client.onDrain = () => this.#stream.resume();
+    client.head(head);
+  }
+
+  discard(): void {
+    this.#mode = 'dropping';
+    if (this.#length !== undefined && this.#length <= DRAIN_BYTES_MAX) this.#watch();
+    else this.abort();
+  }
+
+  /** Of the response that `discard` may have to read. */
+  set length(bytes: number | undefined) {
+    this.#length = bytes;
+  }
+
+  abort(): void {
+    this.#over();
+    this.#stream.abort();
+  }
+
+  data(bytes: Buffer): void {
+    if (this.#mode !== 'passing') {
+      // Decisions are made while the head is handed on; a body nobody decided on goes nowhere.
+      if (this.#mode === 'undecided') this.abort();
+      return;
+    }
+    this.#exchange.bytesOut += bytes.length;
+    if (!this.#client.body(bytes)) this.#stream.pause();
+  }
+
+  /** What of the body came in one piece was handed on, and more is to come. */
+  pieceEnd(): void {
+    if (this.#mode !== 'passing' && this.#mode !== 'dropping') return;
+    this.#client.flush();
+    this.#watch();
+  }
+
+  end(trailers: HeaderList | undefined, requestSent: boolean): void {
+    const isPassing = this.#mode === 'passing';
+    this.#over();
+    // The answer is complete and the request is not: nobody wants the rest of it.
+    if (!requestSent) this.#stream.abort();
+    if (!isPassing || this.#head?.status === 101) return;
+    this.#client.drop();
+    this.#client.finish(passableTrailers(trailers));
+  }
+
+  upstreamBroke(): void {
+    if (this.#mode === 'passing') this.#breakOff('upstream_aborted');
+    else this.#over();
+  }
+
+  clientBroke(why: Extract<Reason, 'client_closed' | 'bad_request'>): void {
+    if (this.#mode === 'over') return;
+    this.#breakOff(why);
+  }
+
+  tunnel(upstream: Duplex): void {
+    const head = this.#head;
+    if (head === undefined || this.#client.gone) {
+      upstream.destroy();
+      return;
+    }
+    this.#over();
+    const exchange = this.#exchange;
+    const client = this.#client;
+    openTunnel({
+      client: client.tunnel(head),
+      upstream,
+      idleMs: LIMITS.streamIdleMs,
+      wheel: this.#parts.wheel,
+      count: (direction, bytes) => {
+        if (direction === 'in') exchange.bytesIn += bytes;
+        else exchange.bytesOut += bytes;
+      },
+      over: ({ brokenBy }) => {
+        if (brokenBy === 'client') exchange.reason = 'client_closed';
+        else if (brokenBy === 'upstream') exchange.reason = 'upstream_aborted';
+        else if (brokenBy === 'idle') exchange.reason = 'upstream_timeout';
+        client.onOver?.();
+      },
+    });
+  }
+
+  /** Bodies are bounded by their pauses, and by the exchange's deadline. */
+  #watch(): void {
+    this.#movedMs = this.#parts.clock.nowMs();
+    if (this.#timer !== undefined) return;
+    this.#timer = new WheelTimer(() => this.#onTime());
+    this.#setTimer();
+  }
+
+  #setTimer(): void {
+    const idleMs = this.#mode === 'dropping' ? DRAIN_TIMEOUT_MS : LIMITS.streamIdleMs;
+    const nowMs = this.#parts.clock.nowMs();
+    const dueMs = Math.min(this.#movedMs + idleMs, this.#exchange.deadlineMs);
+    if (this.#timer !== undefined) this.#parts.wheel.set(this.#timer, Math.max(0, dueMs - nowMs));
+  }
+
+  #onTime(): void {
+    const nowMs = this.#parts.clock.nowMs();
+    if (this.#mode === 'dropping') this.abort();
+    else if (nowMs >= this.#exchange.deadlineMs) this.#breakOff('request_timeout');
+    else if (nowMs - this.#movedMs >= LIMITS.streamIdleMs) this.#breakOff('upstream_timeout');
+    else this.#setTimer();
+  }
+
+  #breakOff(reason: Reason): void {
+    this.#exchange.reason = reason;
+    this.abort();
+    this.#client.abort();
+  }
+
+  #over(): void {
+    this.#mode = 'over';
+    if (this.#timer !== undefined) this.#parts.wheel.clear(this.#timer);
+    this.#timer = undefined;
+  }
+}

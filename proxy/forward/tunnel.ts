@@ -1,0 +1,63 @@
+import type { Duplex } from 'node:stream';
+import { type Wheel, WheelTimer } from '../wheel.ts';
+
+export interface TunnelEnd {
+  /** The side that broke the tunnel; undefined: both ended in order. */
+  brokenBy: 'client' | 'upstream' | 'idle' | undefined;
+}
+
+export interface TunnelSides {
+  client: Duplex;
+  upstream: Duplex;
+  /** Nothing moves for so long: it is closed. */
+  idleMs: number;
+  wheel: Wheel;
+  count: (direction: 'in' | 'out', bytes: number) => void;
+  over: (end: TunnelEnd) => void;
+}
+
+/**
+ * Bytes both ways until both sides have ended, each at the pace of the slower. The end of one
+ * direction is passed on and leaves the other open; a break breaks both.
+ */
+export function openTunnel(sides: TunnelSides): void {
+  const { client, upstream, wheel, idleMs, count } = sides;
+  let isOver = false;
+  let moved = false;
+  const finish = (brokenBy: TunnelEnd['brokenBy']): void => {
+    if (isOver) return;
+    isOver = true;
+    wheel.clear(timer);
+    client.destroy();
+    upstream.destroy();
+    sides.over({ brokenBy });
+  };
+  const timer = new WheelTimer(() => {
+    if (!moved) return finish('idle');
+    moved = false;
+    wheel.set(timer, idleMs);
+  });
+  const ended = new Set<Duplex>();
+  const pass = (from: Duplex, to: Duplex, direction: 'in' | 'out'): void => {
+    from.on('data', (bytes: Buffer) => {
+      moved = true;
+      count(direction, bytes.length);
+      if (!to.write(bytes)) from.pause();
+    });
+    to.on('drain', () => from.resume());
+    from.once('end', () => {
+      ended.add(from);
+      to.end();
+    });
+    from.on('error', () => finish(direction === 'in' ? 'client' : 'upstream'));
+    from.once('close', () => {
+      if (ended.size === 2) finish(undefined);
+      else finish(direction === 'in' ? 'client' : 'upstream');
+    });
+  };
+  pass(client, upstream, 'in');
+  pass(upstream, client, 'out');
+  wheel.set(timer, idleMs);
+  client.resume();
+  upstream.resume();
+}
