@@ -162,6 +162,8 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
     this.#exchange.upstreamMs = this.#parts.clock.nowMs() - this.#sentMs;
     const headers = responseHeaders(received);
     // RFC 9110 section 6.6.1: who passes a response on dates it.
+    // RFC 9110 section 8.6: it has no body and says nothing of one.
+    if (status === 204) headers.remove('content-length');
     if (!headers.has('date')) headers.add('date', httpDate());
     const body = new Passage(this.#parts, stream, this.#client, this.#exchange);
     body.length = length;

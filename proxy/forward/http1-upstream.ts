@@ -177,7 +177,8 @@ export class Http1Upstream implements UpstreamStream {
 
   #switch(status: number, headers: HeaderList, rest: Buffer): number {
     const events = this.#events;
-    if (!this.#upgrade || events === undefined) {
+    const isAsked = this.#upgrade && headers.get('upgrade')?.toLowerCase() === 'websocket';
+    if (!isAsked || events === undefined) {
       return this.#invalid('the upstream changed the protocol unasked');
     }
     this.#events = undefined;
@@ -205,6 +206,8 @@ export class Http1Upstream implements UpstreamStream {
     }
     this.#state = IDLE;
     this.reused = true;
+    // A client that was slower than the last piece of its answer has left it paused.
+    this.socket.resume();
     this.#owner.free(this, this.#keepAliveHint);
   }
 

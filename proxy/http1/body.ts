@@ -10,7 +10,9 @@ export const UNTIL_CLOSE = -2;
 
 /** Bytes of a chunk's line: its size and what extensions say, which nobody reads. */
 const CHUNK_LINE_BYTES_MAX = 1_024;
-const CHUNK_DIGITS_MAX = 13;
+const CHUNK_DIGITS_MAX = 16;
+/** Beyond it a number would lose a byte. */
+const CHUNK_BYTES_MAX = Number.MAX_SAFE_INTEGER;
 
 const SIZE = 0;
 const EXTENSION = 1;
@@ -103,10 +105,9 @@ export class BodyReader {
   #size(byte: number): boolean {
     const digit = HEX_VALUE[byte] as number;
     if (digit < 16) {
-      // 13 digits are 2^52 bytes: no sum of them loses a byte.
       if (++this.#digits > CHUNK_DIGITS_MAX) return false;
       this.#left = this.#left * 16 + digit;
-      return true;
+      return this.#left <= CHUNK_BYTES_MAX;
     }
     if (this.#digits === 0) return false;
     if (byte === CR) this.#state = SIZE_LF;

@@ -90,7 +90,9 @@ export class Door {
     }
     const { status, headers, length, body } = outcome.head;
     if (!(body instanceof Passage)) throw new TypeError('a body of another proxy');
-    body.pass({ status, headers, length, close });
+    // Who is refused before the end of its request may well stop sending it.
+    const isRefused = status >= 400 && !client.requestEnded;
+    body.pass({ status, headers, length, close: close || isRefused });
   }
 
   /** A mistake of ours costs this request and nothing else. */

@@ -26,6 +26,7 @@ export interface Head {
   expectsContinue: boolean;
 }
 
+const ALLOWED = [['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']] as const;
 const CONTENT_LENGTH = /^(0|[1-9][0-9]{0,14})$/;
 const CODING = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** Ends a chain that returns to a proxy that it passed already. */
@@ -40,9 +41,9 @@ export function readHead(
   direction: Direction,
 ): Checked<Head> {
   const { method, version } = line;
-  if (method === 'TRACE') return refuse('TRACE is not served', 405);
+  if (method === 'TRACE') return { ...refuse('TRACE is not served', 405), headers: ALLOWED };
   if (method === 'CONNECT') return refuse('CONNECT is not served here', 501);
-  const fields = checkFields(headers, version, direction);
+  const fields = checkFields(headers, version, method === 'GET', direction);
   if (!fields.ok) return fields;
   const target = readTarget(method, line.target);
   if (!target.ok) return target;
@@ -59,7 +60,12 @@ export function readHead(
 
 type Fields = Pick<Head, 'bodyLength' | 'connection' | 'upgrade' | 'expectsContinue'>;
 
-function checkFields(headers: HeaderList, version: string, direction: Direction): Checked<Fields> {
+function checkFields(
+  headers: HeaderList,
+  version: string,
+  isGet: boolean,
+  direction: Direction,
+): Checked<Fields> {
   const twice = headers.repeatedSingle();
   if (twice !== undefined) return refuse(`the field ${twice} stands twice`);
   const length = bodyLength(headers, version);
@@ -82,7 +88,7 @@ function checkFields(headers: HeaderList, version: string, direction: Direction)
   if (direction === 'edge' && (headers.bits & FIELD.underscore) !== 0) {
     return refuse('header names with underscores are not accepted');
   }
-  return checkConnection(headers, version, value);
+  return checkConnection(headers, version, isGet && length.value === 0, value);
 }
 
 /** RFC 9112 section 6.3, for requests: one way to say how long the body is, or none. */
@@ -97,11 +103,16 @@ function bodyLength(headers: HeaderList, version: string): Checked<number> {
   if (length !== undefined) return refuse('the length of the body is given twice');
   const name = coding.toLowerCase();
   if (name === 'chunked') return { ok: true, value: CHUNKED };
-  const isUnknown = CODING.test(name) && name !== 'identity';
+  const isUnknown = CODING.test(name);
   return refuse('the only transfer encoding is chunked', isUnknown ? 501 : 400);
 }
 
-function checkConnection(headers: HeaderList, version: string, fields: Fields): Checked<Fields> {
+function checkConnection(
+  headers: HeaderList,
+  version: string,
+  mayUpgrade: boolean,
+  fields: Fields,
+): Checked<Fields> {
   const value = headers.get('connection');
   if (value === undefined) return { ok: true, value: fields };
   const connection = new Set<string>();
@@ -111,7 +122,8 @@ function checkConnection(headers: HeaderList, version: string, fields: Fields): 
       return refuse(`the Connection field may not name ${name}`);
   }
   // RFC 9110 section 7.8: an upgrade that is not known is not made, and one of HTTP/1.0 is none.
-  const asked = connection.has('upgrade') && version === '1.1' ? headers.get('upgrade') : undefined;
+  const isAsked = mayUpgrade && connection.has('upgrade') && version === '1.1';
+  const asked = isAsked ? headers.get('upgrade') : undefined;
   const upgrade = asked?.toLowerCase() === 'websocket' ? 'websocket' : undefined;
   return { ok: true, value: { ...fields, connection, upgrade } };
 }

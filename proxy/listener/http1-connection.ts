@@ -60,8 +60,9 @@ const STATUS_OF: Readonly<Record<Http1Failure, number>> = {
 const LINGER_MS = 2_000;
 const LINGER_BYTES_MAX = 1024 * 1024;
 /** How often a client that has ended its side is asked whether it is still there. */
-const PROBE_FIRST_MS = 100;
 const PROBE_MS = 1_000;
+/** The second time comes soon: a reset that the first one caused shows only then. */
+const PROBE_AGAIN_MS = 100;
 const PROBE = 'HTTP/1.1 102 Processing\r\n\r\n';
 
 /** The server's end of one HTTP/1.1 connection: requests one after the other (RFC 9112). */
@@ -103,6 +104,11 @@ export class Http1Connection {
     return this.#stream !== undefined || this.#head.isUnderWay;
   }
 
+  /** A body has a taker, or is the rest of one whose answer is out. */
+  get #isReceiving(): boolean {
+    return this.#stream === undefined || this.#stream.isReceiving;
+  }
+
   /** Bytes that were read before this connection knew its protocol. */
   push(chunk: Buffer): void {
     this.#onData(chunk);
@@ -133,7 +139,8 @@ export class Http1Connection {
   }
 
   responded(close: boolean): void {
-    const mustClose = close || this.#owner.draining || this.#inputEnded;
+    const isLast = this.#inputEnded && this.#held === undefined;
+    const mustClose = close || this.#owner.draining || isLast;
     if (this.#socket.writableLength === 0) {
       this.#over(mustClose);
       return;
@@ -173,9 +180,8 @@ export class Http1Connection {
     let at = 0;
     while (at < chunk.length && !this.#socket.destroyed) {
       if (this.#state === HEAD) at = this.#readHead(chunk, at);
-      else if (this.#state === BODY && this.#stream?.isReceiving === true) {
-        at = this.#readBody(chunk, at);
-      } else break;
+      else if (this.#state === BODY && this.#isReceiving) at = this.#readBody(chunk, at);
+      else break;
       if (at < 0) break;
     }
     this.#reading = false;
@@ -189,7 +195,7 @@ export class Http1Connection {
     const held = this.#held;
     if (this.#reading || held === undefined || this.#paused) return;
     if (this.#state === RESPONSE) return;
-    if (this.#state === BODY && this.#stream?.isReceiving !== true) return;
+    if (this.#state === BODY && !this.#isReceiving) return;
     this.#held = undefined;
     this.#read(held);
     if (this.#held !== undefined) this.pauseReading();
@@ -221,13 +227,14 @@ export class Http1Connection {
   ): void {
     const { method, target, version } = line;
     const connection = headers.get('connection')?.toLowerCase() ?? '';
+    const length = head.ok ? head.value.bodyLength : 0;
     const stream = new Http1Stream(this, {
       ...{ method, version },
       keepAlive:
         version === '1.1' ? !hasToken(connection, 'close') : hasToken(connection, 'keep-alive'),
+      bodyLength: length,
       expectsContinue: head.ok && head.value.expectsContinue,
     });
-    const length = head.ok ? head.value.bodyLength : 0;
     this.#stream = stream;
     this.#arm(LIMITS.streamIdleMs);
     this.#owner.busy(this.#socket);
@@ -248,12 +255,13 @@ export class Http1Connection {
     if (state === 'more') return chunk.length;
     if (state === 'done') {
       const { next, trailers } = this.#body;
-      if (this.#state === BODY) this.#state = RESPONSE;
+      if (this.#state === BODY) this.#state = this.#stream === undefined ? HEAD : RESPONSE;
       this.#stream?.receivedEnd(trailers);
       return next;
     }
     this.#state = LINGER;
-    this.#stream?.broken('bad_request');
+    if (this.#stream === undefined) this.#linger();
+    else this.#stream.broken('bad_request');
     return -1;
   }
 
@@ -273,17 +281,18 @@ export class Http1Connection {
     const stream = this.#stream;
     if (stream === undefined) return;
     this.#stream = undefined;
-    const requestEnded = stream.requestEnded;
+    const { requestEnded, restIsSmall } = stream;
     stream.onOver?.();
     if (this.#socket.destroyed) return;
     this.#owner.idle(this.#socket);
-    if (close || !requestEnded || this.#state === LINGER) {
+    if (close || this.#state === LINGER || !(requestEnded || restIsSmall)) {
       this.#linger();
       return;
     }
-    this.#state = HEAD;
+    this.#state = requestEnded ? HEAD : BODY;
     this.#arm(this.#owner.keepAliveIdleMs);
     if (!this.#reading) this.resumeReading();
+    if (this.#inputEnded && this.#stream === undefined) this.#linger();
   }
 
   /** The last answer is out: the client is given a while to read it and to close. */
@@ -313,22 +322,23 @@ export class Http1Connection {
       return;
     }
     // It may have closed its side only (RFC 9112 section 9.6): asked, a client that left resets.
-    this.#probe(stream, PROBE_FIRST_MS);
+    this.#arm(PROBE_MS);
   }
 
   /** In the middle of a response its own bytes ask; one that stands still meanwhile is given up. */
-  #probe(stream: Http1Stream, againMs: number): void {
+  #probe(stream: Http1Stream): void {
     const { bytesWritten } = this.#socket;
     if (stream.headSent && bytesWritten === this.#probedBytes) {
       this.#socket.destroy();
       return;
     }
+    const isFirst = this.#probedBytes < 0;
     this.#probedBytes = bytesWritten;
     if (!stream.headSent && stream.version !== '1.0') {
       this.writer.head(PROBE, false);
       this.writer.flush();
     }
-    this.#arm(againMs);
+    this.#arm(isFirst ? PROBE_AGAIN_MS : PROBE_MS);
   }
 
   #onDrain(): void {
@@ -367,7 +377,7 @@ export class Http1Connection {
       if (this.#state === HEAD && this.#head.isUnderWay) {
         this.#refuseWith(408, 'the request head did not come in time');
       } else this.#socket.destroy();
-    } else if (this.#inputEnded) this.#probe(stream, PROBE_MS);
+    } else if (this.#inputEnded) this.#probe(stream);
     else this.#checkStall(stream);
   }
 

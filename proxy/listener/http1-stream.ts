@@ -22,10 +22,14 @@ export interface Http1Request {
   method: string;
   version: string;
   keepAlive: boolean;
+  /** Bytes, or CHUNKED. */
+  bodyLength: number;
   expectsContinue: boolean;
 }
 
 const CONTINUE = 100;
+/** What is left of a body that nobody wants is read and dropped up to this size. */
+const UNREAD_BYTES_MAX = 64 * 1024;
 const statusLines = new Map<number, string>();
 
 function statusLine(status: number): string {
@@ -68,6 +72,12 @@ export class Http1Stream implements ClientStream {
   /** Somebody takes the body as it comes, or it is dropped. */
   get isReceiving(): boolean {
     return this.#sink !== undefined || this.#dropping;
+  }
+
+  /** The rest of a request that was answered before its end may come and be dropped. */
+  get restIsSmall(): boolean {
+    const { bodyLength } = this.#request;
+    return bodyLength >= 0 && bodyLength <= UNREAD_BYTES_MAX && !this.#expectsContinue;
   }
 
   receive(sink: BodySink): void {
@@ -128,8 +138,9 @@ export class Http1Stream implements ClientStream {
     const hasBody = method !== 'HEAD' && status !== 204 && status !== 304;
     const isChunked = hasBody && length === undefined && version === '1.1';
     this.#untilClose = hasBody && length === undefined && !isChunked;
-    // A body that is still on its way, or still to be asked for, is not worth waiting for.
-    this.#close ||= close || !keepAlive || this.#untilClose || !this.requestEnded;
+    // An answer that ends before its request does is the last: what comes would not be wanted.
+    const isEarly = !this.requestEnded && !this.restIsSmall && length !== undefined;
+    this.#close ||= close || !keepAlive || this.#untilClose || isEarly;
     this.headSent = true;
     let text = statusLine(status) + headers.toLines();
     if (isChunked) text += 'transfer-encoding: chunked\r\n';
@@ -163,7 +174,8 @@ export class Http1Stream implements ClientStream {
     this.headSent = true;
     this.finished = true;
     const { status, headers } = head;
-    this.#carrier.writer.head(`${statusLine(status)}${headers.toLines()}\r\n`, false);
+    const upgrade = 'connection: upgrade\r\nupgrade: websocket\r\n\r\n';
+    this.#carrier.writer.head(statusLine(status) + headers.toLines() + upgrade, false);
     this.#carrier.writer.flush();
     return this.#carrier.detach();
   }

@@ -7,6 +7,7 @@ export interface Refusal {
   reason: Reason;
   /** One sentence for the client. */
   message: string;
+  headers?: readonly (readonly [string, string])[];
 }
 
 export type Checked<T> = { ok: true; value: T } | Refusal;

@@ -337,7 +337,8 @@ describe('an upstream that fails', () => {
 describe('a client that goes away', () => {
   it('before the head: the upstream is let go', async () => {
     const upstream = await startUpstream(() => undefined);
-    const front = await startFront({ endpoint: upstream.endpoint });
+    const limits = { headTimeoutMs: 10_000 };
+    const front = await startFront({ endpoint: upstream.endpoint, limits });
     const socket = connect(front.port, '127.0.0.1');
     socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     await until('the request is upstream', () => upstream.seen.length === 1);

@@ -1,0 +1,35 @@
+// Windrose as a peer of other gateways. It is told what to do in its environment (contract.ts),
+// writes that down as resources, and becomes `windrose proxy --resources` in this very process: what
+// it costs is what that costs. On the project's Node, as the command `windrose` does it:
+//
+//     WINDROSE_CMD='node_modules/.bin/node --no-warnings test/bench/peer/main.ts'
+//
+// With BENCH_TIMES=1 it says on stderr how long writing the resources took.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const startedMs = performance.now();
+// The proxy's own folder: what is compiled for one is there for the other.
+enableCompileCache(fileURLToPath(new URL('../../../.windrose/compile-cache', import.meta.url)));
+const { readContract } = await import('./contract.ts');
+const { resourceList } = await import('./resources.ts');
+
+const contract = readContract(process.env);
+// A folder of its own: the proxy watches it, and the log grows beside it.
+const folder = join(contract.stateDir, 'resources');
+mkdirSync(folder, { recursive: true });
+const file = join(folder, 'resources.json');
+writeFileSync(file, JSON.stringify(resourceList(contract)));
+if (process.env['BENCH_TIMES'] === '1') {
+  const tookMs = (performance.now() - startedMs).toFixed(1);
+  process.stderr.write(`resources written after ${tookMs} ms\n`);
+}
+
+process.argv.push('--resources', file, '--data-dir', join(contract.stateDir, 'data'));
+if (contract.scenario === 'full') {
+  process.argv.push('--access-log', contract.accessLog);
+  process.argv.push('--admin', `127.0.0.1:${contract.metricsPort}`);
+}
+await import('../../../proxy/main.ts');

@@ -1,0 +1,222 @@
+// A proxy between a small upstream and a load generator, each a process of its own. Closing the rig
+// ends them all; should this process die first, they notice and end by themselves.
+import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ROOT } from '#local/install.mjs';
+import { PARENT_VARIABLE } from '#local/lifeline.mjs';
+import type { LoadOrder, LoadReport } from './load.ts';
+import { type Scenario, workload } from './workload.ts';
+
+const CONNECTIONS = 64;
+const START_TIMEOUT_MS = 20_000;
+const END_TIMEOUT_MS = 15_000;
+const RATE = 1_000_000;
+const STDERR_SHOWN = 2_000;
+const PROXY_CPU = 0;
+const LOAD_CPU = 1;
+/** What Linux counts processor time in, on every machine it runs on today (USER_HZ). */
+const TICK_US = 10_000;
+
+export interface Sample {
+  report: LoadReport;
+  /** User and system time of the proxy while the load ran. */
+  cpuUs: number;
+  /** As process.hrtime counts. */
+  startedNs: bigint;
+  endedNs: bigint;
+}
+
+export interface RigOptions {
+  scenario: Scenario;
+  /** Arguments of Node for the proxy, such as `--cpu-prof`. */
+  nodeArgs?: readonly string[];
+}
+
+export class Rig {
+  readonly folder: string;
+  readonly #port: number;
+  readonly #requests: readonly string[];
+  readonly #proxy: ChildProcess;
+  readonly #load: ChildProcess;
+  readonly #upstream: ChildProcess;
+
+  private constructor(parts: {
+    folder: string;
+    port: number;
+    requests: readonly string[];
+    proxy: ChildProcess;
+    load: ChildProcess;
+    upstream: ChildProcess;
+  }) {
+    this.folder = parts.folder;
+    this.#port = parts.port;
+    this.#requests = parts.requests;
+    this.#proxy = parts.proxy;
+    this.#load = parts.load;
+    this.#upstream = parts.upstream;
+  }
+
+  static async open(options: RigOptions): Promise<Rig> {
+    if (process.platform !== 'linux') throw new Error('processor time is read from /proc: Linux');
+    const folder = mkdtempSync(join(tmpdir(), 'windrose-bench-'));
+    const upstream = forkHelper('upstream.ts');
+    const load = forkHelper('load.ts');
+    let proxy: ChildProcess | undefined;
+    try {
+      const upstreamPort = await answerOf<number>(upstream, START_TIMEOUT_MS);
+      const work = workload(options.scenario, `127.0.0.1:${upstreamPort}`);
+      const port = await freePort();
+      const env = await peerEnv(folder, port, options.scenario, work);
+      const main = join(ROOT, 'test/bench/peer/main.ts');
+      const lifeline = join(ROOT, 'infra/local/lifeline.mjs');
+      proxy = spawn(
+        process.execPath,
+        ['--no-warnings', ...(options.nodeArgs ?? []), '--import', lifeline, main],
+        { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+      );
+      await ready(proxy);
+      pin(proxy, PROXY_CPU);
+      for (const helper of [load, upstream]) pin(helper, LOAD_CPU);
+      return new Rig({ folder, port, requests: work.requests, proxy, load, upstream });
+    } catch (error) {
+      await Promise.all([proxy, load, upstream].map(end));
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** Sends so many requests and waits for all; anything but 200 to each is an error. */
+  async run(count: number, timeoutMs: number): Promise<Sample> {
+    const order: LoadOrder = {
+      ...{ port: this.#port, requests: this.#requests, connections: CONNECTIONS },
+      ...{ count, timeoutMs },
+    };
+    const beforeUs = cpuUs(this.#proxy);
+    const startedNs = process.hrtime.bigint();
+    this.#load.send(order);
+    const report = await answerOf<LoadReport>(this.#load, timeoutMs + END_TIMEOUT_MS);
+    const endedNs = process.hrtime.bigint();
+    const { done, bad, broken, timedOut } = report;
+    if (done !== count || bad > 0) {
+      const late = timedOut ? `, after ${timeoutMs} ms` : '';
+      throw new Error(`${done} of ${count} answered${late}; ${bad} not 200, ${broken} broken`);
+    }
+    return { report, cpuUs: cpuUs(this.#proxy) - beforeUs, startedNs, endedNs };
+  }
+
+  /** Ends the proxy in good order: it writes what it has to. The folder stays until `close`. */
+  async endProxy(): Promise<void> {
+    await end(this.#proxy);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#proxy, this.#load, this.#upstream].map(end));
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function forkHelper(name: string): ChildProcess {
+  return fork(join(import.meta.dirname, name), { execArgv: ['--no-warnings'] });
+}
+
+async function peerEnv(
+  folder: string,
+  port: number,
+  scenario: Scenario,
+  { routes, keys }: ReturnType<typeof workload>,
+): Promise<Record<string, string>> {
+  const routesFile = join(folder, 'routes.json');
+  const keysFile = join(folder, 'keys.json');
+  const stateDir = join(folder, 'state');
+  mkdirSync(stateDir);
+  writeFileSync(routesFile, JSON.stringify(routes));
+  writeFileSync(keysFile, JSON.stringify(keys));
+  return {
+    PORT: String(port),
+    UPSTREAM: routes[0]?.upstream ?? '',
+    SCENARIO: scenario,
+    ROUTES_FILE: routesFile,
+    KEYS_FILE: keysFile,
+    RATE: String(RATE),
+    ACCESS_LOG: join(folder, 'access.log'),
+    METRICS_PORT: String(await freePort()),
+    STATE_DIR: stateDir,
+    NODE_ENV: 'production',
+    [PARENT_VARIABLE]: String(process.pid),
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+function answerOf<T>(child: ChildProcess, timeoutMs: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      clearTimeout(timer);
+      child.off('message', onMessage).off('exit', onExit);
+    };
+    const fail = (why: string): void => {
+      settle();
+      reject(new Error(why));
+    };
+    const onMessage = (answer: unknown): void => {
+      settle();
+      resolve(answer as T);
+    };
+    const onExit = (): void => fail('a helper of the bench ended');
+    const timer = setTimeout(() => fail(`no answer within ${timeoutMs} ms`), timeoutMs);
+    child.once('message', onMessage).once('exit', onExit);
+  });
+}
+
+/** Resolves when the proxy says that it serves; what it complained of is in the error. */
+function ready(proxy: ChildProcess): Promise<void> {
+  let complaints = '';
+  let said = '';
+  return new Promise((resolve, reject) => {
+    const fail = (what: string) => (): void => reject(new Error(`${what}\n${complaints}`));
+    const timer = setTimeout(fail('the proxy is not ready in time'), START_TIMEOUT_MS);
+    proxy.once('error', reject);
+    proxy.once('exit', fail('the proxy ended'));
+    proxy.stderr?.on('data', (chunk: Buffer) => {
+      complaints = (complaints + chunk.toString()).slice(-STDERR_SHOWN);
+    });
+    proxy.stdout?.on('data', (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-STDERR_SHOWN);
+      if (!/^ready$/m.test(said)) return;
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** On a core of its own where that can be had; else the scheduler decides, and figures waver. */
+function pin({ pid }: ChildProcess, cpu: number): void {
+  if (availableParallelism() < 2 || pid === undefined) return;
+  spawnSync('taskset', ['-apc', String(cpu), String(pid)], { stdio: 'ignore' });
+}
+
+function cpuUs({ pid }: ChildProcess): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * TICK_US;
+}
+
+async function end(child: ChildProcess | undefined): Promise<void> {
+  if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  const timer = setTimeout(() => child.kill('SIGKILL'), END_TIMEOUT_MS);
+  child.kill('SIGTERM');
+  await ended;
+  clearTimeout(timer);
+}
