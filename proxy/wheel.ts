@@ -34,7 +34,7 @@ export class WheelTimer {
 export class Wheel {
   readonly #clock: Clock;
   /** Heads of the lists; the last one is for what lies beyond the horizon. */
-  readonly #slots: (WheelTimer | undefined)[] = new Array<WheelTimer | undefined>(SLOTS + 1);
+  readonly #slots: (WheelTimer | undefined)[] = Array.from({ length: SLOTS + 1 });
   /** The tick up to which everything due was called. */
   #tick: number;
   #count = 0;
@@ -46,7 +46,6 @@ export class Wheel {
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#tick = Math.floor(clock.nowMs() / TICK_MS);
-    this.#slots.fill(undefined);
   }
 
   /** Timers that are set. */

@@ -1,6 +1,6 @@
 // Windrose as a peer of other gateways. It is told what to do in its environment (contract.ts),
-// writes that down as resources, and becomes `windrose proxy --resources` in this very process: what
-// it costs is what that costs. On the project's Node, as the command `windrose` does it:
+// writes that down as resources, and becomes `windrose proxy --resources` in this very process:
+// what it costs is what that costs. On the project's Node, as the command `windrose` does it:
 //
 //     WINDROSE_CMD='node_modules/.bin/node --no-warnings test/bench/peer/main.ts'
 //

@@ -1,10 +1,9 @@
 // What a request costs the proxy: `npm run bench -- proxy [--rounds N] [--json] [peer…]`.
 //
-// Beside other gateways where their benchmark is at hand (WINDROSE_PEERS, else `shared/peers` beside
-// the checkout), else, or with --alone, by itself. `--profile` shows where the time goes instead
-// (`--scenario bare`; `--keep FOLDER` leaves the .cpuprofile there).
-// `--results FILE` writes the comparison down, as RESULTS.md has it. Nothing is installed: that is
-// run.sh's, with PEERS_INSTALL=1.
+// Beside other gateways where their benchmark is at hand (WINDROSE_PEERS, else `shared/peers` next
+// to the checkout), else, or with --alone, by itself. `--profile` shows where the time goes instead
+// (`--scenario bare`; `--keep FOLDER` leaves the .cpuprofile there). `--results FILE` writes the
+// comparison down, as RESULTS.md has it. Nothing is installed, unless PEERS_INSTALL=1 is set.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { alone, aloneText } from './alone.ts';

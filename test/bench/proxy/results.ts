@@ -11,12 +11,12 @@ const HOW = `What a request costs Windrose beside other gateways. Written by
 
     npm run bench -- proxy --rounds ROUNDS --results test/bench/RESULTS.md NAMES
 
-Each proxy has one core; the load generator (64 connections) and an nginx that answers 200 bytes have
-another. **Bare** is one route and nothing else. **Full** is 100 routes, 1,000 API keys, a limit for
-each client, a request id, a JSON log, Prometheus, retries, circuit and outlier limits. Windrose is
-\`windrose proxy --resources\` as everyone has it, one worker, with resources that \`test/bench/peer\`
-writes. Ratios are taken round by round between peers of the same run; from one run to another, and
-from one machine to another, only they can be compared.
+Each proxy has one core; the load generator (64 connections) and an nginx that answers 200 bytes
+have another. **Bare** is one route and nothing else. **Full** is 100 routes, 1,000 API keys, a
+limit for each client, a request id, a JSON log, Prometheus, retries, circuit and outlier limits. Windrose
+is \`windrose proxy --resources\` as everyone has it, one worker, with resources that
+\`test/bench/peer\` writes. Ratios are taken round by round between peers of the same run; from one
+run to another, and from one machine to another, only they can be compared.
 `;
 
 const VERSION_TIMEOUT_MS = 5_000;
@@ -42,10 +42,11 @@ export function resultsText(compared: Compared): string {
 }
 
 function facts({ rounds, names }: Compared): string[] {
+  const { node, v8 } = process.versions;
   const model = cpus()[0]?.model.trim() ?? 'unknown';
   return [
-    `- ${new Date().toISOString().slice(0, 10)}; rounds: ${rounds}, in each the peers in another order`,
-    `- Windrose ${VERSION} at ${commit()}, Node ${process.versions.node}, V8 ${process.versions.v8}`,
+    `- ${new Date().toISOString().slice(0, 10)}; rounds: ${rounds}, each in another order`,
+    `- Windrose ${VERSION} at ${commit()}, Node ${node}, V8 ${v8}`,
     `- ${[...names.filter((name) => name !== 'windrose'), 'h2load'].map(versionOf).join(', ')}`,
     `- Linux ${release()}, ${availableParallelism()} cores, ${model}`,
   ];
@@ -63,7 +64,7 @@ function commit(): string {
   }
 }
 
-/** As the program says it itself; the peers' benchmark finds more of them than are looked for here. */
+/** As the program says it itself, where it is found. */
 function versionOf(name: string): string {
   const home = process.env['PEERS_HOME'] ?? join(homedir(), '.cache', 'windrose-peers');
   const folders = [join(home, 'bin'), join(home, name, 'bin'), '/usr/sbin'];

@@ -15,6 +15,7 @@ export interface Case {
 /**
  * A string is written at once. `cut`: goes on when the proxy has read what was written before.
  * `until`: goes on when this text has arrived. `quiet`: nothing may have come after the head.
+ * `letGo`: goes on when the proxy has closed the upstream connections that it used so far.
  */
 export type Step =
   | string
@@ -22,6 +23,7 @@ export type Step =
   | { readonly until: string }
   | { readonly bytes: string }
   | { readonly quiet: true }
+  | { readonly letGo: true }
   | { readonly end: true }
   | { readonly reset: true };
 export type Steps = string | readonly Step[];
@@ -81,6 +83,7 @@ export const CUT = { cut: true } as const;
 export const END = { end: true } as const;
 export const RESET = { reset: true } as const;
 export const QUIET = { quiet: true } as const;
+export const LET_GO = { letGo: true } as const;
 
 /** Written byte by byte, each in a packet of its own. */
 export function bytewise(text: string): Step {

@@ -17,6 +17,12 @@ export async function within<T>(what: string, promise: Promise<T>): Promise<T> {
   }
 }
 
+/** What steps wait for that is not on their own connection. */
+export interface Elsewhere {
+  barrier(): Promise<void>;
+  letGo(): Promise<void>;
+}
+
 /** One end of a connection: all that has come, and steps to be taken on it. */
 export class Pipe {
   readonly socket: Socket;
@@ -67,13 +73,13 @@ export class Pipe {
   }
 
   /** Takes steps in their order; `from` is where what the other side says next begins. */
-  async take(steps: Steps, from: number, barrier: () => Promise<void>): Promise<void> {
+  async take(steps: Steps, from: number, elsewhere: Elsewhere): Promise<void> {
     for (const step of typeof steps === 'string' ? [steps] : steps) {
-      await this.#step(step, from, barrier);
+      await this.#step(step, from, elsewhere);
     }
   }
 
-  async #step(step: Step, from: number, barrier: () => Promise<void>): Promise<void> {
+  async #step(step: Step, from: number, elsewhere: Elsewhere): Promise<void> {
     if (typeof step === 'string') {
       this.socket.write(step, 'latin1');
     } else if ('bytes' in step) {
@@ -82,7 +88,9 @@ export class Pipe {
         await new Promise((resolve) => setImmediate(resolve));
       }
     } else if ('cut' in step) {
-      await barrier();
+      await elsewhere.barrier();
+    } else if ('letGo' in step) {
+      await elsewhere.letGo();
     } else if ('until' in step) {
       const wanted = JSON.stringify(step.until);
       await this.when(wanted, () => {

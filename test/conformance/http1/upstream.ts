@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type Server, type Socket, createServer } from 'node:net';
 import { OK, type Script, type Steps, answer } from './case.ts';
-import { Pipe, within } from './pipe.ts';
+import { type Elsewhere, Pipe, within } from './pipe.ts';
 import { type Read, readMessage } from './reader.ts';
 
 /** Targets of the harness's own requests, which are answered whatever the case says. */
@@ -20,7 +20,7 @@ export interface Arrived {
 }
 
 /** What one case has shown so far. */
-export class Story {
+export class Story implements Elsewhere {
   readonly arrived: Arrived[] = [];
   readonly problems: string[] = [];
   readonly again: Connection[] = [];
@@ -31,6 +31,14 @@ export class Story {
   constructor(upstream: Script | readonly Script[] | undefined, barrier: () => Promise<void>) {
     this.#scripts = isList(upstream) ? upstream : [upstream ?? OK];
     this.barrier = barrier;
+  }
+
+  /** Resolves when the connections that were used are closed. */
+  async letGo(): Promise<void> {
+    for (const { connection } of this.arrived) {
+      const { pipe } = connection;
+      await pipe.when('the upstream connection to close', () => pipe.closed);
+    }
   }
 
   nextScript(): Script {
@@ -145,7 +153,7 @@ export class Connection {
     try {
       if (!early) await pipe.when('the whole request', isComplete);
       if (pipe.closed) return;
-      await pipe.take(steps, pipe.text.indexOf('\r\n\r\n', at) + 4, story.barrier);
+      await pipe.take(steps, pipe.text.indexOf('\r\n\r\n', at) + 4, story);
     } finally {
       story.underWay--;
     }

@@ -74,8 +74,13 @@ export class Plane {
       const tried = { endpoint, limits, headers: given.upstreamHeaders.clone() };
       this.tries.push(tried);
       const answer = typeof this.answer === 'function' ? this.answer(tried) : this.answer;
-      if (answer instanceof Promise) void answer.then(done);
-      else done(answer);
+      if (!(answer instanceof Promise)) {
+        done(answer);
+        return;
+      }
+      void answer.then((result) => {
+        done(result);
+      });
     };
     return new Promise((resolve) => this.plane.handle(asked, attempt, resolve));
   }
