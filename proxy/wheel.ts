@@ -38,7 +38,7 @@ export class Wheel {
   /** The tick up to which everything due was called. */
   #tick: number;
   #count = 0;
-  /** When the far list is gone through next: four times a turn, so that nothing in it is ever late. */
+  /** When the far list is gone through next: four times a turn, so nothing in it is late. */
   #nearTick = 0;
   #wakeTick = Number.POSITIVE_INFINITY;
   #wake: Timer | undefined;

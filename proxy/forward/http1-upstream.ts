@@ -4,6 +4,7 @@ import type { HeaderList } from '../headers.ts';
 import { BodyReader, CHUNKED, UNTIL_CLOSE } from '../http1/body.ts';
 import { HTTP1_FAILURES } from '../http1/failure.ts';
 import { HeadReader } from '../http1/head.ts';
+import { keepsAlive } from '../http1/keep-alive.ts';
 import { responseBodyLength } from '../http1/response-body.ts';
 import { MessageWriter } from '../http1/writer.ts';
 import type { UpstreamEvents, UpstreamRequest, UpstreamStream } from './upstream.ts';
@@ -149,11 +150,8 @@ export class Http1Upstream implements UpstreamStream {
   }
 
   #begin(status: number, headers: HeaderList, length: number, version: string): void {
-    const connection = headers.get('connection')?.toLowerCase() ?? '';
     this.#keepAliveHint = headers.get('keep-alive');
-    if (connection.includes('close')) this.#keep = false;
-    if (version === '1.0' && !connection.includes('keep-alive')) this.#keep = false;
-    if (length === UNTIL_CLOSE) this.#keep = false;
+    this.#keep = length !== UNTIL_CLOSE && keepsAlive(version, headers.get('connection'));
     this.#length = length;
     this.#state = length === 0 ? ANSWERED : BODY;
     if (length !== 0) this.#body.begin(length);

@@ -8,7 +8,7 @@ import { type ForwardParts, UpstreamAttempt } from '../forward/attempt.ts';
 import { Passage } from '../forward/passage.ts';
 import type { ClientStream } from '../stream.ts';
 import type { Telemetry } from '../telemetry/index.ts';
-import type { ReceivedRequest } from './http1-connection.ts';
+import type { ReceivedRequest } from './received-request.ts';
 import { type Arrival, type IntakeParts, peerAddress, takeIn, unreadable } from './intake.ts';
 import { sendReply } from './respond.ts';
 

@@ -1,29 +1,20 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { HeaderList } from '../headers.ts';
-import { BodyReader } from '../http1/body.ts';
+import { UNTIL_CLOSE } from '../http1/body.ts';
 import { HTTP1_FAILURES, type Http1Failure } from '../http1/failure.ts';
-import { HeadReader } from '../http1/head.ts';
+import type { RequestLine } from '../http1/head.ts';
+import { keepsAlive } from '../http1/keep-alive.ts';
 import { MessageWriter } from '../http1/writer.ts';
-import type { ClientStream } from '../stream.ts';
 import { TICK_MS, type Wheel, WheelTimer } from '../wheel.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { Direction } from '../exchange.ts';
-import { type Head, readHead } from './head.ts';
-import { Http1Stream } from './http1-stream.ts';
-import { HEAD_LIMITS, LIMITS } from './limits.ts';
-import type { Checked } from './refusal.ts';
+import { readHead } from './head.ts';
+import { Http1Input, type Http1InputOwner } from './http1-input.ts';
+import { type Http1Carrier, Http1Stream } from './http1-stream.ts';
+import { LIMITS } from './limits.ts';
+import type { ReceivedRequest } from './received-request.ts';
 import { rawReply } from './respond.ts';
-
-/** A request whose head could be read, for whoever answers it. */
-export interface ReceivedRequest {
-  stream: ClientStream;
-  head: Checked<Head>;
-  /** As the request line has them, for the record of a refused one. */
-  method: string;
-  target: string;
-  protocol: string;
-}
 
 export interface Http1Owner {
   readonly direction: Direction;
@@ -38,14 +29,6 @@ export interface Http1Owner {
   busy(socket: Socket): void;
   idle(socket: Socket): void;
 }
-
-const HEAD = 0;
-const BODY = 1;
-/** The request is read and its response is not written. */
-const RESPONSE = 2;
-/** Nothing more is answered; what comes is dropped until the client has closed. */
-const LINGER = 3;
-const DETACHED = 4;
 
 const STATUS_OF: Readonly<Record<Http1Failure, number>> = {
   bad_start_line: 400,
@@ -66,19 +49,16 @@ const PROBE_AGAIN_MS = 100;
 const PROBE = 'HTTP/1.1 102 Processing\r\n\r\n';
 
 /** The server's end of one HTTP/1.1 connection: requests one after the other (RFC 9112). */
-export class Http1Connection {
+export class Http1Connection implements Http1Carrier, Http1InputOwner {
   readonly writer: MessageWriter;
   readonly #socket: Socket;
   readonly #owner: Http1Owner;
-  readonly #head = new HeadReader('request', HEAD_LIMITS);
-  readonly #body: BodyReader;
+  readonly #input: Http1Input;
   readonly #timer = new WheelTimer(() => this.#onTime());
-  #state = HEAD;
   #stream: Http1Stream | undefined;
-  /** Bytes behind what is being answered. */
-  #held: Buffer | undefined;
-  #reading = false;
-  #paused = false;
+  #received: ReceivedRequest | undefined;
+  /** Nothing more is answered; what comes is dropped until the client has closed. */
+  #isLingering = false;
   #inputEnded = false;
   #quietSinceMs: number;
   #deadlineMs = 0;
@@ -89,30 +69,28 @@ export class Http1Connection {
     this.#socket = socket;
     this.#owner = owner;
     this.writer = new MessageWriter(socket);
-    this.#body = new BodyReader(HEAD_LIMITS, (bytes) => this.#stream?.received(bytes));
+    this.#input = new Http1Input(socket, this);
     this.#quietSinceMs = owner.clock.nowMs();
-    // Until its first byte a connection is idle; its head then has to come in time.
+    // A connection on which nothing is asked is not worth more time than a head.
     this.#arm(LIMITS.headerReadMs);
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('data', (chunk: Buffer) => this.push(chunk));
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => this.#onDrain());
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#onClose());
   }
 
-  get isBusy(): boolean {
-    return this.#stream !== undefined || this.#head.isUnderWay;
-  }
-
-  /** A body has a taker, or is the rest of one whose answer is out. */
-  get #isReceiving(): boolean {
-    return this.#stream === undefined || this.#stream.isReceiving;
-  }
-
-  /** Bytes that were read before this connection knew its protocol. */
   push(chunk: Buffer): void {
-    this.#onData(chunk);
+    this.#quietSinceMs = this.#owner.clock.nowMs();
+    if (!this.#isLingering) {
+      this.#input.push(chunk);
+      return;
+    }
+    this.#lingerBytes += chunk.length;
+    if (this.#lingerBytes > LINGER_BYTES_MAX) this.#socket.destroy();
   }
+
+  // What its stream asks of it.
 
   destroy(): void {
     this.#socket.destroy();
@@ -123,155 +101,90 @@ export class Http1Connection {
   }
 
   pauseReading(): void {
-    if (this.#paused) return;
-    this.#paused = true;
-    this.#socket.pause();
+    this.#input.pause();
   }
 
   resumeReading(): void {
-    if (!this.#paused && this.#held === undefined) return;
-    if (this.#paused) {
-      this.#paused = false;
-      this.#quietSinceMs = this.#owner.clock.nowMs();
-      this.#socket.resume();
-    }
-    this.#readHeld();
+    if (this.#input.isPaused) this.#quietSinceMs = this.#owner.clock.nowMs();
+    this.#input.resume();
   }
 
   responded(close: boolean): void {
-    const isLast = this.#inputEnded && this.#held === undefined;
+    const isLast = this.#inputEnded && !this.#input.isHolding;
     const mustClose = close || this.#owner.draining || isLast;
-    if (this.#socket.writableLength === 0) {
-      this.#over(mustClose);
-      return;
-    }
-    this.#socket.write('', () => this.#over(mustClose));
+    if (this.#socket.writableLength === 0) this.#over(mustClose);
+    else this.#socket.write('', () => this.#over(mustClose));
   }
 
   detach(): Duplex {
-    this.#state = DETACHED;
     this.#stream = undefined;
     this.#owner.wheel.clear(this.#timer);
     const socket = this.#socket;
     socket.removeAllListeners('data').removeAllListeners('end').removeAllListeners('drain');
     socket.pause();
-    if (this.#held !== undefined) socket.unshift(this.#held);
-    this.#held = undefined;
+    const early = this.#input.stop();
+    if (early !== undefined) socket.unshift(early);
     return socket;
   }
 
-  #onData(chunk: Buffer): void {
-    this.#quietSinceMs = this.#owner.clock.nowMs();
-    if (this.#state === LINGER) {
-      this.#lingerBytes += chunk.length;
-      if (this.#lingerBytes > LINGER_BYTES_MAX) this.#socket.destroy();
-      return;
-    }
-    if (this.#held !== undefined) {
-      this.#held = Buffer.concat([this.#held, chunk]);
-      return;
-    }
-    this.#read(chunk);
+  // What its input tells it.
+
+  /** A body has a taker, or is the rest of one whose answer is out. */
+  get isReceiving(): boolean {
+    return this.#stream === undefined || this.#stream.isReceiving;
   }
 
-  /** Reads on as far as it may; what has to wait is held, and nothing more is taken in. */
-  #read(chunk: Buffer): void {
-    this.#reading = true;
-    let at = 0;
-    while (at < chunk.length && !this.#socket.destroyed) {
-      if (this.#state === HEAD) at = this.#readHead(chunk, at);
-      else if (this.#state === BODY && this.#isReceiving) at = this.#readBody(chunk, at);
-      else break;
-      if (at < 0) break;
-    }
-    this.#reading = false;
-    if (at >= 0 && at < chunk.length && this.#state < LINGER) {
-      this.#held = at === 0 ? chunk : chunk.subarray(at);
-      this.pauseReading();
-    }
+  headBegun(): void {
+    this.#arm(LIMITS.headerReadMs);
   }
 
-  #readHeld(): void {
-    const held = this.#held;
-    if (this.#reading || held === undefined || this.#paused) return;
-    if (this.#state === RESPONSE) return;
-    if (this.#state === BODY && !this.#isReceiving) return;
-    this.#held = undefined;
-    this.#read(held);
-    if (this.#held !== undefined) this.pauseReading();
-  }
-
-  /** Where the bytes behind go on; -1: nothing more is read here. */
-  #readHead(chunk: Buffer, from: number): number {
-    const reader = this.#head;
-    const wasUnderWay = reader.isUnderWay;
-    const state = reader.push(chunk, from);
-    if (state === 'more') {
-      if (!wasUnderWay) this.#arm(LIMITS.headerReadMs);
-      return chunk.length;
-    }
-    const line = state === 'done' ? reader.requestLine() : state;
-    if (typeof line === 'string') return this.#refuse(line);
-    const { next } = reader;
-    const headers = reader.headers();
-    reader.reset();
-    const head = readHead(line, headers, this.#owner.direction);
-    this.#begin(line, headers, head);
-    return next;
-  }
-
-  #begin(
-    line: { method: string; target: string; version: string },
-    headers: HeaderList,
-    head: Checked<Head>,
-  ): void {
+  bodyLengthOf(line: RequestLine, headers: HeaderList): number {
     const { method, target, version } = line;
-    const connection = headers.get('connection')?.toLowerCase() ?? '';
-    const length = head.ok ? head.value.bodyLength : 0;
+    const head = readHead(line, headers, this.#owner.direction);
+    const bodyLength = head.ok ? head.value.bodyLength : UNTIL_CLOSE;
     const stream = new Http1Stream(this, {
-      ...{ method, version },
-      keepAlive:
-        version === '1.1' ? !hasToken(connection, 'close') : hasToken(connection, 'keep-alive'),
-      bodyLength: length,
+      ...{ method, version, bodyLength },
+      keepAlive: keepsAlive(version, headers.get('connection')),
       expectsContinue: head.ok && head.value.expectsContinue,
     });
+    stream.requestEnded = bodyLength === 0;
     this.#stream = stream;
+    const protocol = version === '1.1' ? 'http/1.1' : 'http/1.0';
+    this.#received = { stream, head, method, target, protocol };
+    // Of a refused request nobody knows where it ends: all that comes belongs to it.
+    return bodyLength;
+  }
+
+  request(): void {
+    const received = this.#received;
+    this.#received = undefined;
+    if (received === undefined) return;
     this.#arm(LIMITS.streamIdleMs);
     this.#owner.busy(this.#socket);
-    if (head.ok && length === 0) {
-      stream.requestEnded = true;
-      this.#state = RESPONSE;
-    } else {
-      // Of a refused request nobody knows where it ends: all that comes belongs to it.
-      this.#state = BODY;
-      if (length !== 0) this.#body.begin(length);
+    this.#owner.request(received, this.#socket);
+  }
+
+  body(bytes: Buffer): void {
+    this.#stream?.received(bytes);
+  }
+
+  bodyEnd(trailers: HeaderList | undefined): void {
+    if (this.#stream === undefined) this.#input.next(true);
+    else this.#stream.receivedEnd(trailers);
+  }
+
+  bad(failure: Http1Failure): void {
+    const stream = this.#stream;
+    this.#input.stop();
+    if (stream === undefined && failure === 'bad_chunk') this.#linger();
+    else if (stream === undefined) this.#refuse(STATUS_OF[failure], HTTP1_FAILURES[failure]);
+    else {
+      this.#isLingering = true;
+      stream.broken('bad_request');
     }
-    const protocol = version === '1.1' ? 'http/1.1' : 'http/1.0';
-    this.#owner.request({ stream, head, method, target, protocol }, this.#socket);
   }
 
-  #readBody(chunk: Buffer, from: number): number {
-    const state = this.#body.push(chunk, from);
-    if (state === 'more') return chunk.length;
-    if (state === 'done') {
-      const { next, trailers } = this.#body;
-      if (this.#state === BODY) this.#state = this.#stream === undefined ? HEAD : RESPONSE;
-      this.#stream?.receivedEnd(trailers);
-      return next;
-    }
-    this.#state = LINGER;
-    if (this.#stream === undefined) this.#linger();
-    else this.#stream.broken('bad_request');
-    return -1;
-  }
-
-  #refuse(failure: Http1Failure): number {
-    const status = STATUS_OF[failure];
-    this.#refuseWith(status, HTTP1_FAILURES[failure]);
-    return -1;
-  }
-
-  #refuseWith(status: number, message: string): void {
+  #refuse(status: number, message: string): void {
     this.#socket.write(rawReply(status, message));
     this.#owner.unreadable(this.#socket, status);
     this.#linger();
@@ -285,44 +198,36 @@ export class Http1Connection {
     stream.onOver?.();
     if (this.#socket.destroyed) return;
     this.#owner.idle(this.#socket);
-    if (close || this.#state === LINGER || !(requestEnded || restIsSmall)) {
+    if (close || this.#isLingering || !(requestEnded || restIsSmall)) {
       this.#linger();
       return;
     }
-    this.#state = requestEnded ? HEAD : BODY;
     this.#arm(this.#owner.keepAliveIdleMs);
-    if (!this.#reading) this.resumeReading();
+    this.#input.next(requestEnded);
     if (this.#inputEnded && this.#stream === undefined) this.#linger();
   }
 
   /** The last answer is out: the client is given a while to read it and to close. */
   #linger(): void {
-    this.#state = LINGER;
-    this.#held = undefined;
-    this.#head.reset();
+    this.#isLingering = true;
+    this.#input.stop();
     this.#socket.end();
     if (this.#inputEnded) return;
     this.#arm(LINGER_MS);
-    if (this.#paused) this.resumeReading();
+    this.#input.resume();
   }
 
   #onEnd(): void {
     this.#inputEnded = true;
     const stream = this.#stream;
-    if (stream === undefined) {
-      this.#socket.end();
-      return;
+    if (stream === undefined) this.#socket.end();
+    else if (!stream.requestEnded) {
+      stream.broken('client_closed');
+      this.#socket.destroy();
+    } else {
+      // It may have closed its side only (RFC 9112 section 9.6): asked, a client that left resets.
+      this.#arm(PROBE_MS);
     }
-    if (!stream.requestEnded) {
-      if (this.#held === undefined) {
-        this.#state = LINGER;
-        stream.broken('client_closed');
-        this.#socket.destroy();
-      }
-      return;
-    }
-    // It may have closed its side only (RFC 9112 section 9.6): asked, a client that left resets.
-    this.#arm(PROBE_MS);
   }
 
   /** In the middle of a response its own bytes ask; one that stands still meanwhile is given up. */
@@ -350,7 +255,7 @@ export class Http1Connection {
     this.#owner.wheel.clear(this.#timer);
     const stream = this.#stream;
     this.#stream = undefined;
-    this.#held = undefined;
+    this.#input.stop();
     if (stream === undefined) return;
     stream.gone = true;
     stream.onGone?.();
@@ -359,8 +264,7 @@ export class Http1Connection {
 
   #arm(delayMs: number): void {
     const { clock, wheel } = this.#owner;
-    const nowMs = clock.nowMs();
-    this.#deadlineMs = nowMs + delayMs;
+    this.#deadlineMs = clock.nowMs() + delayMs;
     const isSooner = !this.#timer.isSet || this.#timer.dueTick * TICK_MS > this.#deadlineMs;
     if (isSooner) wheel.set(this.#timer, delayMs);
   }
@@ -368,31 +272,23 @@ export class Http1Connection {
   #onTime(): void {
     const { clock, wheel } = this.#owner;
     const leftMs = this.#deadlineMs - clock.nowMs();
-    if (leftMs > 0) {
-      wheel.set(this.#timer, leftMs);
-      return;
-    }
     const stream = this.#stream;
-    if (stream === undefined) {
-      if (this.#state === HEAD && this.#head.isUnderWay) {
-        this.#refuseWith(408, 'the request head did not come in time');
-      } else this.#socket.destroy();
-    } else if (this.#inputEnded) this.#probe(stream);
-    else this.#checkStall(stream);
+    if (leftMs > 0) wheel.set(this.#timer, leftMs);
+    else if (stream !== undefined) {
+      if (this.#inputEnded) this.#probe(stream);
+      else this.#checkStall(stream);
+    } else if (this.#input.isInHead) {
+      this.#input.stop();
+      this.#refuse(408, 'the request head did not come in time');
+    } else this.#socket.destroy();
   }
 
   /** A client that neither sends nor takes what it should is let go; a slow service is not its. */
   #checkStall(stream: Http1Stream): void {
-    const waitsForClient =
-      (!stream.requestEnded && stream.isReceiving && !this.#paused) ||
-      this.#socket.writableNeedDrain;
+    const isDue = !stream.requestEnded && stream.isReceiving && !this.#input.isPaused;
+    const waitsForClient = isDue || this.#socket.writableNeedDrain;
     const quietMs = this.#owner.clock.nowMs() - this.#quietSinceMs;
     if (waitsForClient && quietMs >= LIMITS.streamIdleMs) this.#socket.destroy();
     else this.#arm(waitsForClient ? LIMITS.streamIdleMs - quietMs : LIMITS.streamIdleMs);
   }
-}
-
-function hasToken(list: string, token: string): boolean {
-  if (list === '' || list === token) return list === token;
-  return list.split(',').some((each) => each.trim() === token);
 }

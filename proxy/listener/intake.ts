@@ -7,7 +7,7 @@ import { HeaderList } from '../headers.ts';
 import type { CompiledSnapshot } from '../snapshot/compiled.ts';
 import type { Head } from './head.ts';
 import { type ForwardedBy, believedHeaders, upstreamHeaders } from './hop.ts';
-import type { ReceivedRequest } from './http1-connection.ts';
+import type { ReceivedRequest } from './received-request.ts';
 import type { Refusal } from './refusal.ts';
 import { type RandomHex, readTrace } from './trace.ts';
 

@@ -3,8 +3,9 @@ import type { Clock } from '#platform/clock.ts';
 import type { Wheel } from '../wheel.ts';
 import type { Arrival } from './intake.ts';
 import { Connections } from './connections.ts';
-import { Http1Connection, type Http1Owner, type ReceivedRequest } from './http1-connection.ts';
+import { Http1Connection, type Http1Owner } from './http1-connection.ts';
 import { LIMITS } from './limits.ts';
+import type { ReceivedRequest } from './received-request.ts';
 
 /** A bound socket to listen on: our own, or a native handle that a supervisor passed. */
 export type ListenHandle = BoundSocket | object;

@@ -5,7 +5,7 @@ import type { ResourceProblem } from '#contracts/problems.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
-import { readManifests } from '#platform/manifests.ts';
+import { readManifests, stampOf } from '#platform/manifests.ts';
 import { MeshState, keyOfResource } from '#platform/state.ts';
 import { refOf } from '#contracts/names.ts';
 import type { Applied, Fleet } from '../fleet.ts';
@@ -39,6 +39,8 @@ export class FileSource {
   #look: Timer | undefined;
   #reading: Promise<unknown> = Promise.resolve();
   #lastComplaint = '';
+  /** Of the files as they were read last. */
+  #stamp = '';
   #applied: Applied | undefined;
   #broken = false;
   #stopped = false;
@@ -56,7 +58,9 @@ export class FileSource {
   }
 
   async start(): Promise<FirstLoad> {
+    const stamp = await stampOf(this.#options.paths);
     const { resources, problems } = await readManifests(this.#options.paths);
+    this.#stamp = stamp;
     if (problems.length > 0) return { ok: false, problems };
     const applied = await this.#bring(resources);
     if (applied.problems.length > 0) return { ok: false, problems: applied.problems };
@@ -110,7 +114,10 @@ export class FileSource {
   async #reload(): Promise<void> {
     const { log, paths } = this.#options;
     try {
+      const stamp = await stampOf(paths);
+      if (stamp === this.#stamp) return;
       const { resources, problems } = await readManifests(paths);
+      this.#stamp = stamp;
       if (problems.length > 0) {
         this.#complain(problems.map(lineOf));
         return;
@@ -122,6 +129,7 @@ export class FileSource {
       log.info({ revision: this.#state.sequence }, 'resources read again');
       this.#broken = false;
     } catch (error) {
+      this.#stamp = '';
       this.#complain([sentenceOf(error)]);
     }
   }

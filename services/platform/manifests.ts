@@ -40,6 +40,19 @@ export async function readManifests(paths: readonly string[]): Promise<Manifests
   return all;
 }
 
+/**
+ * Differs when any of the files may have changed: what `readManifests` would read, by name, inode,
+ * size and times. Costs a stat a file, where reading costs milliseconds of the thread.
+ */
+export async function stampOf(paths: readonly string[]): Promise<string> {
+  const files = (await Promise.all(paths.map(listFiles))).flat();
+  const stamps = files.map(async (file) => {
+    const { ino, size, mtimeMs, ctimeMs } = await stat(file);
+    return `${file}\0${ino} ${size} ${mtimeMs} ${ctimeMs}`;
+  });
+  return (await Promise.all(stamps)).join('\n');
+}
+
 /** Reads the resources of one text of YAML (several documents) or JSON; a `List` is opened. */
 export function parseManifests(text: string, where: string): Manifests {
   const found: Manifests = { resources: [], documents: [], rests: [], problems: [] };

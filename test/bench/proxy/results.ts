@@ -13,8 +13,8 @@ const HOW = `What a request costs Windrose beside other gateways. Written by
 
 Each proxy has one core; the load generator (64 connections) and an nginx that answers 200 bytes
 have another. **Bare** is one route and nothing else. **Full** is 100 routes, 1,000 API keys, a
-limit for each client, a request id, a JSON log, Prometheus, retries, circuit and outlier limits. Windrose
-is \`windrose proxy --resources\` as everyone has it, one worker, with resources that
+limit for each client, a request id, a JSON log, Prometheus, retries, circuit and outlier limits.
+Windrose is \`windrose proxy --resources\` as everyone has it, one worker, with resources that
 \`test/bench/peer\` writes. Ratios are taken round by round between peers of the same run; from one
 run to another, and from one machine to another, only they can be compared.
 `;

@@ -16,6 +16,7 @@ const START_TIMEOUT_MS = 20_000;
 const END_TIMEOUT_MS = 15_000;
 const RATE = 1_000_000;
 const STDERR_SHOWN = 2_000;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const PROXY_CPU = 0;
 const LOAD_CPU = 1;
 /** What Linux counts processor time in, on every machine it runs on today (USER_HZ). */
@@ -43,6 +44,7 @@ export class Rig {
   readonly #proxy: ChildProcess;
   readonly #load: ChildProcess;
   readonly #upstream: ChildProcess;
+  readonly #stop: () => void;
 
   private constructor(parts: {
     folder: string;
@@ -51,6 +53,7 @@ export class Rig {
     proxy: ChildProcess;
     load: ChildProcess;
     upstream: ChildProcess;
+    stop: () => void;
   }) {
     this.folder = parts.folder;
     this.#port = parts.port;
@@ -58,6 +61,7 @@ export class Rig {
     this.#proxy = parts.proxy;
     this.#load = parts.load;
     this.#upstream = parts.upstream;
+    this.#stop = parts.stop;
   }
 
   static async open(options: RigOptions): Promise<Rig> {
@@ -66,6 +70,9 @@ export class Rig {
     const upstream = forkHelper('upstream.ts');
     const load = forkHelper('load.ts');
     let proxy: ChildProcess | undefined;
+    // What waits for one of them then fails, and whoever opened the rig closes it.
+    const stop = (): void => void Promise.all([proxy, load, upstream].map(end));
+    for (const name of SIGNALS) process.on(name, stop);
     try {
       const upstreamPort = await answerOf<number>(upstream, START_TIMEOUT_MS);
       const work = workload(options.scenario, `127.0.0.1:${upstreamPort}`);
@@ -81,8 +88,9 @@ export class Rig {
       await ready(proxy);
       pin(proxy, PROXY_CPU);
       for (const helper of [load, upstream]) pin(helper, LOAD_CPU);
-      return new Rig({ folder, port, requests: work.requests, proxy, load, upstream });
+      return new Rig({ folder, port, requests: work.requests, proxy, load, upstream, stop });
     } catch (error) {
+      for (const name of SIGNALS) process.off(name, stop);
       await Promise.all([proxy, load, upstream].map(end));
       rmSync(folder, { recursive: true, force: true });
       throw error;
@@ -95,6 +103,7 @@ export class Rig {
       ...{ port: this.#port, requests: this.#requests, connections: CONNECTIONS },
       ...{ count, timeoutMs },
     };
+    if (!this.#load.connected) throw new Error('the bench was stopped');
     const beforeUs = cpuUs(this.#proxy);
     const startedNs = process.hrtime.bigint();
     this.#load.send(order);
@@ -115,6 +124,7 @@ export class Rig {
 
   async close(): Promise<void> {
     await Promise.all([this.#proxy, this.#load, this.#upstream].map(end));
+    for (const name of SIGNALS) process.off(name, this.#stop);
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -46,7 +46,7 @@ const MORE: readonly Case[] = [
     rfc: 'RFC 9112 §9.2 ¶ 2',
     client: get(),
     upstream: [okWith(), CUT, okWith('X-Evil: 1')],
-    // A request that is sent before they come could not tell them from its own answer.
+    // The next request waits for the close: sent before they come, it could not tell them apart.
     expect: { client: ok, upstreamClosed: true },
   },
   {

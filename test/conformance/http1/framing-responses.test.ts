@@ -1,5 +1,5 @@
 import { type Case, CUT, END, type Row, answer, badAnswers, bare, get, head } from './case.ts';
-import { ok, okWith } from './case.ts';
+import { lines, ok, okWith } from './case.ts';
 import { conform } from './run.ts';
 
 const body = (fields: readonly string[], text: string): string => answer('200 OK', fields, text);
@@ -100,7 +100,9 @@ const PASSED: readonly Case[] = [
     client: get('TE: trailers'),
     upstream: body(
       [CHUNKED],
-      '2\r\nok\r\n0\r\nContent-Length: 9\r\nTransfer-Encoding: x\r\nX-Sum: 1\r\nConnection: x\r\n\r\n',
+      `2\r\nok\r\n0\r\n${lines(
+        ...['Content-Length: 9', 'Transfer-Encoding: x', 'X-Sum: 1', 'Connection: x'],
+      )}\r\n`,
     ),
     expect: { client: { ...ok, trailers: ['x-sum: 1'] } },
   },

@@ -74,13 +74,8 @@ export class Plane {
       const tried = { endpoint, limits, headers: given.upstreamHeaders.clone() };
       this.tries.push(tried);
       const answer = typeof this.answer === 'function' ? this.answer(tried) : this.answer;
-      if (!(answer instanceof Promise)) {
-        done(answer);
-        return;
-      }
-      void answer.then((result) => {
-        done(result);
-      });
+      if (answer instanceof Promise) void later(answer, done);
+      else done(answer);
     };
     return new Promise((resolve) => this.plane.handle(asked, attempt, resolve));
   }
@@ -95,6 +90,13 @@ export class Plane {
     this.plane.release(asked, { aborted: false });
     return { said: said(outcome), asked, outcome };
   }
+}
+
+async function later(
+  answer: Promise<AttemptResult>,
+  done: (result: AttemptResult) => void,
+): Promise<void> {
+  done(await answer);
 }
 
 export function said(outcome: Outcome): string {
