@@ -1,5 +1,6 @@
 import { getCompileCacheDir } from 'node:module';
 import { type ChildProcess, fork } from 'node:child_process';
+import { HEAP_FLAG } from '../heap.ts';
 import { fileURLToPath } from 'node:url';
 import type { Socket } from 'node:net';
 import type { ServiceEndpoints } from '#contracts/events.ts';
@@ -214,6 +215,7 @@ export class WorkerProcess {
 
 function forkWorker(): ChildProcess {
   return fork(WORKER_FILE, [], {
+    execArgv: [...process.execArgv, HEAP_FLAG],
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, ...compileCache() },
