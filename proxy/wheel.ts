@@ -71,7 +71,8 @@ export class Wheel {
   }
 
   #link(timer: WheelTimer): void {
-    const isFar = timer.dueTick - this.#tick >= SLOTS;
+    // Measured from now, not from the last turn: a slot must not hold two rounds of the wheel.
+    const isFar = timer.dueTick - Math.floor(this.#clock.nowMs() / TICK_MS) >= SLOTS;
     const slot = isFar ? SLOTS : timer.dueTick % SLOTS;
     const head = this.#slots[slot];
     timer.slot = slot;
@@ -104,13 +105,17 @@ export class Wheel {
     const nowTick = Math.floor(this.#clock.nowMs() / TICK_MS);
     // After a long stall every slot is due once; going round more often finds nothing new.
     const first = Math.max(this.#tick + 1, nowTick - SLOTS + 1);
-    for (let tick = first; tick <= nowTick; tick++) {
-      this.#tick = tick;
-      this.#runDue(tick % SLOTS, nowTick);
-    }
-    this.#tick = Math.max(this.#tick, nowTick);
     this.#bringNear(nowTick);
-    this.#sleep(nowTick);
+    try {
+      for (let tick = first; tick <= nowTick; tick++) {
+        this.#tick = tick;
+        this.#runDue(tick % SLOTS, nowTick);
+      }
+    } finally {
+      // Also when one of them throws: all others go on.
+      this.#tick = Math.max(this.#tick, nowTick);
+      this.#sleep(nowTick);
+    }
   }
 
   #runDue(slot: number, nowTick: number): void {
@@ -133,7 +138,6 @@ export class Wheel {
       const { next } = timer;
       if (timer.dueTick - nowTick < SLOTS) {
         this.#unlink(timer);
-        timer.dueTick = Math.max(timer.dueTick, nowTick + 1);
         this.#link(timer);
       }
       timer = next;

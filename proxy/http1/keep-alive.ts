@@ -1,7 +1,21 @@
+const OWS = /^[ \t]+|[ \t]+$/g;
+
+/**
+ * The options of a Connection field, lower case (RFC 9110 section 7.6.1). White space is SP and
+ * HTAB and nothing else: `trim` would take more, and see an option where others see none.
+ */
+export function connectionOptions(value: string): ReadonlySet<string> {
+  const options = new Set<string>();
+  for (const option of value.split(',')) {
+    const bare = option.replace(OWS, '').toLowerCase();
+    if (bare !== '') options.add(bare);
+  }
+  return options;
+}
+
 /** Whether a message leaves its connection open (RFC 9112 section 9.3). */
 export function keepsAlive(version: string, connection: string | undefined): boolean {
   if (connection === undefined) return version === '1.1';
-  const tokens = connection.toLowerCase().split(',');
-  const has = (token: string): boolean => tokens.some((each) => each.trim() === token);
-  return version === '1.1' ? !has('close') : has('keep-alive') && !has('close');
+  const options = connectionOptions(connection);
+  return !options.has('close') && (version === '1.1' || options.has('keep-alive'));
 }

@@ -3,6 +3,7 @@ import { fieldName } from '../field-names.ts';
 import { FIELD, type HeaderList } from '../headers.ts';
 import { CHUNKED } from '../http1/body.ts';
 import type { RequestLine } from '../http1/head.ts';
+import { connectionOptions } from '../http1/keep-alive.ts';
 import { type Authority, readAuthority } from './host.ts';
 import { type Checked, refuse } from './refusal.ts';
 import { readTarget } from './target.ts';
@@ -115,8 +116,7 @@ function checkConnection(
 ): Checked<Fields> {
   const value = headers.get('connection');
   if (value === undefined) return { ok: true, value: fields };
-  const connection = new Set<string>();
-  for (const token of value.split(',')) connection.add(token.trim().toLowerCase());
+  const connection = connectionOptions(value);
   for (const name of connection) {
     if ((fieldName(name).bits & (FIELD.kept | FIELD.ours)) !== 0)
       return refuse(`the Connection field may not name ${name}`);

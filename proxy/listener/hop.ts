@@ -1,6 +1,7 @@
 import { HEADERS } from '#contracts/headers.ts';
 import type { Direction, TraceContext } from '../exchange.ts';
 import { FIELD, HeaderList } from '../headers.ts';
+import { connectionOptions } from '../http1/keep-alive.ts';
 import { formatTraceParent } from './trace.ts';
 
 const VIA = '1.1 windrose';
@@ -52,7 +53,7 @@ export function upstreamHeaders(believed: HeaderList, by: ForwardedBy): HeaderLi
 export function responseHeaders(received: HeaderList): HeaderList {
   const connection = received.get('connection');
   if (connection === undefined) return received.without(FIELD.hop | FIELD.ours, undefined);
-  const named = new Set(connection.split(',').map((token) => token.trim().toLowerCase()));
+  const named = new Set(connectionOptions(connection));
   named.delete('content-length');
   return received.without(FIELD.hop | FIELD.ours, named);
 }

@@ -93,9 +93,7 @@ function difference(ours: Outcome, theirs: Reading): string | undefined {
     }
     const part = differentPart(message, other);
     if (part !== undefined) return `message ${index}: ${part}`;
-    const endsRight = message.isLast
-      ? other.piece > 2 * index + 1
-      : other.piece === 2 * index + 1;
+    const endsRight = message.isLast ? other.piece > 2 * index + 1 : other.piece === 2 * index + 1;
     if (!endsRight) return `message ${index} ends in piece ${other.piece}`;
   }
   const count = ours.messages.length;
@@ -131,7 +129,7 @@ export function shrunk(stream: Stream): Stream {
   const wanted = same(compare(stream).problem);
   let { text } = stream;
   for (let size = text.length >> 1; size > 0; size >>= 1) {
-    for (let at = 0; at + size <= text.length; ) {
+    for (let at = 0; at + size <= text.length;) {
       const shorter = text.slice(0, at) + text.slice(at + size);
       const { problem } = compare({ ...stream, text: shorter });
       if (problem !== undefined && same(problem) === wanted) text = shorter;

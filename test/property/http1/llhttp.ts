@@ -33,6 +33,9 @@ const MAX_HEADER_BYTES = 1_048_576;
 const STRICT = 0;
 const SKIP_BODY = 1;
 
+/** Node tells no error of a message that has an Upgrade: it only stops. */
+export const HIDDEN_ERROR = 'HIDDEN';
+
 export interface TheirMessage extends Message {
   /** The piece whose last byte completed it; -1 while it is not complete. */
   piece: number;
@@ -95,9 +98,9 @@ class TheirReader {
     this.#piece = index;
     if (piece.length === 0 || (this.#isUpgraded && this.#partial === undefined)) return true;
     const result = this.#parser.execute(piece);
-    if (typeof result === 'number') return true;
-    this.#error = result.code;
-    return false;
+    if (typeof result !== 'number') this.#error = result.code;
+    else if (result < piece.length && this.#partial !== undefined) this.#error = HIDDEN_ERROR;
+    return this.#error === undefined;
   }
 
   end(index: number): void {

@@ -1,15 +1,50 @@
 import type { Chance } from './random.ts';
 
 const PIECES = [
-  ...['\r', '\n', '\r\n', ' ', '\t', '\0', '\r\n\r\n', ':', ',', ';', '\x0b', '\x7f', '\x80', '"', '0'],
+  ...[
+    '\r',
+    '\n',
+    '\r\n',
+    ' ',
+    '\t',
+    '\0',
+    '\r\n\r\n',
+    ':',
+    ',',
+    ';',
+    '\x0b',
+    '\x7f',
+    '\x80',
+    '"',
+    '0',
+  ],
   ...['\r\n ', '\n\n', '\r\r\n', '%', '_', '\x85', '\xa0', '-', '+'],
 ];
 const LINES = [
   ...['Content-Length: 3\r\n', 'Content-Length: 0\r\n', 'Transfer-Encoding: chunked\r\n'],
-  ...['Transfer-Encoding: identity\r\n', 'Host: a.example\r\n', 'Content-Length : 3\r\n', ' x: y\r\n'],
-  ...['Transfer-Encoding:\r\n chunked\r\n', 'Content_Length: 3\r\n', 'Transfer-Encoding\r\n', '\r\n'],
-  ...['Transfer-Encoding: \x0bchunked\r\n', 'X: y\rContent-Length: 3\r\n', 'X: y\nContent-Length: 3\r\n'],
-  ...['Connection: close\r\n', 'Content-Length: 3\n', '0\r\n\r\n', 'Connection: Content-Length\r\n'],
+  ...[
+    'Transfer-Encoding: identity\r\n',
+    'Host: a.example\r\n',
+    'Content-Length : 3\r\n',
+    ' x: y\r\n',
+  ],
+  ...[
+    'Transfer-Encoding:\r\n chunked\r\n',
+    'Content_Length: 3\r\n',
+    'Transfer-Encoding\r\n',
+    '\r\n',
+  ],
+  ...[
+    'Transfer-Encoding: \x0bchunked\r\n',
+    'X: y\rContent-Length: 3\r\n',
+    'X: y\nContent-Length: 3\r\n',
+  ],
+  ...[
+    'Connection: close\r\n',
+    'Content-Length: 3\n',
+    '0\r\n\r\n',
+    'Connection: Content-Length\r\n',
+  ],
 ];
 
 type Mutation = (chance: Chance, text: string) => string;

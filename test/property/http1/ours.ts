@@ -1,6 +1,7 @@
 import type { HeaderList } from '#proxy/headers.ts';
 import { BodyReader, UNTIL_CLOSE } from '#proxy/http1/body.ts';
 import { HeadReader } from '#proxy/http1/head.ts';
+import { keepsAlive } from '#proxy/http1/keep-alive.ts';
 import { responseBodyLength } from '#proxy/http1/response-body.ts';
 import { readHead } from '#proxy/listener/head.ts';
 import { HEAD_LIMITS } from '#proxy/listener/limits.ts';
@@ -63,14 +64,15 @@ export class OurReader {
     this.#methods = methods;
     this.#head = new HeadReader(kind, HEAD_LIMITS);
     this.#body = new BodyReader(HEAD_LIMITS, (bytes) => {
-      if (this.#partial !== undefined) this.#partial.body += bytes.latin1Slice(0, bytes.length);
+      if (this.#partial !== undefined) this.#partial.body += bytes.toString('latin1');
     });
   }
 
   push(chunk: Buffer): void {
     let at = 0;
     while (this.#refused === undefined && !this.#isClosed) {
-      const next = this.#partial === undefined ? this.#pushHead(chunk, at) : this.#pushBody(chunk, at);
+      const next =
+        this.#partial === undefined ? this.#pushHead(chunk, at) : this.#pushBody(chunk, at);
       if (next === undefined) break;
       at = next;
     }
@@ -161,9 +163,10 @@ function message(line: string, fields: readonly string[], isUpgrade: boolean): O
   return { line, fields, body: '', trailers: [], end: -1, isUpgrade, isLast: false };
 }
 
+/** llhttp takes Proxy-Connection for Connection: behind its close there is nothing to compare. */
 function closes(headers: HeaderList, version: string): boolean {
-  const tokens = (headers.get('connection') ?? '').toLowerCase().split(/[ \t]*,[ \t]*/);
-  return version === '1.0' ? !tokens.includes('keep-alive') : tokens.includes('close');
+  const isProxyClose = /(^|,)[ \t]*close[ \t]*(,|$)/i.test(headers.get('proxy-connection') ?? '');
+  return isProxyClose || !keepsAlive(version, headers.get('connection'));
 }
 
 /** What is read of the whole when it comes in pieces of the given lengths, the rest last. */
