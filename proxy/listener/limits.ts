@@ -21,3 +21,30 @@ export const HEAD_LIMITS = {
   headBytes: LIMITS.headerBytes,
   fields: LIMITS.headerCount,
 } as const;
+
+/** Of one HTTP/2 connection. */
+export const HTTP2_LIMITS = {
+  streams: 100,
+  streamWindowBytes: 64 * 1024,
+  connectionWindowBytes: 1024 * 1024,
+  /** Fields, the pseudo-header fields, and cookies in crumbs, which count as one field. */
+  headerLines: 200,
+  /** What nghttp2 and node hold for one connection, in MB. */
+  memoryMb: 10,
+  /** Frames that are no frames of a use: empty ones, of closed streams, and so on. */
+  invalidFrames: 100,
+  rejectedStreams: 100,
+  settingsEntries: 32,
+  /** A connection that reaches one of these within the window of time is told to calm down. */
+  floodWindowMs: 10_000,
+  resets: 100,
+  pings: 1_000,
+  settings: 100,
+  /** The guard of nghttp2, which acts within one read: a burst, and so many a second after it. */
+  resetBurst: 1_000,
+  resetsPerSecond: 33,
+  /** From the first GOAWAY of a drain to the one that names the last stream. */
+  drainNoticeMs: 1_000,
+  /** For a client to close its side after the last GOAWAY. */
+  lingerMs: 2_000,
+} as const;

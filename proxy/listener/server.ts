@@ -3,7 +3,9 @@ import type { Clock } from '#platform/clock.ts';
 import type { Wheel } from '../wheel.ts';
 import type { Arrival } from './intake.ts';
 import { Connections } from './connections.ts';
-import { Http1Connection, type Http1Owner } from './http1-connection.ts';
+import { FirstBytes } from './first-bytes.ts';
+import type { Http1Owner } from './http1-connection.ts';
+import type { Http2Connection } from './http2-connection.ts';
 import { LIMITS } from './limits.ts';
 import type { ReceivedRequest } from './received-request.ts';
 
@@ -28,6 +30,7 @@ export class ListenerServer {
   readonly #server: Server;
   readonly #connections: Connections;
   readonly #owner: Http1Owner;
+  readonly #http2 = new Map<Socket, Http2Connection>();
   #draining = false;
 
   constructor(arrival: Arrival, handlers: ServerHandlers) {
@@ -88,11 +91,13 @@ export class ListenerServer {
     if (this.#draining) return;
     this.#draining = true;
     this.#server.close();
+    for (const connection of this.#http2.values()) connection.drain();
   }
 
   /**
    * Resolves when every connection has ended: busy ones with their answer, which says
-   * `Connection: close`, idle ones after a short grace, all of them after `limitMs`.
+   * `Connection: close` (HTTP/2 has said GOAWAY), idle ones after a short grace, all of them
+   * after `limitMs`.
    */
   async drained(limitMs: number): Promise<void> {
     this.stopAccepting();
@@ -108,6 +113,10 @@ export class ListenerServer {
   #accept(socket: Socket): void {
     // A connection that broke before it was accepted.
     socket.on('error', () => socket.destroy());
-    if (this.#connections.admit(socket)) new Http1Connection(socket, this.#owner);
+    if (!this.#connections.admit(socket)) return;
+    new FirstBytes(socket, this.#owner, (connection) => {
+      this.#http2.set(socket, connection);
+      socket.once('close', () => this.#http2.delete(socket));
+    });
   }
 }

@@ -1,0 +1,212 @@
+import { type ServerHttp2Session, type ServerHttp2Stream, constants } from 'node:http2';
+import { performServerHandshake } from 'node:http2';
+import type { Socket } from 'node:net';
+import { WheelTimer } from '../wheel.ts';
+import type { Http1Owner } from './http1-connection.ts';
+import { readHttp2Head } from './http2-head.ts';
+import { Http2Stream } from './http2-stream.ts';
+import { HTTP2_LIMITS, LIMITS } from './limits.ts';
+
+/** What a connection asks of its listener is the same in both protocols. */
+export type Http2Owner = Http1Owner;
+
+/** GOAWAY with the highest stream there can be, and NO_ERROR. */
+const SHUTDOWN_NOTICE = Buffer.from('0000080700000000007fffffff00000000', 'hex');
+const PROTOCOL = 'http/2';
+const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_REFUSED_STREAM } = constants;
+
+const OPTIONS = {
+  settings: {
+    maxConcurrentStreams: HTTP2_LIMITS.streams,
+    initialWindowSize: HTTP2_LIMITS.streamWindowBytes,
+    maxHeaderListSize: LIMITS.headerBytes,
+    enablePush: false,
+    enableConnectProtocol: true,
+  },
+  maxHeaderListPairs: HTTP2_LIMITS.headerLines,
+  maxSendHeaderBlockLength: 2 * LIMITS.headerBytes,
+  maxSessionMemory: HTTP2_LIMITS.memoryMb,
+  maxSessionInvalidFrames: HTTP2_LIMITS.invalidFrames,
+  maxSessionRejectedStreams: HTTP2_LIMITS.rejectedStreams,
+  maxSettings: HTTP2_LIMITS.settingsEntries,
+  maxOutstandingPings: 10,
+  streamResetBurst: HTTP2_LIMITS.resetBurst,
+  streamResetRate: HTTP2_LIMITS.resetsPerSecond,
+  strictFieldWhitespaceValidation: true,
+  // What an upstream repeats is passed on as it is; a request's own are checked with its head.
+  strictSingleValueFields: false,
+};
+
+interface Flood {
+  count: number;
+  readonly max: number;
+}
+
+/**
+ * The server's end of one HTTP/2 connection (RFC 9113), on a socket whose first bytes are the
+ * preface or whose handshake chose h2. Frames and compression are node's; limits are ours where
+ * node has none. Priorities are ignored.
+ */
+export class Http2Connection {
+  readonly #socket: Socket;
+  readonly #owner: Http2Owner;
+  readonly #session: ServerHttp2Session;
+  readonly #streams = new Set<Http2Stream>();
+  readonly #timer = new WheelTimer(() => this.#onTime());
+  readonly #floods = {
+    reset: { count: 0, max: HTTP2_LIMITS.resets },
+    ping: { count: 0, max: HTTP2_LIMITS.pings },
+    settings: { count: 0, max: HTTP2_LIMITS.settings },
+  };
+  #windowEndsMs = 0;
+  /** Since when no stream is open. */
+  #idleSinceMs: number;
+  #refused = false;
+  #drain: 'no' | 'told' | 'over' = 'no';
+
+  constructor(socket: Socket, owner: Http2Owner) {
+    this.#socket = socket;
+    this.#owner = owner;
+    this.#idleSinceMs = owner.clock.nowMs();
+    const session = performServerHandshake(socket, OPTIONS);
+    this.#session = session;
+    session.setLocalWindowSize(HTTP2_LIMITS.connectionWindowBytes);
+    session.on('stream', (stream, _headers, _flags, raw: readonly string[]) => {
+      this.#onStream(stream, raw);
+    });
+    session.on('ping', () => this.#count(this.#floods.ping));
+    session.on('remoteSettings', () => this.#count(this.#floods.settings));
+    session.on('error', () => this.#onError());
+    socket.once('close', () => owner.wheel.clear(this.#timer));
+    // The client sends no more: what it has not got by now it will hardly read.
+    socket.on('end', () => this.#onEnd());
+    this.#arm(owner.keepAliveIdleMs);
+    if (owner.draining) this.drain();
+  }
+
+  nowMs(): number {
+    return this.#owner.clock.nowMs();
+  }
+
+  /**
+   * Section 6.8: first a GOAWAY that refuses nothing, since requests may be on their way; after a
+   * while the one with the last stream that is answered. The session ends with that stream.
+   */
+  drain(): void {
+    if (this.#drain !== 'no' || this.#session.destroyed) return;
+    this.#drain = 'told';
+    // After a GOAWAY of its own nghttp2 lets new streams hang; node does not offer its notice.
+    // What it writes are whole frames, so that one of ours may stand between them.
+    this.#socket.write(SHUTDOWN_NOTICE);
+    this.#arm(HTTP2_LIMITS.drainNoticeMs);
+  }
+
+  closed(stream: Http2Stream): void {
+    if (!this.#streams.delete(stream)) return;
+    this.#owner.idle(this.#socket);
+    if (this.#streams.size === 0) {
+      this.#idleSinceMs = this.nowMs();
+      if (this.#drain === 'no') this.#arm(this.#owner.keepAliveIdleMs);
+      else if (this.#drain === 'over') this.#arm(HTTP2_LIMITS.lingerMs);
+    }
+    // Whoever caused it (a reset, or a frame that made us reset): it cost a request.
+    if (stream.gone && !stream.aborted) this.#count(this.#floods.reset);
+  }
+
+  #onStream(stream: ServerHttp2Stream, raw: readonly string[]): void {
+    if (stream.destroyed || stream.closed) {
+      // Opened and reset in one read: nothing was begun for it.
+      stream.on('error', () => undefined);
+      this.#count(this.#floods.reset);
+      return;
+    }
+    if (this.#session.destroyed) {
+      stream.close(NGHTTP2_REFUSED_STREAM);
+      return;
+    }
+    const { endAfterHeaders } = stream;
+    const read = readHttp2Head(raw, endAfterHeaders, this.#owner.direction);
+    const { head, method, target } = read;
+    const own = new Http2Stream(this, stream, {
+      method,
+      ended: endAfterHeaders,
+      expectsContinue: head.ok && head.value.expectsContinue,
+    });
+    this.#streams.add(own);
+    if (this.#streams.size === 1) this.#arm(LIMITS.streamIdleMs);
+    this.#owner.busy(this.#socket);
+    this.#owner.request({ stream: own, head, method, target, protocol: PROTOCOL }, this.#socket);
+  }
+
+  #count(flood: Flood): void {
+    const nowMs = this.nowMs();
+    if (nowMs >= this.#windowEndsMs) {
+      this.#windowEndsMs = nowMs + HTTP2_LIMITS.floodWindowMs;
+      for (const each of Object.values(this.#floods)) each.count = 0;
+    }
+    flood.count++;
+    if (flood.count <= flood.max || this.#session.destroyed) return;
+    this.#end(NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+
+  /** Ends the session with all its streams; the socket is closed when the GOAWAY is out. */
+  #end(code: number): void {
+    this.#refuse();
+    if (!this.#session.destroyed) this.#session.destroy(new Error('refused'), code);
+    this.#arm(HTTP2_LIMITS.lingerMs);
+  }
+
+  /** What came was no use of HTTP/2: it is counted as one refused request. */
+  #refuse(): void {
+    if (this.#refused) return;
+    this.#refused = true;
+    this.#owner.unreadable(this.#socket, 400);
+  }
+
+  #onError(): void {
+    this.#refuse();
+    this.#arm(HTTP2_LIMITS.lingerMs);
+  }
+
+  #onEnd(): void {
+    if (!this.#session.destroyed) this.#session.destroy();
+    this.#socket.destroy();
+  }
+
+  #arm(delayMs: number): void {
+    this.#owner.wheel.set(this.#timer, delayMs);
+  }
+
+  #onTime(): void {
+    if (this.#session.destroyed) this.#socket.destroy();
+    else if (this.#drain === 'told') this.#lastGoaway();
+    else this.#letGo();
+  }
+
+  #lastGoaway(): void {
+    this.#drain = 'over';
+    this.#session.close();
+    this.#arm(this.#streams.size > 0 ? LIMITS.streamIdleMs : HTTP2_LIMITS.lingerMs);
+  }
+
+  /** Streams whose client stands still, and connections that nobody uses. */
+  #letGo(): void {
+    const nowMs = this.nowMs();
+    let dueMs = nowMs + LIMITS.streamIdleMs;
+    for (const stream of this.#streams) {
+      const sinceMs = stream.waitsSinceMs;
+      if (sinceMs === undefined) continue;
+      if (nowMs - sinceMs >= LIMITS.streamIdleMs) stream.stalled();
+      else dueMs = Math.min(dueMs, sinceMs + LIMITS.streamIdleMs);
+    }
+    if (this.#streams.size === 0) {
+      dueMs = this.#idleSinceMs + this.#owner.keepAliveIdleMs;
+      if (nowMs >= dueMs) {
+        this.#drain = 'over';
+        this.#session.close();
+        dueMs = nowMs + HTTP2_LIMITS.lingerMs;
+      }
+    }
+    this.#arm(dueMs - nowMs);
+  }
+}
