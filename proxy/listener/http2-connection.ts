@@ -13,7 +13,7 @@ export type Http2Owner = Http1Owner;
 /** GOAWAY with the highest stream there can be, and NO_ERROR. */
 const SHUTDOWN_NOTICE = Buffer.from('0000080700000000007fffffff00000000', 'hex');
 const PROTOCOL = 'http/2';
-const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_REFUSED_STREAM } = constants;
+const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
 
 const OPTIONS = {
   settings: {
@@ -117,6 +117,7 @@ export class Http2Connection {
     if (stream.destroyed || stream.closed) {
       // Opened and reset in one read: nothing was begun for it.
       stream.on('error', () => undefined);
+      if (stream.rstCode === NGHTTP2_PROTOCOL_ERROR) this.#owner.unreadable(this.#socket, 400);
       this.#count(this.#floods.reset);
       return;
     }
@@ -149,10 +150,21 @@ export class Http2Connection {
     this.#end(NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
-  /** Ends the session with all its streams; the socket is closed when the GOAWAY is out. */
+  /**
+   * Ends the session with all its streams. A socket that is closed with bytes unread is reset, and
+   * the GOAWAY with it: what comes is dropped for a while, which node does after `close`.
+   */
   #end(code: number): void {
     this.#refuse();
-    if (!this.#session.destroyed) this.#session.destroy(new Error('refused'), code);
+    const session = this.#session;
+    let lingerBytes = 0;
+    this.#socket.on('data', (chunk: Buffer) => {
+      lingerBytes += chunk.length;
+      if (lingerBytes > HTTP2_LIMITS.lingerBytes) this.#socket.destroy();
+    });
+    session.goaway(code);
+    session.close();
+    if (!session.destroyed) session.destroy(new Error('refused'), code);
     this.#arm(HTTP2_LIMITS.lingerMs);
   }
 

@@ -47,4 +47,5 @@ export const HTTP2_LIMITS = {
   drainNoticeMs: 1_000,
   /** For a client to close its side after the last GOAWAY. */
   lingerMs: 2_000,
+  lingerBytes: 1024 * 1024,
 } as const;
