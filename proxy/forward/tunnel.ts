@@ -51,8 +51,11 @@ export function openTunnel(sides: TunnelSides): void {
     });
     from.on('error', () => finish(direction === 'in' ? 'client' : 'upstream'));
     from.once('close', () => {
-      if (ended.size === 2) finish(undefined);
-      else finish(direction === 'in' ? 'client' : 'upstream');
+      const breaker = direction === 'in' ? 'client' : 'upstream';
+      if (!ended.has(from)) finish(breaker);
+      else if (to.destroyed) finish(ended.size === 2 ? undefined : breaker);
+      // It ended in order: what it sent is still on its way, and a destroyed side would lose it.
+      else if (ended.size < 2) to.once('finish', () => setImmediate(finish, breaker));
     });
   };
   pass(client, upstream, 'in');

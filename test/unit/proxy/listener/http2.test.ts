@@ -333,3 +333,28 @@ test('a WebSocket over HTTP/2 is an upgrade towards the upstream', async () => {
   await until(() => front.records.length === 1);
   expect(front.records[0]?.reason).toBe('ok');
 });
+
+test('what a WebSocket sent before it ended arrives whole at a client that reads late', async () => {
+  const endpoint = await startRawUpstream((socket) => {
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n');
+      socket.write('upgrade: websocket\r\n\r\n');
+      socket.end(Buffer.alloc(MIB, 'x'));
+    });
+  });
+  const front = await startFront({ endpoint });
+  const session = client(front.port);
+  await new Promise((resolve) => session.once('remoteSettings', resolve));
+  for (const ends of [true, false]) {
+    const stream = session.request({
+      ...{ ':method': 'CONNECT', ':protocol': 'websocket', ':path': '/chat' },
+      ...{ ':scheme': 'http', ':authority': 'shop.example' },
+    });
+    if (ends) stream.end();
+    await head(stream);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect((await buffer(stream)).length).toBe(MIB);
+    stream.destroy();
+  }
+  await until(() => front.records.length === 2);
+});
