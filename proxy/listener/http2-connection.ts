@@ -97,7 +97,10 @@ export class Http2Connection {
     this.#drain = 'told';
     // After a GOAWAY of its own nghttp2 lets new streams hang; node does not offer its notice.
     // What it writes are whole frames, so that one of ours may stand between them.
-    this.#socket.write(SHUTDOWN_NOTICE);
+    // Behind the SETTINGS of a connection that has just begun.
+    setImmediate(() => {
+      if (!this.#session.destroyed && !this.#socket.destroyed) this.#socket.write(SHUTDOWN_NOTICE);
+    });
     this.#arm(HTTP2_LIMITS.drainNoticeMs);
   }
 
@@ -114,9 +117,10 @@ export class Http2Connection {
   }
 
   #onStream(stream: ServerHttp2Stream, raw: readonly string[]): void {
+    // Each error is followed by `close`, which says what became of the stream.
+    stream.on('error', () => undefined);
     if (stream.destroyed || stream.closed) {
       // Opened and reset in one read: nothing was begun for it.
-      stream.on('error', () => undefined);
       if (stream.rstCode === NGHTTP2_PROTOCOL_ERROR) this.#owner.unreadable(this.#socket, 400);
       this.#count(this.#floods.reset);
       return;

@@ -62,8 +62,6 @@ export class Http2Stream implements ClientStream {
     stream.on('finish', () => this.#endEarly());
     stream.on('wantTrailers', () => this.#onWantTrailers());
     stream.on('aborted', () => this.#onGone());
-    // Each error is followed by `close`, which knows what became of the stream.
-    stream.on('error', () => undefined);
     stream.on('close', () => this.#onClose());
   }
 
