@@ -10,8 +10,6 @@ import { HTTP2_LIMITS, LIMITS } from './limits.ts';
 /** What a connection asks of its listener is the same in both protocols. */
 export type Http2Owner = Http1Owner;
 
-/** GOAWAY with the highest stream there can be, and NO_ERROR. */
-const SHUTDOWN_NOTICE = Buffer.from('0000080700000000007fffffff00000000', 'hex');
 const PROTOCOL = 'http/2';
 const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
 
@@ -62,7 +60,7 @@ export class Http2Connection {
   /** Since when no stream is open. */
   #idleSinceMs: number;
   #refused = false;
-  #drain: 'no' | 'told' | 'over' = 'no';
+  #isClosing = false;
 
   constructor(socket: Socket, owner: Http2Owner) {
     this.#socket = socket;
@@ -89,19 +87,16 @@ export class Http2Connection {
   }
 
   /**
-   * Section 6.8: first a GOAWAY that refuses nothing, since requests may be on their way; after a
-   * while the one with the last stream that is answered. The session ends with that stream.
+   * Section 6.8: a GOAWAY with the last stream that is answered, and the session ends with it; what
+   * was on its way behind that stream a client may send again anywhere. Node has no notice to send
+   * before that: after a GOAWAY of the highest number nghttp2 lets new streams hang, and a frame
+   * written past the session, to a socket that is full, ends the process in an assertion.
    */
   drain(): void {
-    if (this.#drain !== 'no' || this.#session.destroyed) return;
-    this.#drain = 'told';
-    // After a GOAWAY of its own nghttp2 lets new streams hang; node does not offer its notice.
-    // What it writes are whole frames, so that one of ours may stand between them.
-    // Behind the SETTINGS of a connection that has just begun.
-    setImmediate(() => {
-      if (!this.#session.destroyed && !this.#socket.destroyed) this.#socket.write(SHUTDOWN_NOTICE);
-    });
-    this.#arm(HTTP2_LIMITS.drainNoticeMs);
+    if (this.#isClosing || this.#session.destroyed) return;
+    this.#isClosing = true;
+    this.#session.close();
+    this.#arm(this.#streams.size > 0 ? LIMITS.streamIdleMs : HTTP2_LIMITS.lingerMs);
   }
 
   closed(stream: Http2Stream): void {
@@ -109,8 +104,8 @@ export class Http2Connection {
     this.#owner.idle(this.#socket);
     if (this.#streams.size === 0) {
       this.#idleSinceMs = this.nowMs();
-      if (this.#drain === 'no') this.#arm(this.#owner.keepAliveIdleMs);
-      else if (this.#drain === 'over') this.#arm(HTTP2_LIMITS.lingerMs);
+      if (!this.#isClosing) this.#arm(this.#owner.keepAliveIdleMs);
+      else this.#arm(HTTP2_LIMITS.lingerMs);
     }
     // Whoever caused it (a reset, or a frame that made us reset): it cost a request.
     if (stream.gone && !stream.aborted) this.#count(this.#floods.reset);
@@ -195,14 +190,7 @@ export class Http2Connection {
 
   #onTime(): void {
     if (this.#session.destroyed) this.#socket.destroy();
-    else if (this.#drain === 'told') this.#lastGoaway();
     else this.#letGo();
-  }
-
-  #lastGoaway(): void {
-    this.#drain = 'over';
-    this.#session.close();
-    this.#arm(this.#streams.size > 0 ? LIMITS.streamIdleMs : HTTP2_LIMITS.lingerMs);
   }
 
   /** Streams whose client stands still, and connections that nobody uses. */
@@ -218,8 +206,7 @@ export class Http2Connection {
     if (this.#streams.size === 0) {
       dueMs = this.#idleSinceMs + this.#owner.keepAliveIdleMs;
       if (nowMs >= dueMs) {
-        this.#drain = 'over';
-        this.#session.close();
+        this.drain();
         dueMs = nowMs + HTTP2_LIMITS.lingerMs;
       }
     }

@@ -43,8 +43,6 @@ export const HTTP2_LIMITS = {
   /** The guard of nghttp2, which acts within one read: a burst, and so many a second after it. */
   resetBurst: 1_000,
   resetsPerSecond: 33,
-  /** From the first GOAWAY of a drain to the one that names the last stream. */
-  drainNoticeMs: 1_000,
   /** For a client to close its side after the last GOAWAY. */
   lingerMs: 2_000,
   lingerBytes: 1024 * 1024,

@@ -281,26 +281,27 @@ test('HTTP/1.1 and HTTP/2 share a port, and the preface may come in pieces', asy
   expect(protocols).toEqual(['http/1.1', 'http/1.1', 'http/2', 'http/1.1']);
 });
 
-test('a drain says GOAWAY, answers what is open and what was on its way, and ends', async () => {
+test('a drain says GOAWAY with the last stream that it answers, and ends with that', async () => {
   const answers: (() => void)[] = [];
   const upstream = await startUpstream((_request, response) => {
     answers.push(() => response.end('late'));
   });
   const front = await startFront({ endpoint: upstream.endpoint, limits: { headTimeoutMs: 5_000 } });
   const raw = new RawClient(front.port);
+  const idle = new RawClient(front.port);
+  idle.send(PREFACE, settings());
   raw.send(PREFACE, settings(), headers(1, GET));
-  await until(() => answers.length === 1);
+  await until(() => answers.length === 1 && idle.frames.length > 0);
   const drained = front.server.drained(5_000);
-  await until(() => raw.goaway === NGHTTP2_NO_ERROR);
+  await until(() => raw.goaway === NGHTTP2_NO_ERROR && idle.goaway === NGHTTP2_NO_ERROR);
+  expect(raw.of(TYPE.goaway)[0]?.payload.readUInt32BE(0)).toBe(1);
   raw.send(headers(3, GET));
-  await until(() => answers.length === 2);
-  await until(() => raw.of(TYPE.goaway).length === 2);
-  expect(raw.of(TYPE.goaway)[1]?.payload.readUInt32BE(0)).toBe(3);
+  await new Promise((resolve) => setTimeout(resolve, 50));
   for (const answer of answers) answer();
   await drained;
-  await until(() => raw.closed);
+  await until(() => raw.closed && idle.closed);
   expect(raw.of(TYPE.data, 1)[0]?.payload.toString()).toBe('late');
-  expect(raw.of(TYPE.data, 3)[0]?.payload.toString()).toBe('late');
+  expect(upstream.seen.length).toBe(1);
 });
 
 test('a WebSocket over HTTP/2 is an upgrade towards the upstream', async () => {
