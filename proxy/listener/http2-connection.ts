@@ -11,6 +11,7 @@ import { HTTP2_LIMITS, LIMITS } from './limits.ts';
 export type Http2Owner = Http1Owner;
 
 const PROTOCOL = 'http/2';
+const REFUSALS = /^ERR_HTTP2_(?:ERROR$|TOO_MANY)/;
 const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
 
 const OPTIONS = {
@@ -74,7 +75,7 @@ export class Http2Connection {
     });
     session.on('ping', () => this.#count(this.#floods.ping));
     session.on('remoteSettings', () => this.#count(this.#floods.settings));
-    session.on('error', () => this.#onError());
+    session.on('error', (error: NodeJS.ErrnoException) => this.#onError(error));
     socket.once('close', () => owner.wheel.clear(this.#timer));
     // The client sends no more: what it has not got by now it will hardly read.
     socket.on('end', () => this.#onEnd());
@@ -174,8 +175,9 @@ export class Http2Connection {
     this.#owner.unreadable(this.#socket, 400);
   }
 
-  #onError(): void {
-    this.#refuse();
+  /** Of nghttp2, or of node's own counts; a connection that broke is nobody's bad request. */
+  #onError(error: NodeJS.ErrnoException): void {
+    if (REFUSALS.test(error.code ?? '')) this.#refuse();
     this.#arm(HTTP2_LIMITS.lingerMs);
   }
 

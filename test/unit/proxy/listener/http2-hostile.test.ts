@@ -258,7 +258,7 @@ test('a connection that says nothing, or half a preface, is closed', async () =>
   await until(() => silent.closed && half.closed);
 });
 
-test('a stream whose client takes nothing, or sends nothing, for five minutes is reset', async () => {
+test('a stream is reset when its client takes or sends nothing for five minutes', async () => {
   const clock = new FakeClock();
   const upstream = await startUpstream((request, response) => {
     if (request.method === 'GET') response.end('x'.repeat(1_000_000));
@@ -271,4 +271,20 @@ test('a stream whose client takes nothing, or sends nothing, for five minutes is
   clock.advance(310_000);
   await until(() => raw.reset(1) !== undefined && raw.reset(3) !== undefined);
   await until(() => front.records.length === 2);
+});
+
+test('what is no HTTP/2 is one refused request; a connection that breaks is none', async () => {
+  const { raw, front } = await start();
+  await until(() => raw.frames.length > 0);
+  const broken = new RawClient(front.port);
+  broken.send(PREFACE, settings());
+  await until(() => broken.frames.length > 0);
+  broken.socket.resetAndDestroy();
+  await until(() => front.server.connections === 1);
+  expect(front.records).toEqual([]);
+  raw.send(frame(TYPE.data, 0, 1, Buffer.from('of no stream')));
+  await until(() => raw.closed);
+  expect(front.records.map(({ reason, status }) => [reason, status])).toEqual([
+    ['bad_request', 400],
+  ]);
 });

@@ -76,7 +76,7 @@ test('many streams of one connection are answered side by side', async () => {
   });
 });
 
-test('an upload of unknown length arrives whole, with trailers, at the pace of the upstream', async () => {
+test('an upload of unknown length arrives with trailers, at the pace of the upstream', async () => {
   const body = Buffer.alloc(4 * MIB, 'upload');
   let release = (): void => undefined;
   const upstream = await startUpstream((request, response) => {
@@ -335,7 +335,7 @@ test('a WebSocket over HTTP/2 is an upgrade towards the upstream', async () => {
   expect(front.records[0]?.reason).toBe('ok');
 });
 
-test('what a WebSocket sent before it ended arrives whole at a client that reads late', async () => {
+test('what a WebSocket sent before its end arrives at a client that reads late', async () => {
   const endpoint = await startRawUpstream((socket) => {
     socket.once('data', () => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n');
