@@ -33,7 +33,8 @@ const KNOWN_FAILURES: readonly string[] = [
   // Node ends the connection at an acknowledgement of a PING that it never sent.
   'http2/6.7: Sends a PING frame with ACK',
   // Node ends the connection where resetting the stream would do.
-  'http2/6.9.1: Sends multiple WINDOW_UPDATE frames increasing the flow control window to above 2^31-1 on a stream',
+  'http2/6.9.1: Sends multiple WINDOW_UPDATE frames ' +
+    'increasing the flow control window to above 2^31-1 on a stream',
 ];
 
 interface Finished {
