@@ -33,7 +33,6 @@ const REFUSED: readonly Row[] = [
   ['a version with a letter', 'RFC 9112 §2.3 ¶ 2', line('GET / HTTP/1.x')],
   ['another protocol', 'RFC 9112 §2.3 ¶ 2', line('GET / ICAP/1.0')],
   ['HTTP/2.0', 'RFC 9110 §15.6.6 ¶ 1', line('GET / HTTP/2.0'), 505],
-  ['the preface of HTTP/2', 'RFC 9110 §15.6.6 ¶ 1', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505],
   ['HTTP/3.0', 'RFC 9110 §15.6.6 ¶ 1', line('GET / HTTP/3.0'), 505],
   ['HTTP/0.9 written out', 'RFC 9110 §15.6.6 ¶ 1', line('GET / HTTP/0.9'), 505],
   ['HTTP/1.2', 'RFC 9110 §15.6.6 ¶ 1', line('GET / HTTP/1.2'), 505],
