@@ -46,6 +46,8 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
   #settled = false;
   #sending = false;
   #requestSent = false;
+  /** The upstream takes no more of the request for now. */
+  #isBlocked = false;
   #startedMs = 0;
   #sentMs = 0;
 
@@ -127,6 +129,7 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
     if (stream === undefined) return;
     const ready = stream.body(bytes);
     if (!this.#sending) stream.flush();
+    this.#isBlocked = !ready;
     if (!ready) this.#client.pause();
     // A long upload is bounded by its pauses and the deadline; the head is waited for after it.
     if (!this.#settled) {
@@ -149,6 +152,7 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
   // The response, from the upstream.
 
   drain(): void {
+    this.#isBlocked = false;
     this.#client.resume();
   }
 
@@ -161,9 +165,9 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
     if (this.#settled || stream === undefined) return;
     this.#exchange.upstreamMs = this.#parts.clock.nowMs() - this.#sentMs;
     const headers = responseHeaders(received);
-    // RFC 9110 section 6.6.1: who passes a response on dates it.
     // RFC 9110 section 8.6: it has no body and says nothing of one.
     if (status === 204) headers.remove('content-length');
+    // RFC 9110 section 6.6.1: who passes a response on dates it.
     if (!headers.has('date')) headers.add('date', httpDate());
     const body = new Passage(this.#parts, stream, this.#client, this.#exchange);
     body.length = length;
@@ -221,6 +225,12 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
   }
 
   #onLate(): void {
+    // A client that sends no more is none of the upstream's faults: its connection watches it.
+    const waitsForClient = this.#stream !== undefined && !this.#requestSent && !this.#isBlocked;
+    if (waitsForClient && this.#lateReason === 'upstream_timeout') {
+      this.#arm(LIMITS.streamIdleMs, 'upstream_timeout', this.#lateMessage);
+      return;
+    }
     this.#fail(this.#lateReason, this.#lateMessage);
   }
 

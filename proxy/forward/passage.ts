@@ -29,6 +29,8 @@ export class Passage implements UpstreamBody {
   #head: ResponseHead | undefined;
   #length: number | undefined;
   #movedMs = 0;
+  /** The client takes no more for now: its connection watches how long. */
+  #isHeldUp = false;
 
   constructor(
     parts: ForwardParts,
@@ -50,7 +52,11 @@ export class Passage implements UpstreamBody {
     if (head.status === 101) return;
     const client = this.#client;
     client.onGone = () => this.clientBroke('client_closed');
-    client.onDrain = () => this.#stream.resume();
+    client.onDrain = () => {
+      this.#isHeldUp = false;
+      this.#movedMs = this.#parts.clock.nowMs();
+      this.#stream.resume();
+    };
     client.head(head);
   }
 
@@ -77,7 +83,9 @@ export class Passage implements UpstreamBody {
       return;
     }
     this.#exchange.bytesOut += bytes.length;
-    if (!this.#client.body(bytes)) this.#stream.pause();
+    if (this.#client.body(bytes)) return;
+    this.#isHeldUp = true;
+    this.#stream.pause();
   }
 
   /** What of the body came in one piece was handed on, and more is to come. */
@@ -153,7 +161,10 @@ export class Passage implements UpstreamBody {
     const nowMs = this.#parts.clock.nowMs();
     if (this.#mode === 'dropping') this.abort();
     else if (nowMs >= this.#exchange.deadlineMs) this.#breakOff('request_timeout');
-    else if (nowMs - this.#movedMs >= LIMITS.streamIdleMs) this.#breakOff('upstream_timeout');
+    else if (this.#isHeldUp) {
+      this.#movedMs = nowMs;
+      this.#setTimer();
+    } else if (nowMs - this.#movedMs >= LIMITS.streamIdleMs) this.#breakOff('upstream_timeout');
     else this.#setTimer();
   }
 

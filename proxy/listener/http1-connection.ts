@@ -92,8 +92,9 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
 
   // What its stream asks of it.
 
-  destroy(): void {
-    this.#socket.destroy();
+  breakOff(byReset: boolean): void {
+    if (byReset) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
   }
 
   blocked(): void {
@@ -111,7 +112,8 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
 
   responded(close: boolean): void {
     const isLast = this.#inputEnded && !this.#input.isHolding;
-    const mustClose = close || this.#owner.draining || isLast;
+    // Only what the head announced: in a drain the grace of idle connections ends the others.
+    const mustClose = close || isLast;
     if (this.#socket.writableLength === 0) this.#over(mustClose);
     else this.#socket.write('', () => this.#over(mustClose));
   }
@@ -159,7 +161,8 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
     const received = this.#received;
     this.#received = undefined;
     if (received === undefined) return;
-    this.#arm(LIMITS.streamIdleMs);
+    this.#probedBytes = -1;
+    this.#arm(this.#inputEnded ? PROBE_MS : LIMITS.streamIdleMs);
     this.#owner.busy(this.#socket);
     this.#owner.request(received, this.#socket);
   }

@@ -15,7 +15,8 @@ export interface Http1Carrier {
   responded(close: boolean): void;
   /** Ends HTTP on this connection; what came behind the head is still to be read. */
   detach(): Duplex;
-  destroy(): void;
+  /** `byReset`: an end in order would make a body until close look complete. */
+  breakOff(byReset: boolean): void;
 }
 
 export interface Http1Request {
@@ -181,6 +182,6 @@ export class Http1Stream implements ClientStream {
   }
 
   abort(): void {
-    this.#carrier.destroy();
+    this.#carrier.breakOff(this.#untilClose);
   }
 }

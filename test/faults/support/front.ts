@@ -1,0 +1,141 @@
+import { BoundSocket, type Socket } from 'node:net';
+import type { Endpoint } from '#contracts/events.ts';
+import { type Clock, systemClock } from '#platform/clock.ts';
+import { createLog } from '#platform/log.ts';
+import { DataPlane } from '#proxy/dataplane.ts';
+import type { AttemptLimits, Exchange } from '#proxy/exchange.ts';
+import { type Connecting, UpstreamPool } from '#proxy/forward/pool.ts';
+import { Door, type DoorParts } from '#proxy/listener/door.ts';
+import { ListenerServer } from '#proxy/listener/server.ts';
+import { RandomHex } from '#proxy/listener/trace.ts';
+import { replyFor } from '#proxy/tries.ts';
+import { Wheel } from '#proxy/wheel.ts';
+import { onTestFinished } from 'vitest';
+import { World, gateway, route, rule, seeded, service } from '../../unit/proxy/support/world.ts';
+
+/** One listener with all that a worker has behind it, open to be looked into. */
+export interface FaultFront {
+  port: number;
+  server: ListenerServer;
+  door: Door;
+  pool: WatchedPool;
+  wheel: Wheel;
+  records: Exchange[];
+  /** The proxy's ends of connections on which a request came, and that still stand. */
+  clients: Set<Socket>;
+}
+
+export interface FaultFrontOptions {
+  dataPlane: DoorParts['dataPlane'];
+  clock?: Clock;
+  /** In place of `records`, for more exchanges than should be kept. */
+  record?: (exchange: Exchange) => void;
+}
+
+/** A pool that shows the proxy's ends of its connections. */
+export class WatchedPool extends UpstreamPool {
+  readonly sockets = new Set<Socket>();
+
+  override connect(...[endpoint, done, failed]: Parameters<UpstreamPool['connect']>): Connecting {
+    return super.connect(
+      endpoint,
+      (connection) => {
+        watch(this.sockets, connection.socket);
+        done(connection);
+      },
+      failed,
+    );
+  }
+}
+
+function watch(sockets: Set<Socket>, socket: Socket): void {
+  if (sockets.has(socket)) return;
+  sockets.add(socket);
+  socket.once('close', () => sockets.delete(socket));
+}
+
+export async function openFront(options: FaultFrontOptions): Promise<FaultFront> {
+  const clock = options.clock ?? systemClock;
+  const wheel = new Wheel(clock);
+  const pool = new WatchedPool(clock, wheel);
+  const records: Exchange[] = [];
+  const clients = new Set<Socket>();
+  const door = new Door({
+    ...{ dataPlane: options.dataPlane, pool, clock, wheel },
+    telemetry: { record: options.record ?? ((exchange) => records.push(exchange)) },
+    hex: new RandomHex(),
+    workload: 'shop/orders',
+    log: createLog({ service: 'test', level: 'silent' }),
+    draining: () => false,
+  });
+  const server = new ListenerServer(
+    { direction: 'edge', socket: ':80' },
+    {
+      ...{ clock, wheel },
+      request: (arrival, request, socket) => {
+        watch(clients, socket);
+        door.request(arrival, request, socket);
+      },
+      unreadable: door.unreadable.bind(door),
+    },
+  );
+  const socket = new BoundSocket({ host: '127.0.0.1' });
+  const { port } = socket.address();
+  await server.listen(socket);
+  onTestFinished(async () => {
+    await server.drained(0);
+    pool.destroy();
+  });
+  return { port, server, door, pool, wheel, records, clients };
+}
+
+const LIMITS: AttemptLimits = { connectTimeoutMs: 1_000, headTimeoutMs: 600_000 };
+
+/** Decides nothing: each request goes to this endpoint, once. */
+export function direct(endpoint: () => Endpoint): DoorParts['dataPlane'] {
+  return {
+    snapshot: new World().snapshot,
+    handle: (exchange, attempt, done) => {
+      attempt(exchange, endpoint(), LIMITS, (result) => {
+        if (result.kind === 'head') done({ kind: 'head', head: result });
+        else done({ kind: 'reply', reply: replyFor(result.reason, result.message) });
+      });
+    },
+    release: () => undefined,
+  };
+}
+
+export interface RoutedOptions {
+  clock?: Clock;
+  /** Of the only rule. */
+  rule?: object;
+  /** Policies and whatever else the mesh has. */
+  more?: object[];
+  /** Of `shop/app`, to which everything goes. */
+  endpoints: Endpoint[];
+}
+
+/** The real decisions: a Gateway with one route for all, to `shop/app`. */
+export function routed(options: RoutedOptions): DataPlane {
+  const world = new World(
+    ...[gateway('edge', [{ name: 'http' }]), service('app')],
+    route('all', { rules: [rule('/', 'app', options.rule)] }),
+    ...(options.more ?? []),
+  );
+  if (world.findings.length > 0) throw new Error(world.findings.join('\n'));
+  const plane = new DataPlane({
+    scope: {
+      ...{ role: 'gateway', proxy: 'p', gateways: undefined, service: undefined, workers: 1 },
+    },
+    clock: options.clock ?? systemClock,
+    random: seeded(1),
+  });
+  plane.swap(world.snapshot);
+  const { endpoints } = options;
+  plane.setEndpoints({ mesh: 'm', service: 'shop/app', endpoints, time: '' });
+  return plane;
+}
+
+export function endpointAt(port: number): Endpoint {
+  return { address: '127.0.0.1', port, proxy: '', zone: '' };
+}
