@@ -24,7 +24,7 @@ export interface FieldName {
   readonly bits: number;
 }
 
-export const FORWARDING_HEADERS = [
+const FORWARDING_HEADERS = [
   'via',
   'forwarded',
   'x-real-ip',

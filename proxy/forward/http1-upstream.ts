@@ -219,7 +219,6 @@ export class Http1Upstream implements UpstreamStream {
       this.#state = ANSWERED;
       this.#events?.responseEnd(undefined);
       if (this.#sent) this.#over();
-      else this.#keep = false;
       return;
     }
     this.#fail('upstream_reset', 'the connection was closed');

@@ -8,6 +8,9 @@ import type { HeadLimits } from './head-scanner.ts';
 export const CHUNKED = -1;
 export const UNTIL_CLOSE = -2;
 
+/** What a Content-Length may say: digits alone, no zeros in front, no number that loses a byte. */
+export const CONTENT_LENGTH = /^(0|[1-9][0-9]{0,14})$/;
+
 /** Bytes of a chunk's line: its size and what extensions say, which nobody reads. */
 const CHUNK_LINE_BYTES_MAX = 1_024;
 const CHUNK_DIGITS_MAX = 16;

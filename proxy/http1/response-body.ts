@@ -1,7 +1,5 @@
 import type { HeaderList } from '../headers.ts';
-import { CHUNKED, UNTIL_CLOSE } from './body.ts';
-
-const CONTENT_LENGTH = /^(0|[1-9][0-9]{0,14})$/;
+import { CHUNKED, CONTENT_LENGTH, UNTIL_CLOSE } from './body.ts';
 
 /**
  * How the body of a final response ends (RFC 9112 section 6.3): bytes, CHUNKED or UNTIL_CLOSE.

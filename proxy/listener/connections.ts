@@ -61,10 +61,6 @@ export class Connections {
     this.#open.set(socket, connection);
   }
 
-  isActive(socket: Socket): boolean {
-    return (this.#open.get(socket)?.active ?? 0) > 0;
-  }
-
   closeIdle(): void {
     for (const [socket, connection] of this.#open) {
       if (connection.active === 0) socket.destroy();

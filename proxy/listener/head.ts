@@ -1,7 +1,7 @@
 import type { Direction } from '../exchange.ts';
 import { fieldName } from '../field-names.ts';
 import { FIELD, type HeaderList } from '../headers.ts';
-import { CHUNKED } from '../http1/body.ts';
+import { CHUNKED, CONTENT_LENGTH } from '../http1/body.ts';
 import type { RequestLine } from '../http1/head.ts';
 import { connectionOptions } from '../http1/keep-alive.ts';
 import { type Authority, readAuthority } from './host.ts';
@@ -28,7 +28,6 @@ export interface Head {
 }
 
 const ALLOWED = [['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']] as const;
-const CONTENT_LENGTH = /^(0|[1-9][0-9]{0,14})$/;
 const CODING = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** Ends a chain that returns to a proxy that it passed already. */
 const HOPS_MAX = 20;

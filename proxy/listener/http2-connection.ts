@@ -1,14 +1,15 @@
-import { type ServerHttp2Session, type ServerHttp2Stream, constants } from 'node:http2';
-import { performServerHandshake } from 'node:http2';
+import {
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+  constants,
+  performServerHandshake,
+} from 'node:http2';
 import type { Socket } from 'node:net';
 import { WheelTimer } from '../wheel.ts';
 import type { Http1Owner } from './http1-connection.ts';
 import { readHttp2Head } from './http2-head.ts';
 import { Http2Stream } from './http2-stream.ts';
 import { HTTP2_LIMITS, LIMITS } from './limits.ts';
-
-/** What a connection asks of its listener is the same in both protocols. */
-export type Http2Owner = Http1Owner;
 
 const PROTOCOL = 'http/2';
 const REFUSALS = /^ERR_HTTP2_(?:ERROR$|TOO_MANY)/;
@@ -48,7 +49,7 @@ interface Flood {
  */
 export class Http2Connection {
   readonly #socket: Socket;
-  readonly #owner: Http2Owner;
+  readonly #owner: Http1Owner;
   readonly #session: ServerHttp2Session;
   readonly #streams = new Set<Http2Stream>();
   readonly #timer = new WheelTimer(() => this.#onTime());
@@ -63,7 +64,7 @@ export class Http2Connection {
   #refused = false;
   #isClosing = false;
 
-  constructor(socket: Socket, owner: Http2Owner) {
+  constructor(socket: Socket, owner: Http1Owner) {
     this.#socket = socket;
     this.#owner = owner;
     this.#idleSinceMs = owner.clock.nowMs();
