@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { HeaderList } from '../headers.ts';
+import { type Held, atEndOfTurn } from './end-of-turn.ts';
 
 /** Pieces up to this size are copied together: one write costs more than the copy. */
 const COPY_BYTES_MAX = 4 * 1024;
@@ -7,13 +8,15 @@ const TEXT_LENGTH_MAX = 16 * 1024;
 
 /**
  * Writes messages so that a head and what there is of its body leave in one system call: text and
- * small pieces are gathered as one string, large pieces go along uncopied.
+ * small pieces are gathered as one string, large pieces go along uncopied. Who ends, destroys or
+ * hands on the socket calls `writeHeld` before.
  */
-export class MessageWriter {
+export class MessageWriter implements Held {
   readonly #socket: Duplex;
   #text = '';
   #corked = false;
   #chunked = false;
+  #isHeld = false;
 
   constructor(socket: Duplex) {
     this.#socket = socket;
@@ -48,7 +51,17 @@ export class MessageWriter {
     this.#chunked = false;
   }
 
+  /** What is gathered goes out with this turn of the event loop; at once, if it is much. */
   flush(): void {
+    if (this.#corked || this.#text.length > TEXT_LENGTH_MAX) this.writeHeld();
+    else if (!this.#isHeld && this.#text !== '') {
+      this.#isHeld = true;
+      atEndOfTurn(this);
+    }
+  }
+
+  writeHeld(): void {
+    this.#isHeld = false;
     this.#push();
     if (!this.#corked) return;
     this.#corked = false;
@@ -59,7 +72,7 @@ export class MessageWriter {
     if (this.#text === '') return;
     const text = this.#text;
     this.#text = '';
-    this.#socket.write(text, 'latin1');
+    if (!this.#socket.destroyed) this.#socket.write(text, 'latin1');
   }
 
   #cork(): void {

@@ -94,7 +94,7 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
 
   breakOff(byReset: boolean): void {
     if (byReset) this.#socket.resetAndDestroy();
-    else this.#socket.destroy();
+    else this.#destroy();
   }
 
   blocked(): void {
@@ -114,11 +114,16 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
     const isLast = this.#inputEnded && !this.#input.isHolding;
     // Only what the head announced: in a drain the grace of idle connections ends the others.
     const mustClose = close || isLast;
-    if (this.#socket.writableLength === 0) this.#over(mustClose);
-    else this.#socket.write('', () => this.#over(mustClose));
+    if (this.#socket.writableLength === 0) {
+      this.#over(mustClose);
+      return;
+    }
+    this.writer.writeHeld();
+    this.#socket.write('', () => this.#over(mustClose));
   }
 
   detach(): Duplex {
+    this.writer.writeHeld();
     this.#stream = undefined;
     this.#owner.wheel.clear(this.#timer);
     const socket = this.#socket;
@@ -188,7 +193,7 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
   }
 
   #refuse(status: number, message: string): void {
-    this.#socket.write(rawReply(status, message));
+    this.writer.head(rawReply(status, message), false);
     this.#owner.unreadable(this.#socket, status);
     this.#linger();
   }
@@ -214,7 +219,7 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
   #linger(): void {
     this.#isLingering = true;
     this.#input.stop();
-    this.#socket.end();
+    this.#end();
     if (this.#inputEnded) return;
     this.#arm(LINGER_MS);
     this.#input.resume();
@@ -223,10 +228,10 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
   #onEnd(): void {
     this.#inputEnded = true;
     const stream = this.#stream;
-    if (stream === undefined) this.#socket.end();
+    if (stream === undefined) this.#end();
     else if (!stream.requestEnded) {
       stream.broken('client_closed');
-      this.#socket.destroy();
+      this.#destroy();
     } else {
       // It may have closed its side only (RFC 9112 section 9.6): asked, a client that left resets.
       this.#arm(PROBE_MS);
@@ -247,6 +252,17 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
       this.writer.flush();
     }
     this.#arm(isFirst ? PROBE_AGAIN_MS : PROBE_MS);
+  }
+
+  #end(): void {
+    this.writer.writeHeld();
+    this.#socket.end();
+  }
+
+  /** What was answered before still goes out. */
+  #destroy(): void {
+    this.writer.writeHeld();
+    this.#socket.destroy();
   }
 
   #onDrain(): void {

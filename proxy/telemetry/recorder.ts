@@ -5,7 +5,7 @@ import { sentenceOf } from '#platform/log.ts';
 import type { Exchange } from '../exchange.ts';
 import { AccessBlock } from './access/access-block.ts';
 import type { AccessLog } from './access/access-log.ts';
-import { rowOf } from './access/row.ts';
+import { AccessLines } from './access/line.ts';
 import { UserAgents } from './access/user-agent.ts';
 import { BLOCK_AGE_MS, SPANS_AGE_MS, SPANS_BATCH_MAX } from './limits.ts';
 import { MetricEncoder } from './metrics/metric-block.ts';
@@ -39,6 +39,7 @@ export interface RecorderOptions {
 export class Recorder implements Telemetry {
   readonly #options: RecorderOptions;
   readonly #access: AccessBlock;
+  readonly #lines: AccessLines;
   readonly #metrics: MetricEncoder;
   readonly #table = new SeriesTable();
   readonly #totals = new SeriesTotals();
@@ -54,11 +55,12 @@ export class Recorder implements Telemetry {
   constructor(options: RecorderOptions) {
     this.#options = options;
     this.#access = new AccessBlock(options.identity);
+    this.#lines = new AccessLines(options.identity);
     this.#metrics = new MetricEncoder(options.identity);
   }
 
   record(exchange: Exchange): void {
-    const { clock, blocks, spans, accessLog, identity } = this.#options;
+    const { clock, blocks, spans, accessLog } = this.#options;
     try {
       const durationMs = clock.nowMs() - exchange.startedMs;
       const durationUs = durationMs > 0 ? Math.round(durationMs * 1_000) : 0;
@@ -68,7 +70,7 @@ export class Recorder implements Telemetry {
       if (!blocks && accessLog === undefined) return;
       const userAgent = this.#userAgents.familyOf(exchange.request.headers.get('user-agent'));
       if (blocks) this.#addRow(exchange, durationUs, userAgent);
-      accessLog?.write(rowOf(identity, exchange, durationUs, userAgent));
+      accessLog?.write(this.#lines.lineOf(exchange, durationUs, userAgent));
     } catch (error) {
       this.#spoiled(error);
     }

@@ -34,12 +34,13 @@ export class AccessLog {
     this.#out.on('error', this.#onError);
   }
 
-  write(row: object): void {
+  /** `line`: without its end. */
+  write(line: string): void {
     if (this.#broken || this.#out.writableLength > ACCESS_LOG_BYTES_MAX) {
       this.dropped++;
       return;
     }
-    this.#text += `${JSON.stringify(row)}\n`;
+    this.#text += `${line}\n`;
     this.#lines++;
     if (this.#text.length >= ACCESS_LOG_FLUSH_BYTES) this.#flush();
     else this.#timer ??= this.#options.clock.after(ACCESS_LOG_FLUSH_MS, () => this.#flush());

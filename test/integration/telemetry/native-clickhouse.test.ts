@@ -2,7 +2,7 @@ import { METRIC_COLUMNS, bucketOf } from '#contracts/metrics.ts';
 import { type Column, RECORD_COLUMNS } from '#contracts/record.ts';
 import { type ClickHouse, connectClickHouse } from '#platform/clickhouse.ts';
 import { AccessBlock } from '#proxy/telemetry/access/access-block.ts';
-import { rowOf } from '#proxy/telemetry/access/row.ts';
+import { rowOf } from '#test/access-row.ts';
 import { MetricEncoder } from '#proxy/telemetry/metrics/metric-block.ts';
 import { SeriesTable } from '#proxy/telemetry/metrics/series.ts';
 import { clickhouseUrl, uniqueMesh } from '#test/parts.ts';

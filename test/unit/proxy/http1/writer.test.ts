@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { HeaderList } from '#proxy/headers.ts';
 import { MessageWriter } from '#proxy/http1/writer.ts';
@@ -26,16 +27,40 @@ function writer(): { sink: Sink; out: MessageWriter } {
   return { sink, out: new MessageWriter(sink) };
 }
 
-test('a head and a small body leave at once, not before they are flushed', () => {
+test('a head and a small body leave at once, at the end of the turn', async () => {
   const { sink, out } = writer();
   out.head('HTTP/1.1 200 OK\r\n\r\n', false);
   out.body(Buffer.from('\x80\xff\0', 'latin1'));
   out.end(undefined);
+  await setImmediate();
   expect(sink.calls).toEqual([]);
   out.flush();
+  out.flush();
+  expect(sink.calls).toEqual([]);
+  await setImmediate();
   expect(sink.calls).toEqual(['HTTP/1.1 200 OK\r\n\r\n\x80\xff\0']);
   out.flush();
+  await setImmediate();
   expect(sink.calls).toHaveLength(1);
+});
+
+test('who cannot wait for the end of the turn writes at once, and nothing twice', async () => {
+  const { sink, out } = writer();
+  out.head('one', false);
+  out.flush();
+  out.writeHeld();
+  expect(sink.calls).toEqual(['one']);
+  await setImmediate();
+  expect(sink.calls).toEqual(['one']);
+});
+
+test('what is held for a socket that is gone by then goes nowhere', async () => {
+  const { sink, out } = writer();
+  out.head('one', false);
+  out.flush();
+  sink.destroy();
+  await setImmediate();
+  expect(sink.calls).toEqual([]);
 });
 
 test('a large body leaves with its head in one call', () => {
@@ -69,7 +94,7 @@ test('trailers end a chunked body, and nothing else', () => {
   out.end(trailers);
   out.head('two', false);
   out.end(trailers);
-  out.flush();
+  out.writeHeld();
   expect(sink.calls).toEqual(['one 0\r\nX-T: u\r\nx-e: \r\n\r\ntwo']);
 });
 

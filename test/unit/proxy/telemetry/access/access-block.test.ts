@@ -1,7 +1,7 @@
 import { RECORD_COLUMNS, RECORD_SCHEMA } from '#contracts/record.ts';
 import type { Exchange } from '#proxy/exchange.ts';
 import { AccessBlock } from '#proxy/telemetry/access/access-block.ts';
-import { rowOf } from '#proxy/telemetry/access/row.ts';
+import { rowOf } from '#test/access-row.ts';
 import { BLOCK_BYTES_MAX, BLOCK_ROWS_MAX } from '#proxy/telemetry/limits.ts';
 import { TEXT_CHARS_MAX } from '#proxy/telemetry/native/columns.ts';
 import { expect, test } from 'vitest';

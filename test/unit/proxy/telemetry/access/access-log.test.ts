@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RECORD_COLUMNS } from '#contracts/record.ts';
 import { FakeClock } from '#platform/clock.ts';
+import { AccessLines } from '#proxy/telemetry/access/line.ts';
 import { AccessLog } from '#proxy/telemetry/access/access-log.ts';
-import { rowOf } from '#proxy/telemetry/access/row.ts';
+import { rowOf } from '#test/access-row.ts';
 import { ACCESS_LOG_BYTES_MAX, ACCESS_LOG_FLUSH_MS } from '#proxy/telemetry/limits.ts';
 import { eventually } from '#test/eventually.ts';
 import { tempDir } from '#test/parts.ts';
@@ -27,13 +28,15 @@ const linesOf = (file: string): unknown[] =>
 test('a record is one line of JSON with every column, there after a second', async () => {
   const file = join(tempDir(), 'access.log');
   const { clock, accessLog } = start(file);
-  const row = rowOf(IDENTITY, exchangeOf({ request: { path: '/a"\nb' } }), 2_500, 'curl');
-  expect(Object.keys(row).sort()).toEqual(RECORD_COLUMNS.map(({ name }) => name).sort());
-  accessLog.write(row);
-  accessLog.write(row);
+  const exchange = exchangeOf({ request: { path: '/a"\nb' } });
+  const line = new AccessLines(IDENTITY).lineOf(exchange, 2_500, 'curl');
+  accessLog.write(line);
+  accessLog.write(line);
   clock.advance(ACCESS_LOG_FLUSH_MS);
   const what = 'the lines';
   await eventually(() => linesOf(file).length === 2 || undefined, { timeoutMs: 5_000, what });
+  const row = rowOf(IDENTITY, exchange, 2_500, 'curl');
+  expect(Object.keys(row).sort()).toEqual(RECORD_COLUMNS.map(({ name }) => name).sort());
   expect(linesOf(file)[0]).toEqual(row);
   await accessLog.close();
 });
@@ -42,7 +45,7 @@ test('closing writes what is left, behind what was there', async () => {
   const file = join(tempDir(), 'access.log');
   for (const id of ['first', 'second']) {
     const { accessLog } = start(file);
-    accessLog.write({ id });
+    accessLog.write(JSON.stringify({ id }));
     await accessLog.close();
   }
   expect(linesOf(file)).toEqual([{ id: 'first' }, { id: 'second' }]);
@@ -51,7 +54,7 @@ test('closing writes what is left, behind what was there', async () => {
 test('a disk that does not keep up costs lines, counted, and not memory', async () => {
   const file = join(tempDir(), 'access.log');
   const { accessLog } = start(file);
-  const row = { text: 'x'.repeat(100_000) };
+  const row = JSON.stringify({ text: 'x'.repeat(100_000) });
   const lines = Math.ceil((3 * ACCESS_LOG_BYTES_MAX) / 100_000);
   for (let i = 0; i < lines; i++) accessLog.write(row); // Nothing can be written meanwhile.
   expect(accessLog.dropped).toBeGreaterThan(lines / 2);
@@ -63,12 +66,28 @@ test('a disk that does not keep up costs lines, counted, and not memory', async 
 
 test('a file that cannot be written is said once; requests go on', async () => {
   const { accessLog, logs } = start(join(tempDir(), 'absent', 'access.log'));
-  accessLog.write({ a: 1 });
+  accessLog.write(JSON.stringify({ a: 1 }));
   await eventually(() => logs[0], { timeoutMs: 5_000, what: 'the error' });
-  accessLog.write({ a: 2 });
+  accessLog.write(JSON.stringify({ a: 2 }));
   await accessLog.close();
   expect(accessLog.dropped).toBe(2);
   expect(logs).toMatchObject([
     { level: 'error', message: 'the access log cannot be written and is given up' },
   ]);
+});
+
+test('a line is what JSON makes of the same values, whatever they are', () => {
+  const lines = new AccessLines({ ...IDENTITY, zone: 'a"b' });
+  const texts = ['', 'plain', 'a"b', 'back\\slash', 'tab\t', '\0', 'é', '日本', '\ud800', '\x7f'];
+  for (const [i, text] of texts.entries()) {
+    const exchange = exchangeOf({
+      request: { path: `/${text}`, host: text, method: text, clientAddress: text },
+      ...{ requestId: text, consumer: text, route: text, rule: text, backend: text },
+      arrivedAtUs: Date.UTC(2026, 11, 31, 23, 59, 59) * 1_000 + i * 111_111,
+      ttfbMs: i / 3,
+      ejected: i % 2 === 1,
+    });
+    const row = rowOf({ ...IDENTITY, zone: 'a"b' }, exchange, i, text);
+    expect(lines.lineOf(exchange, i, text)).toBe(JSON.stringify(row));
+  }
 });

@@ -1,10 +1,10 @@
 import type { RecordColumn } from '#contracts/record.ts';
-import type { Exchange } from '../../exchange.ts';
-import type { TelemetryIdentity } from '../types.ts';
+import type { Exchange } from '#proxy/exchange.ts';
+import type { TelemetryIdentity } from '#proxy/telemetry/index.ts';
 
 export type RecordRow = Record<RecordColumn, string | number>;
 
-/** A record as an object, for the access log: the same values as the block's columns. */
+/** A record as an object: what the access log's lines and the block's columns have to say. */
 export function rowOf(
   identity: TelemetryIdentity,
   exchange: Exchange,
