@@ -58,7 +58,10 @@ const NAMED: Readonly<Record<keyof typeof FIELD, readonly string[]>> = {
 /** Names that were read lately, as written. Clients choose them, so there is a bound. */
 const KNOWN_MAX = 2_048;
 const NAME_LENGTH_MAX = 64;
-const known = new Map<string, FieldName>();
+// The names that are asked for begin as the very texts they are asked by: compared by identity.
+const known = new Map<string, FieldName>(
+  [...new Set(Object.values(NAMED).flat())].map((name) => [name, { name, bits: bitsOf(name) }]),
+);
 
 /** The one object for a name, however it is written. */
 export function fieldName(written: string): FieldName {
@@ -68,6 +71,40 @@ export function fieldName(written: string): FieldName {
   const field = name === written ? { name, bits: bitsOf(name) } : fieldName(name);
   if (known.size < KNOWN_MAX && written.length <= NAME_LENGTH_MAX) known.set(written, field);
   return field;
+}
+
+/** Names by a rough hash; the one met last has the slot. A power of two. */
+const SLOTS = 1_024;
+const slots: (FieldName | undefined)[] = Array.from({ length: SLOTS });
+
+/**
+ * The same for a name that stands in a text: not cut out of it when it is one of those met lately,
+ * since a map has to know each text that it is asked for by heart.
+ */
+export function fieldNameIn(text: string, start: number, end: number): FieldName {
+  const length = end - start;
+  const first = text.charCodeAt(start);
+  const middle = text.charCodeAt(start + (length >> 1));
+  const last = text.charCodeAt(end - 1);
+  // Letters differ from their capitals in this bit alone; what else it joins only shares a slot.
+  const hash = (first | 0x20) ^ ((middle | 0x20) << 3) ^ ((last | 0x20) << 6) ^ (length << 1);
+  const slot = hash & (SLOTS - 1);
+  const found = slots[slot];
+  if (found !== undefined && isWritten(found.name, text, start, length)) return found;
+  const field = fieldName(text.slice(start, end));
+  slots[slot] = field;
+  return field;
+}
+
+/** Whether the text has this lower-case name there, in whatever case. */
+function isWritten(name: string, text: string, start: number, length: number): boolean {
+  if (name.length !== length) return false;
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(start + i);
+    const isCapital = code >= 0x41 && code <= 0x5a;
+    if (name.charCodeAt(i) !== (isCapital ? code | 0x20 : code)) return false;
+  }
+  return true;
 }
 
 function bitsOf(name: string): number {

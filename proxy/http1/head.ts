@@ -1,5 +1,5 @@
 import { HeaderList } from '../headers.ts';
-import { fieldName } from '../field-names.ts';
+import { fieldNameIn } from '../field-names.ts';
 import { COLON, SP } from './bytes.ts';
 import type { Http1Failure } from './failure.ts';
 import { type HeadKind, type HeadLimits, HeadScanner, MARKS_PER_FIELD } from './head-scanner.ts';
@@ -120,7 +120,6 @@ export class HeadReader {
       const nameEnd = marks[slot + 1] as number;
       const valueStart = marks[slot + 2] as number;
       const valueEnd = marks[slot + 3] as number;
-      const written = text.slice(nameStart, nameEnd);
       const value = text.slice(valueStart, valueEnd);
       // The usual spelling is passed on as it came; any other white space is not.
       const isPlain =
@@ -128,8 +127,10 @@ export class HeadReader {
         text.charCodeAt(nameEnd) === COLON &&
         text.charCodeAt(nameEnd + 1) === SP &&
         text.charCodeAt(valueEnd) === 0x0d;
-      const line = isPlain ? text.slice(nameStart, valueEnd + 2) : `${written}: ${value}\r\n`;
-      list.addLine(fieldName(written), value, line);
+      const line = isPlain
+        ? text.slice(nameStart, valueEnd + 2)
+        : `${text.slice(nameStart, nameEnd)}: ${value}\r\n`;
+      list.addLine(fieldNameIn(text, nameStart, nameEnd), value, line);
     }
     return list;
   }

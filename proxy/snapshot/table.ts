@@ -19,6 +19,8 @@ export class Table<V> {
   }
 
   get(key: string): V | undefined {
+    // A map that is asked for a text has to hash and intern it first, also to find nothing.
+    if (this.size === 0) return undefined;
     const shards = this.#shards;
     if (shards.length === 1) return shards[0]?.get(key);
     return shards[shardOf(key, shards.length)]?.get(key);

@@ -5,14 +5,23 @@ import type { CompiledSnapshot, Security } from '../../snapshot/compiled.ts';
 import type { Gate, GateOptions } from '../gate.ts';
 import type { ApiKeyConfig, Credential } from './config.ts';
 
-/** Hashes of keys that proved good, so that a caller's next request need not hash again. */
-const HASHES_MAX = 10_000;
+/** Keys that proved good, so that a caller's next request need neither hash nor look up. */
+const KNOWN_MAX = 10_000;
 /** A key is made of some hundred bits; what is longer is no key and not worth hashing. */
 const KEY_LENGTH_MAX = 1_024;
 
+interface Known {
+  digest: string;
+  /** In `table` and for this namespace; undefined: to be looked up there. */
+  credential: Credential | undefined;
+  namespace: string;
+}
+
 /** AuthenticationPolicy with `apiKey`: who calls is the Consumer whose key it shows. */
 export function apiKeyGate({ clock }: GateOptions): Gate {
-  const hashes = new Map<string, string>();
+  const known = new Map<string, Known>();
+  /** Where the known credentials were found: that of another revision may say otherwise. */
+  let table: CompiledSnapshot['credentials'] | undefined;
 
   const find = (
     snapshot: CompiledSnapshot,
@@ -20,11 +29,18 @@ export function apiKeyGate({ clock }: GateOptions): Gate {
     key: string,
   ): Credential | undefined => {
     if (key.length > KEY_LENGTH_MAX) return undefined;
-    const known = hashes.get(key);
-    const digest = known ?? hash('sha256', key);
-    const credential = snapshot.credentials.get(`${namespace}/${digest}`);
+    if (snapshot.credentials !== table) {
+      table = snapshot.credentials;
+      for (const each of known.values()) each.credential = undefined;
+    }
+    const before = known.get(key);
+    if (before?.credential !== undefined && before.namespace === namespace) {
+      return before.credential;
+    }
+    const digest = before?.digest ?? hash('sha256', key);
+    const credential = table.get(`${namespace}/${digest}`);
     // Only good keys are remembered: a flood of bad ones cannot push them out.
-    if (credential !== undefined && known === undefined) remember(hashes, key, digest);
+    if (credential !== undefined) remember(known, key, { digest, namespace, credential });
     return credential;
   };
 
@@ -71,12 +87,12 @@ export function apiKeyGate({ clock }: GateOptions): Gate {
   };
 }
 
-function remember(hashes: Map<string, string>, key: string, digest: string): void {
-  if (hashes.size >= HASHES_MAX) {
-    const oldest = hashes.keys().next();
-    if (oldest.done !== true) hashes.delete(oldest.value);
+function remember(known: Map<string, Known>, key: string, found: Known): void {
+  if (known.size >= KNOWN_MAX && !known.has(key)) {
+    const oldest = known.keys().next();
+    if (oldest.done !== true) known.delete(oldest.value);
   }
-  hashes.set(key, digest);
+  known.set(key, found);
 }
 
 function refuse(config: ApiKeyConfig, message: string): Reply {

@@ -26,11 +26,21 @@ const REMEMBERED_MAX = 1_024;
  */
 export class UserAgents {
   readonly #families = new Map<string, string>();
+  #last = '';
+  #lastFamily = '';
 
   familyOf(header: string | undefined): string {
     if (header === undefined || header === '') return '';
-    const seen = this.#families.get(header);
-    if (seen !== undefined) return seen;
+    if (header === this.#last) return this.#lastFamily;
+    const family = this.#families.get(header) ?? this.#classify(header);
+    if (header.length <= LOOKED_AT_CHARS) {
+      this.#last = header;
+      this.#lastFamily = family;
+    }
+    return family;
+  }
+
+  #classify(header: string): string {
     const text = header.slice(0, LOOKED_AT_CHARS);
     const family = KNOWN.find(([pattern]) => pattern.test(text))?.[1] ?? 'other';
     if (this.#families.size >= REMEMBERED_MAX) this.#families.clear();

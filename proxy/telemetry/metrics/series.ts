@@ -1,6 +1,7 @@
 import { bucketOf, statusClassOf } from '#contracts/metrics.ts';
 import type { Exchange } from '../../exchange.ts';
 import { OTHER, SERIES_IDLE_WINDOWS, SERIES_MAX } from '../limits.ts';
+import { decisionHash } from '../decision-hash.ts';
 import { Histogram } from './histogram.ts';
 
 /** What one combination of labels counts in one window. */
@@ -51,7 +52,7 @@ export class SeriesTable {
 
   add(exchange: Exchange, durationUs: number): void {
     const statusClass = statusClassOf(exchange.status);
-    const slot = slotOf(exchange);
+    const slot = decisionHash(exchange) >>> (32 - RECENT_BITS);
     let series = this.#recent[slot];
     if (series === undefined || !isOf(series, exchange, statusClass)) {
       series = this.#find(exchange, statusClass);
@@ -142,23 +143,7 @@ function labelsOf(labels: Labels): Labels {
   return { source, destination, route, backend, consumer };
 }
 
-const RECENT_BITS = 11;
-
-/** A hash of what differs most between requests; names differ most in their last characters. */
-function slotOf(exchange: Exchange): number {
-  const hash =
-    Math.imul(endOf(exchange.route) ^ exchange.status, 0x9e3779b1) ^
-    Math.imul(endOf(exchange.consumer), 0x85ebca77) ^
-    Math.imul(endOf(exchange.backend) ^ exchange.snapshot.revision.sequence, 0xc2b2ae3d);
-  return hash >>> (32 - RECENT_BITS);
-}
-
-function endOf(text: string): number {
-  const { length } = text;
-  if (length < 3) return length;
-  const last = text.charCodeAt(length - 1) | (text.charCodeAt(length - 2) << 8);
-  return last | (text.charCodeAt(length - 3) << 16);
-}
+const RECENT_BITS = 13;
 
 function isOf(series: WindowSeries, exchange: Exchange, statusClass: string): boolean {
   const { revision } = exchange.snapshot;
