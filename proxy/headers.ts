@@ -8,10 +8,9 @@ const NOTHING = '';
  * line that HTTP/1.1 writes, so that what is only passed on is never put together again.
  */
 export class HeaderList {
-  /** Parallel: lower-case names, values, what is known of the name, `Name: value CR LF`. */
-  readonly #names: string[] = [];
+  /** Parallel: what is known of the name, the value, `Name: value CR LF`. */
+  readonly #fields: FieldName[] = [];
   readonly #values: string[] = [];
-  readonly #bits: number[] = [];
   readonly #lines: string[] = [];
   #sum = 0;
 
@@ -23,7 +22,7 @@ export class HeaderList {
   }
 
   get size(): number {
-    return this.#names.length;
+    return this.#fields.length;
   }
 
   /** Every `FIELD` bit that one of the fields has or had. */
@@ -33,34 +32,33 @@ export class HeaderList {
 
   /** All values of the field joined by `, ` (RFC 9110 section 5.3); undefined when it is absent. */
   get(name: string): string | undefined {
-    const names = this.#names;
-    const first = names.indexOf(name);
+    const first = this.#find(name, 0);
     if (first < 0) return undefined;
     let value = this.#values[first];
-    for (let i = names.indexOf(name, first + 1); i > 0; i = names.indexOf(name, i + 1)) {
+    for (let i = this.#find(name, first + 1); i > 0; i = this.#find(name, i + 1)) {
       value = `${value ?? NOTHING}, ${this.#values[i] ?? NOTHING}`;
     }
     return value;
   }
 
   has(name: string): boolean {
-    return this.#names.includes(name);
+    return this.#find(name, 0) >= 0;
   }
 
   /** How many lines carry this name. */
   count(name: string): number {
     let count = 0;
-    for (const each of this.#names) if (each === name) count++;
+    for (const field of this.#fields) if (field.name === name) count++;
     return count;
   }
 
   /** A field that stands more than once though one alone is meaningful. */
   repeatedSingle(): string | undefined {
-    const names = this.#names;
-    for (let i = 0; i < names.length; i++) {
-      if (((this.#bits[i] ?? 0) & FIELD.single) === 0) continue;
-      const name = names[i] ?? NOTHING;
-      if (names.indexOf(name, i + 1) > 0) return name;
+    const fields = this.#fields;
+    for (let i = 0; i < fields.length; i++) {
+      const field = fields[i];
+      if (field === undefined || (field.bits & FIELD.single) === 0) continue;
+      if (this.#find(field.name, i + 1) > 0) return field.name;
     }
     return undefined;
   }
@@ -71,9 +69,8 @@ export class HeaderList {
 
   /** A field whose line is at hand already. */
   addLine(field: FieldName, value: string, line: string): void {
-    this.#names.push(field.name);
+    this.#fields.push(field);
     this.#values.push(value);
-    this.#bits.push(field.bits);
     this.#lines.push(line);
     this.#sum |= field.bits;
   }
@@ -85,20 +82,18 @@ export class HeaderList {
 
   /** Removes every line of a lower-case name. */
   remove(name: string): void {
-    for (let i = this.#names.lastIndexOf(name); i >= 0; i = this.#names.lastIndexOf(name)) {
-      this.#names.splice(i, 1);
+    for (let i = this.#find(name, 0); i >= 0; i = this.#find(name, i)) {
+      this.#fields.splice(i, 1);
       this.#values.splice(i, 1);
-      this.#bits.splice(i, 1);
       this.#lines.splice(i, 1);
     }
   }
 
   /** Visits lower-case name, value, the name as it was written, and its `FIELD` bits. */
   forEach(visit: (name: string, value: string, written: string, bits: number) => void): void {
-    for (let i = 0; i < this.#names.length; i++) {
-      const name = this.#names[i] ?? NOTHING;
+    for (const [i, { name, bits }] of this.#fields.entries()) {
       const written = (this.#lines[i] ?? NOTHING).slice(0, name.length);
-      visit(name, this.#values[i] ?? NOTHING, written, this.#bits[i] ?? 0);
+      visit(name, this.#values[i] ?? NOTHING, written, bits);
     }
   }
 
@@ -115,20 +110,23 @@ export class HeaderList {
 
   /** Adds the fields that have none of the bits and none of the names to another list. */
   copyTo(kept: HeaderList, bits: number, names: ReadonlySet<string> | undefined): void {
-    for (let i = 0; i < this.#names.length; i++) {
-      const own = this.#bits[i] ?? 0;
-      const name = this.#names[i] ?? NOTHING;
-      if ((own & bits) !== 0 || names?.has(name) === true) continue;
-      kept.#names.push(name);
-      kept.#values.push(this.#values[i] ?? NOTHING);
-      kept.#bits.push(own);
-      kept.#lines.push(this.#lines[i] ?? NOTHING);
-      kept.#sum |= own;
+    const fields = this.#fields;
+    for (let i = 0; i < fields.length; i++) {
+      const field = fields[i];
+      if (field === undefined || (field.bits & bits) !== 0) continue;
+      if (names?.has(field.name) === true) continue;
+      kept.addLine(field, this.#values[i] ?? NOTHING, this.#lines[i] ?? NOTHING);
     }
   }
 
   clone(): HeaderList {
     return this.without(0, undefined);
+  }
+
+  #find(name: string, from: number): number {
+    const fields = this.#fields;
+    for (let i = from; i < fields.length; i++) if (fields[i]?.name === name) return i;
+    return -1;
   }
 
   /** As HTTP/1.1 writes them, each with its line end. */

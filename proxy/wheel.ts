@@ -57,9 +57,11 @@ export class Wheel {
   set(timer: WheelTimer, delayMs: number): void {
     this.clear(timer);
     if (delayMs === Number.POSITIVE_INFINITY) return;
-    if (this.#count === 0) this.#tick = Math.floor(this.#clock.nowMs() / TICK_MS);
-    timer.dueTick = Math.max(this.#tick + 1, Math.ceil((this.#clock.nowMs() + delayMs) / TICK_MS));
-    this.#link(timer);
+    const nowMs = this.#clock.nowMs();
+    const nowTick = Math.floor(nowMs / TICK_MS);
+    if (this.#count === 0) this.#tick = nowTick;
+    timer.dueTick = Math.max(this.#tick + 1, Math.ceil((nowMs + delayMs) / TICK_MS));
+    this.#link(timer, nowTick);
     this.#count++;
     if (timer.dueTick < this.#wakeTick) this.#wakeAt(timer.dueTick);
   }
@@ -70,9 +72,9 @@ export class Wheel {
     this.#count--;
   }
 
-  #link(timer: WheelTimer): void {
+  #link(timer: WheelTimer, nowTick: number): void {
     // Measured from now, not from the last turn: a slot must not hold two rounds of the wheel.
-    const isFar = timer.dueTick - Math.floor(this.#clock.nowMs() / TICK_MS) >= SLOTS;
+    const isFar = timer.dueTick - nowTick >= SLOTS;
     const slot = isFar ? SLOTS : timer.dueTick % SLOTS;
     const head = this.#slots[slot];
     timer.slot = slot;
@@ -138,7 +140,7 @@ export class Wheel {
       const { next } = timer;
       if (timer.dueTick - nowTick < SLOTS) {
         this.#unlink(timer);
-        this.#link(timer);
+        this.#link(timer, nowTick);
       }
       timer = next;
     }
