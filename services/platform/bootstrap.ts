@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { parse as parseYaml } from 'yaml';
+import { yaml } from './yaml.ts';
 
 /**
  * One field of a process's bootstrap: who it is and where its parts are. Each is a flag
@@ -102,7 +102,7 @@ function readFile(path: unknown, options: BootstrapOptions<Record<string, FieldS
   if (typeof path !== 'string' || path === '') return {};
   let parsed: unknown;
   try {
-    parsed = parseYaml(readFileSync(path, 'utf8'));
+    parsed = yaml().parse(readFileSync(path, 'utf8'));
   } catch (error) {
     const text = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
     throw new BootstrapError(`cannot read the bootstrap file ${path}: ${text}`);

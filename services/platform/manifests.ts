@@ -1,10 +1,12 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { type Document, parseAllDocuments } from 'yaml';
+import type { Document } from 'yaml';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import { readResource } from '#contracts/resources/read.ts';
 import { type Resource } from '#contracts/resources/index.ts';
+import { readPlainJson } from './json-text.ts';
 import { keyOfResource } from './state.ts';
+import { yaml } from './yaml.ts';
 
 export interface Manifests {
   resources: Resource[];
@@ -56,11 +58,9 @@ export async function stampOf(paths: readonly string[]): Promise<string> {
 /** Reads the resources of one text of YAML (several documents) or JSON; a `List` is opened. */
 export function parseManifests(text: string, where: string): Manifests {
   const found: Manifests = { resources: [], documents: [], rests: [], problems: [] };
-  const documents = parseAllDocuments(text);
-  if (!Array.isArray(documents)) return found;
-  documents.forEach((document, index) => {
-    const label = documents.length > 1 ? `${where} (document ${index + 1})` : where;
-    const value = valueOf(document);
+  const values = valuesOf(text);
+  values.forEach((value, index) => {
+    const label = values.length > 1 ? `${where} (document ${index + 1})` : where;
     if (value instanceof Error) {
       const message = (value.message.split('\n')[0] ?? 'not readable').replace(/:$/, '');
       found.problems.push({ resource: label, path: '', reason: 'unreadable', message });
@@ -78,6 +78,14 @@ export function parseManifests(text: string, where: string): Manifests {
     }
   });
   return found;
+}
+
+/** What each document of a text says, or why it says nothing. */
+function valuesOf(text: string): unknown[] {
+  const plain = readPlainJson(text);
+  if (plain !== undefined) return [plain.value];
+  const documents = yaml().parseAllDocuments(text);
+  return Array.isArray(documents) ? documents.map(valueOf) : [];
 }
 
 /** The document as plain data, or why it is none. */
