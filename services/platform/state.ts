@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
-import canonicalize from 'canonicalize';
+import { createHash, hash as hashOnce } from 'node:crypto';
 import { type ResourceKey, type ResourceRef, keyOf } from '#contracts/names.ts';
 import type { Resource } from '#contracts/resources/index.ts';
+import { canonicalJson } from './canonical.ts';
 
 /** A resource as the log has it: what its author wrote, and what the log knows of it. */
 export interface StateEntry {
@@ -182,14 +182,7 @@ export function withServerFields(entry: Omit<StateEntry, 'hash'>): Resource {
 }
 
 function hashOf(key: ResourceKey, resource: Resource): Buffer {
-  return createHash('sha256').update(key).update('\0').update(canonicalJson(resource)).digest();
-}
-
-/** Canonical JSON (RFC 8785). */
-export function canonicalJson(value: unknown): string {
-  const text = canonicalize(value);
-  if (text === undefined) throw new TypeError('this value has no JSON form');
-  return text;
+  return hashOnce('sha256', `${key}\0${canonicalJson(resource)}`, 'buffer');
 }
 
 function bucketNumber(key: ResourceKey): number {
