@@ -136,7 +136,7 @@ export class WorkerProcess {
   }
 
   #sendState(id: number, { state, revision: asked }: StateUpdate): void {
-    const entries = [...state.entries.values()].map(({ hash: _hash, ...entry }) => entry);
+    const entries = [...state.entries.values()];
     this.#hasState = true;
     // The state may be ahead of the update by events that are being read: said as it is.
     const revision = { epoch: asked.epoch, sequence: state.sequence };

@@ -125,7 +125,7 @@ describe('readPlainJson', () => {
     ['a name in two spellings', String.raw`{"a":1,"\u0061":2}`],
     ['a name twice, deep inside', '[{"a":[{"b":1,"c":{},"b":2}]}]'],
     ['an integer that no double holds', '{"a":9007199254740993}'],
-    ['great depth', `${'['.repeat(200)}${']'.repeat(200)}`],
+    ['great depth', `${'[ '.repeat(200)}${']'.repeat(200)}`],
     ['nothing', ''],
   ])('leaves %s', (_what, text) => {
     expect(readPlainJson(text)).toBeUndefined();
