@@ -1,5 +1,5 @@
 import { getCompileCacheDir } from 'node:module';
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { HEAP_FLAG } from '../heap.ts';
 import { fileURLToPath } from 'node:url';
 import type { Socket } from 'node:net';
@@ -214,7 +214,8 @@ export class WorkerProcess {
 }
 
 function forkWorker(): ChildProcess {
-  return fork(WORKER_FILE, [], {
+  // Not imported: a proxy without a supervisor has no use for it.
+  return process.getBuiltinModule('node:child_process').fork(WORKER_FILE, [], {
     execArgv: [...process.execArgv, HEAP_FLAG],
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

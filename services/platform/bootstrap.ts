@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { yaml } from './yaml.ts';
 
 /**
@@ -90,6 +89,8 @@ function readFlags(options: BootstrapOptions<Record<string, FieldSpec>>): Raw {
         : { type: 'string', multiple: spec.type === 'list' };
   }
   try {
+    // Not imported: that looks at every name of the module, and loads what some of them lead to.
+    const { parseArgs } = process.getBuiltinModule('node:util');
     const { values } = parseArgs({ args: [...options.argv], options: known, allowNegative: true });
     return Object.fromEntries(Object.entries(values).map(([flag, value]) => [camel(flag), value]));
   } catch (error) {

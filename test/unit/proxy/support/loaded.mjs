@@ -1,5 +1,6 @@
 // @ts-check
-// For `node --import`: writes the address of every module that is loaded into the file LOADED.
+// For `node --import`: writes a line for every module that is loaded into the file LOADED, `import`
+// or `require` and its address.
 import { appendFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 
@@ -7,7 +8,8 @@ const file = process.env['LOADED'] ?? '';
 
 registerHooks({
   load(url, context, nextLoad) {
-    appendFileSync(file, `${url}\n`);
+    const how = context.conditions.includes('import') ? 'import' : 'require';
+    appendFileSync(file, `${how} ${url}\n`);
     return nextLoad(url, context);
   },
 });
