@@ -102,7 +102,6 @@ export class Engine {
       const { snapshot, problems } = compile({
         entries: state.entries,
         revision,
-        logDigest: state.digest,
         ...(previous === undefined || changed === undefined ? {} : { previous, changed }),
       });
       this.#compileProblems = problems;

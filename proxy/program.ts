@@ -3,9 +3,7 @@ import { bootstrapHelp } from '#platform/bootstrap.ts';
 import { sentenceOf } from '#platform/log.ts';
 import { ExitError, runMain } from '#platform/process.ts';
 import { FIELDS, PROGRAM, readSettings } from './bootstrap.ts';
-import { openMeshed } from './meshed.ts';
 import { Proxy } from './run.ts';
-import { openStandalone } from './standalone.ts';
 
 function fatal(error: unknown): never {
   process.stderr.write(`${PROGRAM}: ${sentenceOf(error)}\n`);
@@ -24,8 +22,13 @@ runMain(PROGRAM, async () => {
     quit: () => process.kill(process.pid, 'SIGTERM'),
     say: (line) => process.stdout.write(`${line}\n`),
   });
-  // Now, for a process that is killed writes nothing at its end.
+  // Of the two the one that is used: NATS's library alone takes longer to load than the engine.
+  const open =
+    settings.resources === undefined
+      ? (await import('./meshed.ts')).openMeshed
+      : (await import('./standalone.ts')).openStandalone;
+  await proxy.start(open);
+  // Not left to the end, for a process that is killed writes nothing then.
   flushCompileCache();
-  await proxy.start(settings.resources === undefined ? openMeshed : openStandalone);
   return proxy;
 });

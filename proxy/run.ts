@@ -18,7 +18,7 @@ import type { Served } from './snapshot/applier.ts';
 import { lineOf } from './snapshot/files.ts';
 import { WorkerFleet } from './supervisor/worker-fleet.ts';
 import { mergeViews } from './upstream/view.ts';
-import { renderPrometheus, reportCrash } from './telemetry/index.ts';
+import { renderPrometheus } from './telemetry/index.ts';
 
 /** Where configuration comes from: the config plane, or files. */
 export interface Source {
@@ -162,12 +162,15 @@ export class Proxy {
   #reportCrashes(which: { exceptInstance: string } | { instance: string; worker: number }): void {
     const { kafkaBrokers, dataDir, identity } = this.#settings;
     if (kafkaBrokers === undefined || kafkaBrokers.length === 0) return;
-    reportCrash({
-      ...{ mesh: identity.mesh, kafkaBrokers, dataDir, clock: this.#clock },
-      log: telemetryLog(this.#log),
-      signal: this.#stopReporting.signal,
-      ...which,
-    }).catch((error: unknown) => {
+    const reported = import('./telemetry/crash.ts').then(({ reportCrash }) =>
+      reportCrash({
+        ...{ mesh: identity.mesh, kafkaBrokers, dataDir, clock: this.#clock },
+        log: telemetryLog(this.#log),
+        signal: this.#stopReporting.signal,
+        ...which,
+      }),
+    );
+    reported.catch((error: unknown) => {
       this.#log.error({ error: sentenceOf(error) }, 'a crash could not be reported');
     });
   }

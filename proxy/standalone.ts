@@ -20,7 +20,14 @@ export async function openStandalone(parts: ProxyParts): Promise<Source> {
     if (source.applied === undefined) return undefined;
     const { state, applied } = source;
     const revision = { epoch: 1, sequence: state.sequence };
-    return { revision, logDigest: state.digest, problems: applied.problems };
+    return {
+      revision,
+      // Made when the admin port asks for it: hashing all resources takes its time.
+      get logDigest() {
+        return state.digest;
+      },
+      problems: applied.problems,
+    };
   };
   const first = await source.start().catch((error: unknown) => {
     throw error instanceof ManifestError ? new ExitError(1, error.message) : error;

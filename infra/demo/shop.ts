@@ -164,7 +164,7 @@ function proxySpec(name: string, options: ShopOptions, flags: readonly string[])
   mkdirSync(dataDir, { recursive: true });
   return {
     name,
-    module: moduleOf('proxy/main.ts'),
+    module: moduleOf('proxy/main.mjs'),
     args: ['--name', name, ...flags],
     env: { ...commonEnv(options), WINDROSE_DATA_DIR: dataDir },
   };

@@ -1,9 +1,10 @@
 import { timingSafeEqual, createHash } from 'node:crypto';
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Log } from '#platform/log.ts';
 import { sentenceOf } from '#platform/log.ts';
 import type { LogLevel } from '../fleet.ts';
 import { bindProblem } from '../listener/sockets.ts';
+import { createServer } from '../node-http.ts';
 import type { HostPort } from '../sidecar.ts';
 import type { EndpointView } from '../upstream/view.ts';
 import { freeSocketPath } from './address.ts';

@@ -73,7 +73,8 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
       this.#fail('client_closed', 'the client went away');
       return;
     }
-    this.#client.onGone = () => this.broken('client_closed');
+    const onGone = (): void => this.broken('client_closed');
+    this.#client.onGone = onGone;
     this.#startedMs = this.#parts.clock.nowMs();
     const kept = this.#parts.pool.take(this.#endpoint);
     if (kept !== undefined) {

@@ -51,12 +51,14 @@ export class Passage implements UpstreamBody {
     this.#exchange.status = head.status;
     if (head.status === 101) return;
     const client = this.#client;
-    client.onGone = () => this.clientBroke('client_closed');
-    client.onDrain = () => {
+    const onGone = (): void => this.clientBroke('client_closed');
+    const onDrain = (): void => {
       this.#isHeldUp = false;
       this.#movedMs = this.#parts.clock.nowMs();
       this.#stream.resume();
     };
+    client.onGone = onGone;
+    client.onDrain = onDrain;
     client.head(head);
   }
 

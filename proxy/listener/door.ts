@@ -45,7 +45,8 @@ export class Door {
     this.inFlight++;
     const address = peerAddress(socket);
     const { exchange, refusal } = takeIn(request, arrival, address, snapshot, this.#parts);
-    client.onOver = () => this.#over(client, exchange);
+    const onOver = (): void => this.#over(client, exchange);
+    client.onOver = onOver;
     if (refusal !== undefined) {
       sendReply(client, exchange, refusal, true);
       return;

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
-import { STATUS_CODES } from 'node:http';
 import type { HeaderList } from '../headers.ts';
 import type { MessageWriter } from '../http1/writer.ts';
+import { STATUS_CODES } from '../node-http.ts';
 import type { BodySink, ClientStream, ResponseHead } from '../stream.ts';
 
 /** What a stream asks of the connection that carries it. */

@@ -1,10 +1,11 @@
-import {
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-  constants,
-  performServerHandshake,
-} from 'node:http2';
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import {
+  NGHTTP2_ENHANCE_YOUR_CALM,
+  NGHTTP2_PROTOCOL_ERROR,
+  NGHTTP2_REFUSED_STREAM,
+  http2,
+} from '../node-http2.ts';
 import { WheelTimer } from '../wheel.ts';
 import type { Http1Owner } from './http1-connection.ts';
 import { readHttp2Head } from './http2-head.ts';
@@ -13,7 +14,6 @@ import { HTTP2_LIMITS, LIMITS } from './limits.ts';
 
 const PROTOCOL = 'http/2';
 const REFUSALS = /^ERR_HTTP2_(?:ERROR$|TOO_MANY)/;
-const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
 
 const OPTIONS = {
   settings: {
@@ -68,7 +68,7 @@ export class Http2Connection {
     this.#socket = socket;
     this.#owner = owner;
     this.#idleSinceMs = owner.clock.nowMs();
-    const session = performServerHandshake(socket, OPTIONS);
+    const session = http2().performServerHandshake(socket, OPTIONS);
     this.#session = session;
     session.setLocalWindowSize(HTTP2_LIMITS.connectionWindowBytes);
     session.on('stream', (stream, _headers, _flags, raw: readonly string[]) => {

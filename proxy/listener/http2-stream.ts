@@ -1,6 +1,12 @@
-import { type ServerHttp2Stream, constants } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { FIELD, type HeaderList } from '../headers.ts';
+import {
+  NGHTTP2_CANCEL,
+  NGHTTP2_INTERNAL_ERROR,
+  NGHTTP2_NO_ERROR,
+  NGHTTP2_PROTOCOL_ERROR,
+} from '../node-http2.ts';
 import type { BodySink, ClientStream, ResponseHead } from '../stream.ts';
 import { readHttp2Trailers } from './http2-head.ts';
 
@@ -23,8 +29,6 @@ const CONNECTED = 200;
 const SENT_POLL_MS = 10;
 /** Of HTTP/1.1's handshake: an extended CONNECT has no use for it (RFC 8441 section 5). */
 const OF_HANDSHAKE = new Set(['sec-websocket-accept', 'content-length']);
-const { NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR } = constants;
-const { NGHTTP2_INTERNAL_ERROR, NGHTTP2_CANCEL } = constants;
 
 /** One request and its response on an HTTP/2 connection. */
 export class Http2Stream implements ClientStream {

@@ -1,7 +1,7 @@
-import { STATUS_CODES } from 'node:http';
 import { HEADERS } from '#contracts/headers.ts';
 import type { Exchange, Reply } from '../exchange.ts';
 import { HeaderList } from '../headers.ts';
+import { STATUS_CODES } from '../node-http.ts';
 import type { ClientStream } from '../stream.ts';
 import { httpDate } from './date.ts';
 

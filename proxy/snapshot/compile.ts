@@ -23,7 +23,6 @@ import { type View, byAge } from './view.ts';
 export interface CompileInput {
   entries: ReadonlyMap<ResourceKey, StateEntry>;
   revision: Revision;
-  logDigest: string;
   /**
    * Wall clock, given by whoever judges a new change: a fault that is written after its own expiry
    * is then a problem. A proxy that serves what is in the log leaves it out, for whether a state
@@ -59,7 +58,6 @@ export function compile(input: CompileInput): CompileResult {
   const edge = assembleEdge(base?.edge ?? Table.empty(), changes);
   const snapshot = Object.freeze({
     revision: Object.freeze({ ...input.revision }),
-    logDigest: input.logDigest,
     listeners: assembleListeners(base, edge, changes),
     edge,
     services: (base?.services ?? Table.empty<CompiledService>()).edit(servicesOf(changes)),

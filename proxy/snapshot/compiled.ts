@@ -23,7 +23,6 @@ declare const compiled: unique symbol;
 export interface CompiledSnapshot {
   readonly [compiled]: true;
   readonly revision: Revision;
-  readonly logDigest: string;
   /** Of every Gateway, sorted by name. A proxy opens `servedListeners(snapshot, scope)`. */
   readonly listeners: readonly ListenerSpec[];
   /** By listener name. */

@@ -1,6 +1,6 @@
 import type { ServiceEndpoints } from '#contracts/events.ts';
 import { SERVICE_NAME } from '#contracts/names.ts';
-import { decodeJson } from '#platform/nats.ts';
+import { decodeJson } from '#platform/message.ts';
 
 const SERVICE = new RegExp(SERVICE_NAME);
 

@@ -27,7 +27,7 @@ interface SnapshotFile {
   epoch: number;
   sequence: number;
   digest: string;
-  entries: Omit<StateEntry, 'hash'>[];
+  entries: StateEntry[];
   endpoints: ServiceEndpoints[];
 }
 
@@ -119,7 +119,7 @@ export class SnapshotStore {
       epoch: snapshot.epoch,
       sequence: snapshot.state.sequence,
       digest: snapshot.state.digest,
-      entries: [...snapshot.state.entries.values()].map(({ hash: _hash, ...entry }) => entry),
+      entries: [...snapshot.state.entries.values()],
       endpoints: snapshot.endpoints,
     };
     const body = JSON.stringify(file);

@@ -12,7 +12,7 @@ import type { LogLevel, WorkerReport } from '../fleet.ts';
 export type ToWorker =
   | { type: 'start'; settings: ProxySettings; worker: number }
   /** The whole state; the worker forgets what it had. */
-  | { type: 'state'; id: number; revision: Revision; entries: Omit<StateEntry, 'hash'>[] }
+  | { type: 'state'; id: number; revision: Revision; entries: StateEntry[] }
   /** Changes since the last update; `digest` is that of the state after them. */
   | { type: 'step'; id: number; revision: Revision; changes: StateChange[]; digest: string }
   | { type: 'endpoints'; announced: ServiceEndpoints[] }

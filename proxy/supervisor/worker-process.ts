@@ -1,5 +1,5 @@
 import { getCompileCacheDir } from 'node:module';
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { HEAP_FLAG } from '../heap.ts';
 import { fileURLToPath } from 'node:url';
 import type { Socket } from 'node:net';
@@ -136,7 +136,7 @@ export class WorkerProcess {
   }
 
   #sendState(id: number, { state, revision: asked }: StateUpdate): void {
-    const entries = [...state.entries.values()].map(({ hash: _hash, ...entry }) => entry);
+    const entries = [...state.entries.values()];
     this.#hasState = true;
     // The state may be ahead of the update by events that are being read: said as it is.
     const revision = { epoch: asked.epoch, sequence: state.sequence };
@@ -214,7 +214,8 @@ export class WorkerProcess {
 }
 
 function forkWorker(): ChildProcess {
-  return fork(WORKER_FILE, [], {
+  // Not imported: a proxy without a supervisor has no use for it.
+  return process.getBuiltinModule('node:child_process').fork(WORKER_FILE, [], {
     execArgv: [...process.execArgv, HEAP_FLAG],
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

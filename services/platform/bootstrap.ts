@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
-import { parse as parseYaml } from 'yaml';
+import { yaml } from './yaml.ts';
 
 /**
  * One field of a process's bootstrap: who it is and where its parts are. Each is a flag
@@ -90,6 +89,8 @@ function readFlags(options: BootstrapOptions<Record<string, FieldSpec>>): Raw {
         : { type: 'string', multiple: spec.type === 'list' };
   }
   try {
+    // Not imported: that looks at every name of the module, and loads what some of them lead to.
+    const { parseArgs } = process.getBuiltinModule('node:util');
     const { values } = parseArgs({ args: [...options.argv], options: known, allowNegative: true });
     return Object.fromEntries(Object.entries(values).map(([flag, value]) => [camel(flag), value]));
   } catch (error) {
@@ -102,7 +103,7 @@ function readFile(path: unknown, options: BootstrapOptions<Record<string, FieldS
   if (typeof path !== 'string' || path === '') return {};
   let parsed: unknown;
   try {
-    parsed = parseYaml(readFileSync(path, 'utf8'));
+    parsed = yaml().parse(readFileSync(path, 'utf8'));
   } catch (error) {
     const text = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
     throw new BootstrapError(`cannot read the bootstrap file ${path}: ${text}`);

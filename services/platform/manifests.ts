@@ -1,10 +1,13 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { type Document, parseAllDocuments } from 'yaml';
+import type { Document } from 'yaml';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import { readResource } from '#contracts/resources/read.ts';
 import { type Resource } from '#contracts/resources/index.ts';
+import { canonicalJson } from './canonical.ts';
+import { readPlainJson } from './json-text.ts';
 import { keyOfResource } from './state.ts';
+import { yaml } from './yaml.ts';
 
 export interface Manifests {
   resources: Resource[];
@@ -22,6 +25,8 @@ export class ManifestError extends Error {}
 const EXTENSIONS = new Set(['.yaml', '.yml', '.json']);
 /** YAML aliases expand at most this often: a small file cannot grow without bound. */
 const ALIASES_MAX = 100;
+/** An escape that may be half of a surrogate pair; nothing else in a text of UTF-8 can be one. */
+const HALF_ESCAPE = /\\(?:u[dD]|U)/;
 
 /**
  * Reads resources from files and folders (their .yaml, .yml and .json files, sorted by name,
@@ -56,11 +61,10 @@ export async function stampOf(paths: readonly string[]): Promise<string> {
 /** Reads the resources of one text of YAML (several documents) or JSON; a `List` is opened. */
 export function parseManifests(text: string, where: string): Manifests {
   const found: Manifests = { resources: [], documents: [], rests: [], problems: [] };
-  const documents = parseAllDocuments(text);
-  if (!Array.isArray(documents)) return found;
-  documents.forEach((document, index) => {
-    const label = documents.length > 1 ? `${where} (document ${index + 1})` : where;
-    const value = valueOf(document);
+  const read = valuesOf(text);
+  const values = HALF_ESCAPE.test(text) ? read.map(wellFormed) : read;
+  values.forEach((value, index) => {
+    const label = values.length > 1 ? `${where} (document ${index + 1})` : where;
     if (value instanceof Error) {
       const message = (value.message.split('\n')[0] ?? 'not readable').replace(/:$/, '');
       found.problems.push({ resource: label, path: '', reason: 'unreadable', message });
@@ -80,6 +84,14 @@ export function parseManifests(text: string, where: string): Manifests {
   return found;
 }
 
+/** What each document of a text says, or why it says nothing. */
+function valuesOf(text: string): unknown[] {
+  const plain = readPlainJson(text);
+  if (plain !== undefined) return [plain.value];
+  const documents = yaml().parseAllDocuments(text);
+  return Array.isArray(documents) ? documents.map(valueOf) : [];
+}
+
 /** The document as plain data, or why it is none. */
 function valueOf(document: Document.Parsed): unknown {
   if (document.errors[0] !== undefined) return document.errors[0];
@@ -87,6 +99,16 @@ function valueOf(document: Document.Parsed): unknown {
     return document.toJS({ maxAliasCount: ALIASES_MAX });
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+/** The value, unless a text in it has no form in UTF-8, and so none in a digest (RFC 8785). */
+function wellFormed(value: unknown): unknown {
+  try {
+    canonicalJson(value);
+    return value;
+  } catch (error) {
+    return error;
   }
 }
 

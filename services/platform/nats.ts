@@ -95,7 +95,7 @@ function credentialsIn(file: string, log: Log): Authenticator {
     } catch (error) {
       log.warn({ error: sentenceOf(error) }, 'the NATS credentials as they were are used');
     }
-    return credsAuthenticator(encoder.encode(known))(nonce);
+    return credsAuthenticator(Buffer.from(known))(nonce);
   };
 }
 
@@ -177,21 +177,4 @@ export function natsSentence(error: unknown): string {
   return text;
 }
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
-export function encodeJson(value: unknown): Uint8Array {
-  return encoder.encode(JSON.stringify(value));
-}
-
-/** Parses a message that one of our processes wrote; undefined when it is no JSON object. */
-export function decodeJson(data: Uint8Array): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(decoder.decode(data));
-    return typeof value === 'object' && value !== null
-      ? (value as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
+export { decodeJson, encodeJson } from './message.ts';

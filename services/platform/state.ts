@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
-import canonicalize from 'canonicalize';
+import { createHash, hash as hashOnce } from 'node:crypto';
 import { type ResourceKey, type ResourceRef, keyOf } from '#contracts/names.ts';
 import type { Resource } from '#contracts/resources/index.ts';
+import { canonicalJson } from './canonical.ts';
 
 /** A resource as the log has it: what its author wrote, and what the log knows of it. */
 export interface StateEntry {
@@ -14,7 +14,6 @@ export interface StateEntry {
   createdTime: string;
   /** Number of its changes, from 1. */
   generation: number;
-  hash: Buffer;
 }
 
 /** One change-set's content, with what the log knows of the message that carries it. */
@@ -24,6 +23,8 @@ export interface StateChange {
   upserts: readonly Resource[];
   deletes: readonly ResourceRef[];
 }
+
+type Hash = Buffer | undefined;
 
 const BUCKETS = 256;
 const EMPTY: Buffer = Buffer.alloc(32);
@@ -35,28 +36,35 @@ const EMPTY: Buffer = Buffer.alloc(32);
  * The digest is a two-level hash tree: resources fall into 256 buckets by the hash of their key, a
  * bucket's digest is the SHA-256 of its resources' hashes in the order of their keys, the state's
  * that of the buckets. An edit rehashes one bucket and the root. A resource's hash is that of its
- * key and its canonical JSON (RFC 8785).
+ * key and its canonical JSON (RFC 8785). All this is done when a digest is asked for: a proxy that
+ * reads its first state from files has nobody to compare it with, and hashing would take a fifth
+ * of its start.
  *
  * The state is mutable and has one owner; `apply` is all or nothing.
  */
 export class MeshState {
   readonly entries = new Map<ResourceKey, StateEntry>();
   sequence = 0;
-  readonly #buckets = Array.from({ length: BUCKETS }, () => new Map<ResourceKey, Buffer>());
+  /** Hashes of resources; undefined: not made yet. */
+  readonly #buckets = Array.from({ length: BUCKETS }, () => new Map<ResourceKey, Hash>());
   readonly #bucketDigests: Buffer[] = Array.from({ length: BUCKETS }, () => EMPTY);
-  #digest = rootDigest(this.#bucketDigests);
+  /** Buckets whose digest is not that of what they hold now. */
+  readonly #stale = new Set<number>();
+  #digest: string | undefined;
 
   get digest(): string {
+    this.#digest ??= rootDigest(this.#freshDigests());
     return this.#digest;
   }
 
   /** The digest that `apply` would give, without applying. */
   digestAfter(change: Pick<StateChange, 'upserts' | 'deletes'>): string {
+    const digests = [...this.#freshDigests()];
     const touched = new Map<number, Map<ResourceKey, Buffer>>();
     const bucketOf = (key: ResourceKey): Map<ResourceKey, Buffer> => {
       const number = bucketNumber(key);
       let bucket = touched.get(number);
-      if (bucket === undefined) touched.set(number, (bucket = new Map(this.#buckets[number])));
+      if (bucket === undefined) touched.set(number, (bucket = new Map(this.#hashed(number))));
       return bucket;
     };
     for (const ref of change.deletes) bucketOf(keyOf(ref)).delete(keyOf(ref));
@@ -64,7 +72,6 @@ export class MeshState {
       const key = keyOfResource(resource);
       bucketOf(key).set(key, hashOf(key, withoutServerFields(resource)));
     }
-    const digests = [...this.#bucketDigests];
     for (const [number, bucket] of touched) digests[number] = bucketDigest(bucket);
     return rootDigest(digests);
   }
@@ -72,24 +79,18 @@ export class MeshState {
   /** Deletes first, then upserts; returns the keys whose content changed. */
   apply(change: StateChange): Set<ResourceKey> {
     const changed = new Set<ResourceKey>();
-    const buckets = new Set<number>();
     for (const ref of change.deletes) {
       const key = keyOf(ref);
       if (!this.entries.delete(key)) continue;
-      this.#buckets[bucketNumber(key)]?.delete(key);
-      buckets.add(bucketNumber(key));
+      const number = bucketNumber(key);
+      this.#buckets[number]?.delete(key);
+      this.#touch(number);
       changed.add(key);
     }
     for (const resource of change.upserts) {
       const entry = this.#upsert(resource, change);
-      if (entry === undefined) continue;
-      buckets.add(bucketNumber(entry.key));
-      changed.add(entry.key);
+      if (entry !== undefined) changed.add(entry.key);
     }
-    for (const number of buckets) {
-      this.#bucketDigests[number] = bucketDigest(this.#buckets[number] ?? new Map());
-    }
-    if (buckets.size > 0) this.#digest = rootDigest(this.#bucketDigests);
     this.sequence = change.sequence;
     return changed;
   }
@@ -97,24 +98,19 @@ export class MeshState {
   /** A copy that may go its own way (history, dry runs). */
   clone(): MeshState {
     const copy = new MeshState();
-    for (const entry of this.entries.values()) copy.#place(entry);
-    this.#bucketDigests.forEach((digest, number) => {
-      copy.#bucketDigests[number] = digest;
-    });
+    const digests = this.#freshDigests();
+    for (const entry of this.entries.values()) copy.#place(entry, this.#hash(entry));
+    copy.#stale.clear();
+    copy.#bucketDigests.splice(0, BUCKETS, ...digests);
     copy.#digest = this.#digest;
     copy.sequence = this.sequence;
     return copy;
   }
 
   /** Entries as a snapshot on disk or in the object store has them, in the order of their keys. */
-  static restore(entries: Iterable<Omit<StateEntry, 'hash'>>, sequence: number): MeshState {
+  static restore(entries: Iterable<StateEntry>, sequence: number): MeshState {
     const state = new MeshState();
-    for (const entry of entries)
-      state.#place({ ...entry, hash: hashOf(entry.key, entry.resource) });
-    state.#buckets.forEach((bucket, number) => {
-      state.#bucketDigests[number] = bucketDigest(bucket);
-    });
-    state.#digest = rootDigest(state.#bucketDigests);
+    for (const entry of entries) state.#place(entry, undefined);
     state.sequence = sequence;
     return state;
   }
@@ -122,25 +118,56 @@ export class MeshState {
   #upsert(written: Resource, change: StateChange): StateEntry | undefined {
     const resource = withoutServerFields(written);
     const key = keyOfResource(resource);
-    const hash = hashOf(key, resource);
     const before = this.entries.get(key);
-    if (before?.hash.equals(hash) === true) return undefined;
+    const hash = before === undefined ? undefined : hashOf(key, resource);
+    if (before !== undefined && hash?.equals(this.#hash(before)) === true) return undefined;
     const entry: StateEntry = {
       key,
       resource,
-      hash,
       createdAt: before?.createdAt ?? change.sequence,
       createdTime: before?.createdTime ?? change.time,
       changedAt: change.sequence,
       generation: (before?.generation ?? 0) + 1,
     };
-    this.#place(entry);
+    this.#place(entry, hash);
     return entry;
   }
 
-  #place(entry: StateEntry): void {
+  #place(entry: StateEntry, hash: Hash): void {
+    const number = bucketNumber(entry.key);
     this.entries.set(entry.key, entry);
-    this.#buckets[bucketNumber(entry.key)]?.set(entry.key, entry.hash);
+    this.#buckets[number]?.set(entry.key, hash);
+    this.#touch(number);
+  }
+
+  #touch(number: number): void {
+    this.#stale.add(number);
+    this.#digest = undefined;
+  }
+
+  #hash(entry: StateEntry): Buffer {
+    const bucket = this.#buckets[bucketNumber(entry.key)];
+    const hash = bucket?.get(entry.key) ?? hashOf(entry.key, entry.resource);
+    bucket?.set(entry.key, hash);
+    return hash;
+  }
+
+  #freshDigests(): readonly Buffer[] {
+    for (const number of this.#stale) {
+      this.#bucketDigests[number] = bucketDigest(this.#hashed(number));
+    }
+    this.#stale.clear();
+    return this.#bucketDigests;
+  }
+
+  /** A bucket with all hashes made. */
+  #hashed(number: number): ReadonlyMap<ResourceKey, Buffer> {
+    const bucket = this.#buckets[number] ?? new Map<ResourceKey, Hash>();
+    for (const [key, hash] of bucket) {
+      const entry = this.entries.get(key);
+      if (hash === undefined && entry !== undefined) this.#hash(entry);
+    }
+    return bucket as ReadonlyMap<ResourceKey, Buffer>;
   }
 }
 
@@ -169,7 +196,7 @@ export function withoutServerFields(resource: Resource): Resource {
 }
 
 /** As the API shows it: with the server's fields filled in. */
-export function withServerFields(entry: Omit<StateEntry, 'hash'>): Resource {
+export function withServerFields(entry: StateEntry): Resource {
   return {
     ...entry.resource,
     metadata: {
@@ -182,14 +209,7 @@ export function withServerFields(entry: Omit<StateEntry, 'hash'>): Resource {
 }
 
 function hashOf(key: ResourceKey, resource: Resource): Buffer {
-  return createHash('sha256').update(key).update('\0').update(canonicalJson(resource)).digest();
-}
-
-/** Canonical JSON (RFC 8785). */
-export function canonicalJson(value: unknown): string {
-  const text = canonicalize(value);
-  if (text === undefined) throw new TypeError('this value has no JSON form');
-  return text;
+  return hashOnce('sha256', `${key}\0${canonicalJson(resource)}`, 'buffer');
 }
 
 function bucketNumber(key: ResourceKey): number {

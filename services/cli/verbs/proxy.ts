@@ -5,7 +5,7 @@ import { ChildExit } from '../errors.ts';
 import { type Io, line } from '../io.ts';
 import { addVerb, examplesText } from '../verb.ts';
 
-const PROXY_MAIN = fileURLToPath(new URL('../../../proxy/main.ts', import.meta.url));
+const PROXY_MAIN = fileURLToPath(new URL('../../../proxy/main.mjs', import.meta.url));
 const LIFELINE = fileURLToPath(new URL('../../../infra/local/lifeline.mjs', import.meta.url));
 
 const EXAMPLES = [

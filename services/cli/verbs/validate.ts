@@ -55,6 +55,6 @@ async function compileProblems(io: Io, resources: Resource[]): Promise<ResourceP
   const state = new MeshState();
   const time = new Date(io.wallMs()).toISOString();
   state.apply({ sequence: revision.sequence, time, upserts: resources, deletes: [] });
-  const { entries, digest: logDigest } = state;
-  return compile({ entries, revision, logDigest, nowMs: io.wallMs() }).problems;
+  const { entries } = state;
+  return compile({ entries, revision, nowMs: io.wallMs() }).problems;
 }

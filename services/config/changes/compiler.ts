@@ -59,7 +59,6 @@ export class Compiler {
     return compile({
       entries: state.entries,
       revision: { epoch: this.#epoch, sequence: state.sequence },
-      logDigest: state.digest,
       nowMs: this.#wallMs(),
       ...(previous === undefined ? {} : { previous }),
       ...(changed === undefined ? {} : { changed }),

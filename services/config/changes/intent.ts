@@ -4,7 +4,8 @@ import type { ResourceProblem } from '#contracts/problems.ts';
 import { type Resource, findKind } from '#contracts/resources/index.ts';
 import { readResource } from '#contracts/resources/read.ts';
 import { HttpProblem } from '#platform/http.ts';
-import { canonicalJson, keyOfResource } from '#platform/state.ts';
+import { canonicalJson } from '#platform/canonical.ts';
+import { keyOfResource } from '#platform/state.ts';
 
 /** What a writer asks for, checked as far as it can be without the state of the mesh. */
 export type Intent =

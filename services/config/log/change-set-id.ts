@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { HttpProblem } from '#platform/http.ts';
-import { canonicalJson } from '#platform/state.ts';
+import { canonicalJson } from '#platform/canonical.ts';
 
 /**
  * The id of a change-set is where an idempotency key is remembered: in the log, so that it

@@ -6,7 +6,7 @@ import type { ConfigLog } from './config-log.ts';
 import type { IndexedChangeSet } from './history.ts';
 
 /** A resource as of a revision, with what the API shows of its history. */
-export type PastEntry = Omit<StateEntry, 'hash'>;
+export type PastEntry = StateEntry;
 
 /** A resource's content at the sequence that wrote it. */
 export async function bodyAt(

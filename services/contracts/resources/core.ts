@@ -1,4 +1,4 @@
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
 import {
   ClusterMetadata,
   Label,
@@ -8,6 +8,7 @@ import {
   oneOf,
   strict,
 } from './schema.ts';
+import { Type } from './type.ts';
 
 export const Namespace = strict({
   apiVersion: Type.Literal('v1'),

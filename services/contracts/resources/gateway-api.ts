@@ -3,7 +3,7 @@
  * defaults and meaning are the standard's; what is not here yet is refused by name (later.ts),
  * never accepted and ignored.
  */
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
 import {
   ClusterMetadata,
   DurationText,
@@ -19,6 +19,7 @@ import {
   oneOf,
   strict,
 } from './schema.ts';
+import { Type } from './type.ts';
 
 export const GATEWAY_GROUP = 'gateway.networking.k8s.io';
 const GATEWAY_VERSION = `${GATEWAY_GROUP}/v1`;

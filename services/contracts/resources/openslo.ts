@@ -4,10 +4,11 @@
  * status class. Alert policies stand inline; the conditions of one policy must all hold, which is
  * how a long and a short burn-rate window are paired.
  */
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
 import { SERVICE_NAME } from '../names.ts';
 import { WINDOW } from '../duration.ts';
 import { NamespacedMetadata, Subdomain, oneOf, strict } from './schema.ts';
+import { Type } from './type.ts';
 
 const Window = Type.String({ pattern: WINDOW, description: 'such as 30s, 5m, 1h, 30d, 4w' });
 const ServiceText = Type.String({ pattern: SERVICE_NAME, description: 'namespace/name' });

@@ -1,7 +1,9 @@
-import { Compile, type Validator } from 'typebox/compile';
+import { createRequire } from 'node:module';
+import type * as compiler from 'typebox/compile';
 import type { TLocalizedValidationError } from 'typebox/error';
 import { DEFAULT_NAMESPACE, keyOf } from '../names.ts';
 import type { ResourceProblem } from '../problems.ts';
+import { type Accepts, acceptsOf } from './accepts.ts';
 import { type KindEntry, type Resource, kindEntry } from './index.ts';
 import { LATER_KINDS, isLaterField, isLaterValue } from './later.ts';
 
@@ -13,12 +15,25 @@ export type ReadResult =
   { ok: true; resource: Resource } | { ok: false; problems: ResourceProblem[]; rest?: Resource };
 
 const PROBLEMS_PER_RESOURCE_MAX = 50;
-const validators = new Map<string, Validator>();
+const require = createRequire(import.meta.url);
+const acceptors = new Map<string, Accepts>();
+const validators = new Map<string, compiler.Validator>();
 
-function validatorOf(entry: KindEntry): Validator {
+function accepts(entry: KindEntry, document: object): boolean {
+  let acceptor = acceptors.get(entry.kind);
+  if (acceptor === undefined) {
+    acceptor = acceptsOf(entry.schema);
+    acceptors.set(entry.kind, acceptor);
+  }
+  return acceptor(document);
+}
+
+/** TypeBox's, which can say what is wrong; loaded by the first document that is not valid. */
+function validatorOf(entry: KindEntry): compiler.Validator {
   let validator = validators.get(entry.kind);
   if (validator === undefined) {
-    validator = Compile(entry.schema) as Validator;
+    const { Compile } = require('typebox/compile') as typeof compiler;
+    validator = Compile(entry.schema) as compiler.Validator;
     validators.set(entry.kind, validator);
   }
   return validator;
@@ -48,6 +63,7 @@ export function readResource(document: unknown, where: string): ReadResult {
   if (entry === undefined || entry.apiVersion !== apiVersion) {
     return unknownKind(label, apiVersion, kind, entry);
   }
+  if (accepts(entry, document)) return checked(withNamespace(document, entry), entry, label);
   const validator = validatorOf(entry);
   if (validator.Check(document)) return checked(withNamespace(document, entry), entry, label);
   const errors = validator.Errors(document);

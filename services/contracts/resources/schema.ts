@@ -1,6 +1,7 @@
-import Type, { type Static, type TProperties } from 'typebox';
+import type { Static, TProperties } from 'typebox';
 import { DURATION } from '../duration.ts';
 import { LABEL, SECTION_NAME, SUBDOMAIN } from '../names.ts';
+import { Type } from './type.ts';
 
 /** An object that refuses fields it does not know. */
 export function strict<P extends TProperties>(

@@ -2,7 +2,7 @@
  * `windrose.dev/v1`: what no standard covers. The shapes are RESOURCES.md's; defaults stand in the
  * descriptions.
  */
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
 import {
   ClusterMetadata,
   DurationText,
@@ -15,6 +15,7 @@ import {
   oneOf,
   strict,
 } from './schema.ts';
+import { Type } from './type.ts';
 
 export const WINDROSE_GROUP = 'windrose.dev';
 const VERSION = Type.Literal(`${WINDROSE_GROUP}/v1`);

@@ -75,7 +75,7 @@ export async function compare(options: {
 /** For `sh -c exec`. */
 function windroseCommand(): string {
   const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
-  const main = join(ROOT, 'test/bench/peer/main.ts');
+  const main = join(ROOT, 'test/bench/peer/main.mjs');
   return `${quoted(process.execPath)} --no-warnings ${quoted(main)}`;
 }
 

@@ -78,7 +78,7 @@ export class Rig {
       const work = workload(options.scenario, `127.0.0.1:${upstreamPort}`);
       const port = await freePort();
       const env = await peerEnv(folder, port, options.scenario, work);
-      const main = join(ROOT, 'test/bench/peer/main.ts');
+      const main = join(ROOT, 'test/bench/peer/main.mjs');
       const lifeline = join(ROOT, 'infra/local/lifeline.mjs');
       proxy = spawn(
         process.execPath,

@@ -11,7 +11,7 @@ import { head } from './case.ts';
 import { Pipe, within } from './pipe.ts';
 import { RawUpstream } from './upstream.ts';
 
-const MAIN = fileURLToPath(new URL('../../../proxy/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../../proxy/main.mjs', import.meta.url));
 const READY_MS = 30_000;
 const GATEWAY_API = 'gateway.networking.k8s.io/v1';
 

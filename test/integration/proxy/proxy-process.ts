@@ -7,7 +7,7 @@ import { eventually } from '#test/eventually.ts';
 import { tempDir } from '#test/parts.ts';
 import { onTestFinished } from 'vitest';
 
-const MAIN = fileURLToPath(new URL('../../../proxy/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../../proxy/main.mjs', import.meta.url));
 
 export interface ProxyProcess {
   child: ChildProcess;

@@ -28,7 +28,6 @@ test.each(['bare', 'full'] as const)('the proxy serves what a peer writes: %s', 
   const { problems } = compile({
     entries: state.entries,
     revision: { epoch: 1, sequence: 1 },
-    logDigest: state.digest,
     nowMs: 0,
   });
   expect(problems).toEqual([]);

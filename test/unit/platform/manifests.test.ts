@@ -27,6 +27,18 @@ describe('manifests', () => {
     ]);
   });
 
+  it.each([
+    ['JSON', String.raw`{"kind": "a", "texts": ["\ud83d\ude00", {"\uD83D": 1}]}`],
+    ['YAML', String.raw`{kind: a, texts: ["\ud83d\ude00", "\udc00"]}`],
+  ])('refuses half of a surrogate pair in %s', (_language, text) => {
+    expect(parseManifests(text, 'x').problems).toEqual([
+      {
+        ...{ resource: 'x', path: '', reason: 'unreadable' },
+        message: 'Lone surrogate is not allowed',
+      },
+    ]);
+  });
+
   it('refuses aliases that expand without bound', () => {
     const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]'];
     for (let i = 1; i < 8; i++) lines.push(`a${i}: &a${i} [${`*a${i - 1}, `.repeat(10)}]`);

@@ -39,6 +39,28 @@ describe('MeshState', () => {
     ]);
   });
 
+  it('answers with the digest of now however late and often it is asked', () => {
+    const asked = new MeshState();
+    const late = new MeshState();
+    const changes = [
+      change(1, [service('a'), service('b')]),
+      change(2, [service('a', 81), service('c')]),
+      change(3, [service('b')], ['c']),
+    ];
+    const digests = changes.map((each) => {
+      const foretold = asked.digestAfter(each);
+      asked.apply(each);
+      late.apply(each);
+      expect(asked.digest).toBe(foretold);
+      return foretold;
+    });
+    expect(new Set(digests).size).toBe(digests.length);
+    const copy = late.clone();
+    copy.apply(change(4, [], ['a']));
+    expect(late.digestAfter(change(4, [], ['a']))).toBe(copy.digest);
+    expect(late.digest).toBe(digests.at(-1));
+  });
+
   it('keeps the fields that the server gives out of content and digest', () => {
     const plain = new MeshState();
     plain.apply(change(1, [service('a')]));

@@ -371,7 +371,7 @@ describe('problems', () => {
     // A proxy that reads that change, perhaps long after, applies it: it only never acts.
     const { entries } = world.state;
     const changed = new Set(entries.keys());
-    const served = { entries, revision: { epoch: 1, sequence: 9 }, logDigest: '', changed };
+    const served = { entries, revision: { epoch: 1, sequence: 9 }, changed };
     const { problems, snapshot } = compile({ ...served, previous: world.snapshot });
     expect(problems).toEqual([]);
     expect(snapshot.services.get('shop/app')?.fault).toBeDefined();
@@ -451,7 +451,7 @@ describe('sharing', () => {
     const entries = new Map(world.state.entries);
     entries.delete('Service/shop/app');
     const changed = new Set(['Service/shop/app'] as const);
-    const input = { entries, revision: { epoch: 1, sequence: 99 }, logDigest: '', nowMs: NOW_MS };
+    const input = { entries, revision: { epoch: 1, sequence: 99 }, nowMs: NOW_MS };
     const candidate = compile({ ...input, previous: before, changed });
     expect(candidate.problems.length).toBeGreaterThan(0);
     expect(before.services.has('shop/app')).toBe(true);

@@ -7,7 +7,6 @@ export function dump(snapshot: CompiledSnapshot): unknown {
   const { edge, meshRoutes, index } = snapshot;
   return plain({
     revision: snapshot.revision,
-    logDigest: snapshot.logDigest,
     listeners: snapshot.listeners,
     edge: rows(edge).map(([name, { spec, security, hosts }]) => ({
       name,

@@ -56,7 +56,6 @@ export class World {
     return compile({
       entries: this.state.entries,
       revision: { epoch: 1, sequence: this.state.sequence },
-      logDigest: this.state.digest,
       nowMs: NOW_MS,
       ...(previous === undefined || changed === undefined ? {} : { previous, changed }),
     });

@@ -1,8 +1,9 @@
+// @ts-check
 // Windrose as a peer of other gateways. It is told what to do in its environment (contract.ts),
 // writes that down as resources, and becomes `windrose proxy --resources` in this very process:
 // what it costs is what that costs. On the project's Node, as the command `windrose` does it:
 //
-//     WINDROSE_CMD='node_modules/.bin/node --no-warnings test/bench/peer/main.ts'
+//     WINDROSE_CMD='node_modules/.bin/node --no-warnings test/bench/peer/main.mjs'
 //
 // With BENCH_TIMES=1 it says on stderr how long writing the resources took.
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -32,4 +33,4 @@ if (contract.scenario === 'full') {
   process.argv.push('--access-log', contract.accessLog);
   process.argv.push('--admin', `127.0.0.1:${contract.metricsPort}`);
 }
-await import('../../../proxy/main.ts');
+await import('../../../proxy/main.mjs');
