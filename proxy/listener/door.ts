@@ -3,6 +3,7 @@ import type { Reason } from '#contracts/reasons.ts';
 import type { Log } from '#platform/log.ts';
 import { sentenceOf } from '#platform/log.ts';
 import type { DataPlane, Outcome } from '../dataplane.ts';
+import { type Cause, ERRORS, replyFor } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { type ForwardParts, UpstreamAttempt } from '../forward/attempt.ts';
 import { Passage } from '../forward/passage.ts';
@@ -47,7 +48,7 @@ export class Door {
     const { exchange, refusal } = takeIn(request, arrival, address, snapshot, this.#parts);
     client.onOver = () => this.#over(client, exchange);
     if (refusal !== undefined) {
-      sendReply(client, exchange, refusal, true);
+      sendReply(client, exchange, refusal, false);
       return;
     }
     dataPlane.handle(
@@ -66,13 +67,14 @@ export class Door {
   }
 
   /** Bytes that the parser gave up on count as a request that was refused. */
-  unreadable(arrival: Arrival, socket: Socket, status: number): void {
+  unreadable(arrival: Arrival, socket: Socket, cause: Cause): void {
     const { dataPlane, telemetry } = this.#parts;
     if (dataPlane.snapshot === undefined) return;
     const address = peerAddress(socket);
     const exchange = unreadable(arrival, address, dataPlane.snapshot, this.#parts);
+    const { status, reason } = ERRORS[cause];
     exchange.status = status;
-    exchange.reason = status === 431 ? 'headers_too_large' : 'bad_request';
+    exchange.reason = reason;
     telemetry.record(exchange);
   }
 
@@ -106,8 +108,7 @@ export class Door {
       client.abort();
       return;
     }
-    const message = 'the proxy made a mistake';
-    sendReply(client, exchange, { status: 500, reason: 'internal', message }, true);
+    sendReply(client, exchange, replyFor('internal'), false);
   }
 
   #over(client: ClientStream, exchange: Exchange): void {

@@ -1,5 +1,6 @@
 import { type BoundSocket, type Server, type Socket, createServer } from 'node:net';
 import type { Clock } from '#platform/clock.ts';
+import type { Cause } from '../errors.ts';
 import type { Wheel } from '../wheel.ts';
 import type { Arrival } from './intake.ts';
 import { Connections } from './connections.ts';
@@ -17,7 +18,7 @@ export interface ServerHandlers {
   wheel: Wheel;
   request: (arrival: Arrival, request: ReceivedRequest, socket: Socket) => void;
   /** Bytes that are no HTTP request; they were answered already. */
-  unreadable: (arrival: Arrival, socket: Socket, status: number) => void;
+  unreadable: (arrival: Arrival, socket: Socket, cause: Cause) => void;
 }
 
 /** Idle connections stay this long into a drain, so that their next request is still answered. */
@@ -51,7 +52,7 @@ export class ListenerServer {
         return isDraining();
       },
       request: (received, socket) => request(arrival, received, socket),
-      unreadable: (socket, status) => unreadable(arrival, socket, status),
+      unreadable: (socket, cause) => unreadable(arrival, socket, cause),
       busy: (socket) => this.#connections.begin(socket),
       idle: (socket) => this.#connections.end(socket),
     };
