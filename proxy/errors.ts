@@ -129,6 +129,12 @@ function withReason<C extends string>(
   return Object.fromEntries(entries) as Record<C, ErrorRow>;
 }
 
+/** Fields that an answer carries for its cause. */
+const HEADERS: Partial<Record<Cause, Reply['headers']>> = {
+  method_refused: [['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']],
+  overloaded: [['retry-after', '1']],
+};
+
 /** The proxy's own answer. Message and status are the row's unless there is a better one. */
 export function replyFor(
   cause: Cause,
@@ -136,5 +142,7 @@ export function replyFor(
   more?: Partial<Pick<Reply, 'status' | 'headers'>>,
 ): Reply {
   const { status, reason, message: usual } = ERRORS[cause];
-  return { cause, reason, status, message: message ?? usual, ...more };
+  const headers = HEADERS[cause];
+  const reply = { cause, reason, status, message: message ?? usual, ...more };
+  return headers === undefined ? reply : { headers, ...reply };
 }

@@ -3,6 +3,7 @@ import type { ResourceKey } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import type { Revision } from '#contracts/revision.ts';
 import type { MeshState, StateChange } from '#platform/state.ts';
+import type { OverloadReport } from './overload/overload.ts';
 import type { SeriesSnapshot } from './telemetry/index.ts';
 import type { EndpointView } from './upstream/view.ts';
 
@@ -27,6 +28,7 @@ export interface WorkerReport {
   connections: number;
   turnedAway: number;
   inFlight: number;
+  overload: OverloadReport;
   series: SeriesSnapshot;
   endpoints: EndpointView[];
 }

@@ -9,6 +9,7 @@ import { httpDate } from '../listener/date.ts';
 import { passableTrailers, responseHeaders } from '../listener/hop.ts';
 import { LIMITS } from '../listener/limits.ts';
 import { IDEMPOTENT } from '../methods.ts';
+import { isShortage } from '../overload/descriptors.ts';
 import type { BodySink, ClientStream } from '../stream.ts';
 import { type Wheel, WheelTimer } from '../wheel.ts';
 import type { Http1Upstream } from './http1-upstream.ts';
@@ -89,7 +90,8 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
       },
       (error) => {
         this.#connecting = undefined;
-        this.#fail('upstream_refused', `no connection: ${error.code ?? error.message}`);
+        const cause = isShortage(error) ? 'overloaded' : 'upstream_refused';
+        this.#fail(cause, `no connection: ${error.code ?? error.message}`);
       },
     );
   }

@@ -17,8 +17,10 @@ export interface DoorParts extends ForwardParts, IntakeParts {
   dataPlane: Pick<DataPlane, 'snapshot' | 'handle' | 'release'>;
   telemetry: Pick<Telemetry, 'record'>;
   log: Log;
-  /** The proxy is shutting down: answers say `Connection: close`. */
+  /** The proxy is shutting down or short of memory: answers say `Connection: close`. */
   draining: () => boolean;
+  /** There is too much to do already: new requests are refused. */
+  sheds: () => boolean;
 }
 
 /** After a head these mean that the upstream did not keep its word. */
@@ -47,8 +49,9 @@ export class Door {
     const address = peerAddress(socket);
     const { exchange, refusal } = takeIn(request, arrival, address, snapshot, this.#parts);
     client.onOver = () => this.#over(client, exchange);
-    if (refusal !== undefined) {
-      sendReply(client, exchange, refusal, false);
+    const reply = refusal ?? (this.#parts.sheds() ? replyFor('overloaded') : undefined);
+    if (reply !== undefined) {
+      sendReply(client, exchange, reply, false);
       return;
     }
     dataPlane.handle(

@@ -27,7 +27,6 @@ export interface Head {
   expectsContinue: boolean;
 }
 
-const ALLOWED = [['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']] as const;
 const CODING = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** Ends a chain that returns to a proxy that it passed already. */
 const HOPS_MAX = 20;
@@ -41,8 +40,7 @@ export function readHead(
   direction: Direction,
 ): Checked<Head> {
   const { method, version } = line;
-  if (method === 'TRACE')
-    return { ...refuse('TRACE is not served', 'method_refused'), headers: ALLOWED };
+  if (method === 'TRACE') return refuse('TRACE is not served', 'method_refused');
   if (method === 'CONNECT') return refuse('CONNECT is not served here', 'not_served');
   const fields = checkFields(headers, version, method === 'GET', direction);
   if (!fields.ok) return fields;

@@ -12,6 +12,7 @@ import type { FromWorker, ToWorker } from './protocol.ts';
 
 /** Sockets come from the supervisor, which keeps them open when this process dies. */
 class SupervisorSockets implements SocketSource {
+  readonly isShared = true;
   readonly #waiting = new Map<number, (acquired: Acquired) => void>();
   #nextId = 1;
 

@@ -22,7 +22,7 @@ import {
 } from './support/front.ts';
 
 /** Rows of reasons that no phase gives yet. A phase that names one takes it off this list. */
-const NOT_MADE = ['denied', 'too_large', 'draining', 'overloaded'] as const;
+const NOT_MADE = ['denied', 'too_large', 'draining'] as const;
 type Made = Exclude<Cause, (typeof NOT_MADE)[number]>;
 
 interface Scene {
@@ -38,6 +38,7 @@ interface Provocation extends Partial<Omit<RoutedOptions, 'clock'>> {
   bytes?: string;
   /** What an upstream does with a request; it answers well without. `none`: nobody listens. */
   upstream?: ((socket: Socket) => void) | 'none';
+  sheds?: () => boolean;
   isClockFake?: boolean;
   /** Before the client sends. */
   before?: (scene: Omit<Scene, 'client'>) => Promise<unknown>;
@@ -156,6 +157,7 @@ const H1: Readonly<Record<Exclude<Made, 'bad_frames' | 'headers_too_large'>, Pro
       client.socket.destroy();
     },
   },
+  overloaded: { sheds: () => true },
   internal: {
     random: () => {
       throw new Error('boom');
@@ -192,7 +194,10 @@ async function provoke(what: Provocation): Promise<Became> {
   const hasTraffic = more.some((each) => 'kind' in each && each.kind === 'TrafficPolicy');
   if (!hasTraffic) more.push(own('TrafficPolicy', 'retry', { ...APP, ...RETRY }));
   const plane = routed({ ...what, more, endpoints, clock: time });
-  const front = await openFront({ dataPlane: plane, clock: time });
+  const front = await openFront({
+    ...{ dataPlane: plane, clock: time },
+    ...(what.sheds === undefined ? {} : { sheds: what.sheds }),
+  });
   const scene = { front, clock, seen: () => seen };
   await what.before?.(scene);
   const client = await rawClient(front.port, what.bytes ?? GET);

@@ -28,6 +28,7 @@ export interface FaultFront {
 export interface FaultFrontOptions {
   dataPlane: DoorParts['dataPlane'];
   clock?: Clock;
+  sheds?: () => boolean;
   /** In place of `records`, for more exchanges than should be kept. */
   record?: (exchange: Exchange) => void;
 }
@@ -67,6 +68,7 @@ export async function openFront(options: FaultFrontOptions): Promise<FaultFront>
     workload: 'shop/orders',
     log: createLog({ service: 'test', level: 'silent' }),
     draining: () => false,
+    sheds: options.sheds ?? (() => false),
   });
   const server = new ListenerServer(
     { direction: 'edge', socket: ':80' },

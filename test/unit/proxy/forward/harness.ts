@@ -69,6 +69,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     workload: 'shop/orders',
     log: createLog({ service: 'test', level: 'silent' }),
     draining: () => draining,
+    sheds: () => false,
   });
   const direction = options.direction ?? 'edge';
   const server = new ListenerServer(
