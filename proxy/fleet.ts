@@ -44,6 +44,8 @@ export interface Fleet {
   apply(update: StateUpdate): Promise<Applied>;
   setEndpoints(announced: ServiceEndpoints): void;
   report(): Promise<WorkerReport[]>;
+  /** A worker whose event loop stands still, in one sentence; undefined: all of them turn. */
+  stalled(): string | undefined;
   setLogLevel(level: LogLevel): void;
   /** Calls back when what could not be applied changes without an update: a port became free. */
   onProblems(run: (problems: ResourceProblem[]) => void): void;

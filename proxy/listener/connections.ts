@@ -29,7 +29,7 @@ export class Connections {
     return this.#open.size;
   }
 
-  /** False: there is no room, and the socket was destroyed. `isLast`: nothing is left for others. */
+  /** False: there is no room, and the socket was destroyed. `isLast`: none may come behind it. */
   admit(socket: Socket, isLast = false): boolean {
     const address = socket.remoteAddress ?? '';
     const ofAddress = this.#perAddress.get(address) ?? 0;

@@ -18,7 +18,7 @@ export interface OverloadParts {
 
 /** What a worker tells of its load. */
 export interface OverloadReport {
-  /** 0: none; 1: connections end with their answer; 2: new requests get 503; 3: none is accepted. */
+  /** 1: connections end with their answer, 2: new requests get 503, 3: none is accepted. */
   level: number;
   /** Share of the memory's limit, with what is not collected yet. */
   memoryShare: number;
@@ -54,7 +54,7 @@ export class Overload {
   readonly descriptorsMax: number;
   #level = 0;
   #collectDueMs = 0;
-  /** Accepting goes on when so many connections are left; undefined: it has not paused for them. */
+  /** Accepting goes on when so few connections are left; undefined: it has not paused for that. */
   #enoughAt: number | undefined;
   #accepting = true;
   #isAsking = false;

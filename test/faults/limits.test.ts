@@ -164,3 +164,42 @@ describe('F19: no file descriptors left', () => {
     },
   );
 });
+
+describe('F20: an event loop that stands still', () => {
+  async function started(workers: number): Promise<Running & { appPort: number }> {
+    const { port: appPort } = await startApp('echo', (_request, response) => response.end('ok'));
+    return { ...(await start({ appPort, workers })), appPort };
+  }
+
+  it("a worker's: liveness flips within seconds, says which, and comes back", async () => {
+    const { proxy, port } = await started(2);
+    const [stopped = 0] = childrenOf(proxy.child.pid ?? 0);
+    const health = (): Promise<number> => proxy.admin('/healthz').then(({ status }) => status);
+    expect(await health()).toBe(200);
+    process.kill(stopped, 'SIGSTOP');
+    const startMs = performance.now();
+    await until('liveness has flipped', async () => (await health()) === 503, 15_000);
+    expect(performance.now() - startMs).toBeGreaterThan(3_000);
+    expect((await proxy.admin('/healthz')).body).toContain(`(pid ${stopped}) has stood still`);
+    process.kill(stopped, 'SIGCONT');
+    await until('liveness is back', async () => (await health()) === 200);
+    expect((await probe(port)).status).toBe(200);
+    const said = proxy.log().filter(({ msg }) => msg === 'a worker stands still');
+    expect(said).toMatchObject([{ pid: stopped }]);
+    expect(await proxy.stop()).toBe(0);
+  });
+
+  it('the only one: health is silent as long, and answers after it', async () => {
+    const { proxy, appPort } = await started(1);
+    const { pid = 0 } = proxy.child;
+    process.kill(pid, 'SIGSTOP');
+    let answered = false;
+    const health = proxy.admin('/healthz').finally(() => (answered = true));
+    // One that turns has answered a hundred times meanwhile.
+    for (let i = 0; i < 100; i++) await probe(appPort);
+    expect(answered).toBe(false);
+    process.kill(pid, 'SIGCONT');
+    expect((await health).status).toBe(200);
+    expect(await proxy.stop()).toBe(0);
+  });
+});
