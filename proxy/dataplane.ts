@@ -1,5 +1,6 @@
 import type { Endpoint, ServiceEndpoints } from '#contracts/events.ts';
 import type { Clock, Random } from '#platform/clock.ts';
+import { replyFor } from './errors.ts';
 import type { Attempt, AttemptResult, Exchange, Reply } from './exchange.ts';
 import { type Done, type PipelineParts, runPipeline } from './pipeline.ts';
 import type { Gate } from './policy/gate.ts';
@@ -8,7 +9,7 @@ import { type SocketTable, socketTable } from './route/sockets.ts';
 import { type Scope, servedListeners } from './scope.ts';
 import { ServiceStates } from './services.ts';
 import type { CompiledSnapshot } from './snapshot/compiled.ts';
-import { land, replyFor } from './tries.ts';
+import { land } from './tries.ts';
 import type { EndpointView } from './upstream/view.ts';
 
 export type { Scope } from './scope.ts';
@@ -122,7 +123,7 @@ export class DataPlane {
   #onThrown(error: unknown, exchange: Exchange, done: Done): void {
     this.release(exchange, { aborted: false });
     this.#options.onError?.(error, exchange);
-    done(replyFor('internal', 'the proxy made a mistake'));
+    done(replyFor('internal'));
   }
 
   /** `aborted`: the upstream broke off after its head. Calls after the first do nothing. */

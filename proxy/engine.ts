@@ -13,6 +13,9 @@ import { Door } from './listener/door.ts';
 import { Listeners, type SocketFailure } from './listener/listeners.ts';
 import type { SocketSource } from './listener/sockets.ts';
 import { RandomHex } from './listener/trace.ts';
+import { DESCRIPTORS_MAX } from './overload/descriptors.ts';
+import { V8Memory } from './overload/memory.ts';
+import { Overload } from './overload/overload.ts';
 import { type SidecarAddresses, sidecarSockets } from './sidecar.ts';
 import { compile } from './snapshot/compile.ts';
 import type { CompiledSnapshot } from './snapshot/compiled.ts';
@@ -45,6 +48,7 @@ export class Engine {
   readonly #dataPlane: DataPlane;
   readonly #door: Door;
   readonly #listeners: Listeners;
+  readonly #overload: Overload;
   readonly #pool: UpstreamPool;
   #draining = false;
   #compileProblems: ResourceProblem[] = [];
@@ -60,6 +64,12 @@ export class Engine {
     this.#scope = scope;
     const wheel = new Wheel(clock);
     this.#pool = new UpstreamPool(clock, wheel);
+    const overload = new Overload({
+      ...{ memory: new V8Memory(), descriptors: DESCRIPTORS_MAX, clock, wheel, log },
+      connections: () => this.#listeners.connections + this.#pool.size,
+      accept: (accepting) => this.#accept(accepting),
+    });
+    this.#overload = overload;
     this.#dataPlane = new DataPlane({
       scope,
       clock,
@@ -79,10 +89,11 @@ export class Engine {
       hex: new RandomHex(),
       workload: scope.service ?? '',
       log,
-      draining: () => this.#draining,
+      draining: () => this.#draining || overload.closes,
+      sheds: () => overload.sheds,
     });
     const handlers = {
-      ...{ clock, wheel },
+      ...{ clock, wheel, overload },
       request: this.#door.request.bind(this.#door),
       unreadable: this.#door.unreadable.bind(this.#door),
     };
@@ -121,6 +132,7 @@ export class Engine {
       connections: this.#listeners.connections,
       turnedAway: this.#listeners.turnedAway,
       inFlight: this.#door.inFlight,
+      overload: this.#overload.report(),
       series: this.#options.telemetry.series(),
       endpoints: this.#dataPlane.endpoints(),
     };
@@ -129,10 +141,17 @@ export class Engine {
   async drain(): Promise<void> {
     this.#draining = true;
     this.#retry?.cancel();
+    this.#overload.stop();
     await this.#turn.catch(() => undefined);
     await this.#listeners.drain();
     this.#pool.destroy();
     await this.#options.telemetry.close();
+  }
+
+  /** Sockets that come back do so between updates; letting go of them cannot wait for one. */
+  #accept(accepting: boolean): Promise<boolean> {
+    if (!accepting) return this.#listeners.accept(false);
+    return this.#inTurn(async () => this.#draining || this.#listeners.accept(true));
   }
 
   async #open(snapshot: CompiledSnapshot, swap: () => void): Promise<void> {

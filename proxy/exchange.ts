@@ -1,5 +1,6 @@
 import type { Endpoint } from '#contracts/events.ts';
 import type { Reason } from '#contracts/reasons.ts';
+import type { Cause, FailureReason } from './errors.ts';
 import type { HeaderList } from './headers.ts';
 import type { CompiledSnapshot } from './snapshot/compiled.ts';
 import type { Flight } from './tries.ts';
@@ -142,9 +143,10 @@ export interface TraceContext {
   state: string;
 }
 
-/** An answer that the proxy gives itself: the reason decides the status unless one is named. */
+/** An answer that the proxy gives itself; `replyFor` makes one of the table of errors. */
 export interface Reply {
-  reason: Reason;
+  cause: Cause;
+  reason: FailureReason;
   status: number;
   /** One sentence for the client; tells nothing about the inside. */
   message: string;
@@ -161,7 +163,7 @@ export type AttemptResult =
       length?: number | undefined;
       body: UpstreamBody;
     }
-  | { kind: 'failed'; reason: Reason; sent: boolean; message: string };
+  | { kind: 'failed'; reason: FailureReason; sent: boolean; message: string };
 
 /** A response body that is still to be read, or to be thrown away before another try. */
 export interface UpstreamBody {

@@ -3,6 +3,7 @@ import type { ResourceKey } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import type { Revision } from '#contracts/revision.ts';
 import type { MeshState, StateChange } from '#platform/state.ts';
+import type { OverloadReport } from './overload/overload.ts';
 import type { SeriesSnapshot } from './telemetry/index.ts';
 import type { EndpointView } from './upstream/view.ts';
 
@@ -27,6 +28,7 @@ export interface WorkerReport {
   connections: number;
   turnedAway: number;
   inFlight: number;
+  overload: OverloadReport;
   series: SeriesSnapshot;
   endpoints: EndpointView[];
 }
@@ -42,6 +44,8 @@ export interface Fleet {
   apply(update: StateUpdate): Promise<Applied>;
   setEndpoints(announced: ServiceEndpoints): void;
   report(): Promise<WorkerReport[]>;
+  /** A worker whose event loop stands still, in one sentence; undefined: all of them turn. */
+  stalled(): string | undefined;
   setLogLevel(level: LogLevel): void;
   /** Calls back when what could not be applied changes without an update: a port became free. */
   onProblems(run: (problems: ResourceProblem[]) => void): void;

@@ -31,6 +31,11 @@ export class LocalFleet implements Fleet {
     return [this.#engine.report()];
   }
 
+  /** Who asks this process and is answered sees that it turns. */
+  stalled(): undefined {
+    return undefined;
+  }
+
   setLogLevel(level: LogLevel): void {
     this.#log.level = level;
   }

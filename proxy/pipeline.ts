@@ -1,5 +1,6 @@
 import type { Endpoint } from '#contracts/events.ts';
 import type { Clock, Random } from '#platform/clock.ts';
+import { replyFor } from './errors.ts';
 import type { Attempt, Exchange, Reply } from './exchange.ts';
 import { injectFaults } from './policy/fault/inject.ts';
 import type { Gate } from './policy/gate.ts';
@@ -11,7 +12,7 @@ import { applyHeaderEdit } from './route/filters.ts';
 import type { SocketTable } from './route/sockets.ts';
 import type { ServiceStates } from './services.ts';
 import type { CompiledRule, CompiledService, Security } from './snapshot/compiled.ts';
-import { type Destination, type Head, replyFor, tryEndpoints } from './tries.ts';
+import { type Destination, type Head, tryEndpoints } from './tries.ts';
 import { endpointName } from './upstream/addresses.ts';
 
 /** What a worker's pipeline works with; it lives as long as the worker. */
@@ -127,11 +128,11 @@ function balance(
   }
   const rule = routed.match.leadsTo;
   const backend = pickBackend(rule, parts.random);
-  if (backend === undefined) return replyFor('invalid_backend', 'this route leads nowhere');
+  if (backend === undefined) return replyFor('invalid_backend');
   exchange.backend = backend.label;
   if (exchange.destination === '') exchange.destination = backend.service;
   const service = backend.valid ? exchange.snapshot.services.get(backend.service) : undefined;
-  if (service === undefined) return replyFor('invalid_backend', 'this route leads nowhere');
+  if (service === undefined) return replyFor('invalid_backend');
   const called = routed.service?.name === service.name ? undefined : routed.service;
   return destination(service, backend.port, rule, called, parts);
 }
@@ -226,7 +227,7 @@ function forwardToApp(
   }
   const remainingMs = exchange.deadlineMs - clock.nowMs();
   if (remainingMs <= 0) {
-    return done(replyFor('request_timeout', 'the time for the request ran out'));
+    return done(replyFor('request_timeout'));
   }
   exchange.backend = `${service.name}:${service.ports[0]?.port ?? 0}`;
   exchange.endpoint = endpointName(app);

@@ -177,6 +177,7 @@ export class Proxy {
 
   #adminSubject(quit: () => void): ConstructorParameters<typeof Admin>[0] {
     return {
+      stalled: () => this.#fleet.stalled(),
       notReady: () => {
         if (this.#drained !== undefined) return 'the proxy is draining';
         return this.#ready ? undefined : 'there is no snapshot yet';

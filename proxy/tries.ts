@@ -1,5 +1,5 @@
-import { REASONS } from '#contracts/reasons.ts';
 import type { Clock, Random } from '#platform/clock.ts';
+import { ERRORS, replyFor } from './errors.ts';
 import type { Attempt, AttemptResult, Exchange, Reply } from './exchange.ts';
 import { passKeyOn } from './policy/api-key/pass-on.ts';
 import type { Permit } from './policy/permit.ts';
@@ -50,7 +50,7 @@ export function tryEndpoints(
   const { circuit, budget } = destination.state;
   const { circuitRequests } = destination.service.traffic;
   if (!circuit.enter(circuitRequests, parts.workers)) {
-    done(replyFor('circuit_open', 'too many requests wait for this service'));
+    done(replyFor('circuit_open'));
     return;
   }
   budget.noteRequest(parts.clock.nowMs());
@@ -105,13 +105,13 @@ class Run {
       const nowMs = clock.nowMs();
       const remainingMs = exchange.deadlineMs - nowMs;
       if (remainingMs <= 0) {
-        this.#end(replyFor('request_timeout', 'the time for the request ran out'));
+        this.#end(replyFor('request_timeout'));
         return;
       }
       const { balancing } = service.traffic;
       const picked = state.book.pick(portName, balancing, random, nowMs, this.#tried);
       if (picked === undefined) {
-        this.#end(replyFor('no_endpoint', 'the service has no endpoint'));
+        this.#end(replyFor('no_endpoint'));
         return;
       }
       const refusal = this.#admit(picked);
@@ -196,7 +196,7 @@ class Run {
   /** Errors count at once; a good head counts when its body has come through (`land`). */
   #report(result: AttemptResult, tracked: TrackedEndpoint): void {
     if (result.kind === 'head' && !isServerError(result.status)) return;
-    if (result.kind === 'failed' && result.reason === 'client_closed') return;
+    if (result.kind === 'failed' && ERRORS[result.reason].blames !== 'upstream') return;
     const { state, service } = this.#destination;
     const { outlier } = service.traffic;
     const ejected = state.book.report(tracked, false, outlier, this.#parts.clock.nowMs());
@@ -217,14 +217,6 @@ class Run {
   }
 }
 
-const MESSAGES: Partial<Record<Reply['reason'], string>> = {
-  upstream_refused: 'the service cannot be reached',
-  upstream_timeout: 'the service did not answer in time',
-  upstream_reset: 'the service broke the connection off',
-  upstream_invalid: 'the service did not answer in valid HTTP',
-  request_timeout: 'the time for the request ran out',
-};
-
 /** What the client is told; what exactly happened stays inside. */
 function failure(
   result: Extract<AttemptResult, { kind: 'failed' }>,
@@ -232,17 +224,9 @@ function failure(
   nowMs: number,
 ): Reply {
   const isLate = result.reason === 'upstream_timeout' && nowMs >= exchange.deadlineMs;
-  const reason = isLate ? 'request_timeout' : result.reason;
-  return replyFor(reason, MESSAGES[reason] ?? 'the request could not be completed');
+  return replyFor(isLate ? 'request_timeout' : result.reason);
 }
 
 function isServerError(status: number): boolean {
   return status >= 500;
-}
-
-/** A failed try without a status of its own is the upstream's fault. */
-const BAD_GATEWAY = 502;
-
-export function replyFor(reason: Reply['reason'], message: string): Reply {
-  return { reason, status: REASONS[reason].status || BAD_GATEWAY, message };
 }

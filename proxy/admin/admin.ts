@@ -13,6 +13,8 @@ import { freeSocketPath } from './address.ts';
 export interface AdminSubject {
   /** Why the proxy is not ready, in one sentence; undefined when it is. */
   notReady(): string | undefined;
+  /** Which part of the proxy does not move any more; undefined when it lives. */
+  stalled(): string | undefined;
   metrics(): Promise<string>;
   /** Revision, digest and resources as served now. */
   snapshot(): unknown;
@@ -120,8 +122,12 @@ export class Admin {
 
   async #show(pathname: string): Promise<Answer | undefined> {
     switch (pathname) {
-      case '/healthz':
-        return json({ status: 'ok' });
+      case '/healthz': {
+        const reason = this.#subject.stalled();
+        return reason === undefined
+          ? json({ status: 'ok' })
+          : json({ status: 'stalled', reason }, 503);
+      }
       case '/readyz': {
         const reason = this.#subject.notReady();
         return reason === undefined

@@ -45,5 +45,25 @@ export function ownMetrics(state: OwnState, reports: readonly WorkerReport[]): s
     'since start, for want of room',
     perWorker((report) => report.turnedAway),
   );
+  gauge(
+    'windrose_proxy_overload_level',
+    '1 connections end with their answer, 2 new requests get 503, 3 none is accepted',
+    perWorker(({ overload }) => overload.level),
+  );
+  gauge(
+    'windrose_proxy_memory_share',
+    'of the heap limit in use, buffers and what is not collected yet included',
+    perWorker(({ overload }) => Math.round(overload.memoryShare * 1_000) / 1_000),
+  );
+  gauge(
+    'windrose_proxy_accepting',
+    '0 while no connection is accepted for want of memory or descriptors',
+    perWorker(({ overload }) => (overload.accepting ? 1 : 0)),
+  );
+  gauge(
+    'windrose_proxy_accept_pauses',
+    'since start',
+    perWorker(({ overload }) => overload.pauses),
+  );
   return `${lines.join('\n')}\n`;
 }

@@ -1,9 +1,10 @@
 import type { ExplainRequest } from '#contracts/api/config.ts';
 import type { Explanation } from '#contracts/api/explain.ts';
-import { REASONS, type Reason } from '#contracts/reasons.ts';
 import { formatRevision } from '#contracts/revision.ts';
 import type { Clock } from '#platform/clock.ts';
+import { type Cause, ERRORS } from '../errors.ts';
 import { type Exchange, type Reply, detachedExchange } from '../exchange.ts';
+import type { Refusal } from '../listener/refusal.ts';
 import type { Gate } from '../policy/gate.ts';
 import { authorize, isReply, limit } from '../policy/permit.ts';
 import { GATES } from '../policy/registry.ts';
@@ -39,7 +40,7 @@ export function explain(
   deps: ExplainDeps,
 ): Explanation {
   const read = readExplainRequest(snapshot, request, deps.gateways);
-  if (!read.ok) return unreadable(snapshot, request, read.message);
+  if (!read.ok) return unreadable(snapshot, request, read);
   const { view, sockets } = read;
   const losers: Loser<CompiledRule>[] = [];
   const decision = decide({ snapshot, sockets, service: request.from, request: view, losers });
@@ -229,14 +230,15 @@ function sourceOf(decision: Decision, from: string | undefined): string {
   return gateway === undefined ? '' : `Gateway/${gateway}`;
 }
 
-function answer(reason: Reason, message: string): Explanation['outcome'] {
-  return { forwarded: false, status: REASONS[reason].status, reason, message };
+function answer(cause: Cause, message: string): Explanation['outcome'] {
+  const { status, reason } = ERRORS[cause];
+  return { forwarded: false, status, reason, message };
 }
 
 function unreadable(
   snapshot: CompiledSnapshot,
   request: ExplainRequest,
-  message: string,
+  { cause, message }: Refusal,
 ): Explanation {
   return {
     revision: formatRevision(snapshot.revision),
@@ -247,7 +249,7 @@ function unreadable(
     lost: [],
     steps: [],
     backends: [],
-    outcome: answer('bad_request', message),
+    outcome: answer(cause, message),
   };
 }
 

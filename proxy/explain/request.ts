@@ -3,6 +3,7 @@ import type { ExplainRequest } from '#contracts/api/config.ts';
 import type { RequestView } from '../exchange.ts';
 import { HeaderList } from '../headers.ts';
 import { readAuthority } from '../listener/host.ts';
+import { type Refusal, refuse } from '../listener/refusal.ts';
 import { readTarget } from '../listener/target.ts';
 import { type SocketTable, socketTable } from '../route/sockets.ts';
 import type { CompiledSnapshot, ListenerSpec } from '../snapshot/compiled.ts';
@@ -11,8 +12,7 @@ import type { CompiledSnapshot, ListenerSpec } from '../snapshot/compiled.ts';
 const SOCKET = 'explain';
 const DEFAULT_HTTP_PORT = 80;
 
-export type ReadRequest =
-  { ok: true; view: RequestView; sockets: SocketTable } | { ok: false; message: string };
+export type ReadRequest = { ok: true; view: RequestView; sockets: SocketTable } | Refusal;
 
 /** Reads the request as the proxy's own parser would; `gateways` narrows the edge. */
 export function readExplainRequest(
@@ -29,7 +29,7 @@ export function readExplainRequest(
   if (url?.ok === false) return url;
   const named = headers.get('host');
   const asked = named === undefined ? url : readAuthority(named);
-  if (asked === undefined) return { ok: false, message: 'the request names no host' };
+  if (asked === undefined) return refuse('the request names no host');
   if (!asked.ok) return asked;
   const direction = request.from === undefined ? 'edge' : 'outbound';
   const port = url?.value.port;

@@ -1,13 +1,15 @@
 import type { Duplex } from 'node:stream';
 import { HEADERS } from '#contracts/headers.ts';
 import type { Endpoint } from '#contracts/events.ts';
-import type { Reason } from '#contracts/reasons.ts';
 import type { Clock } from '#platform/clock.ts';
+import type { FailureReason } from '../errors.ts';
 import type { AttemptLimits, AttemptResult, Exchange } from '../exchange.ts';
 import type { HeaderList } from '../headers.ts';
 import { httpDate } from '../listener/date.ts';
 import { passableTrailers, responseHeaders } from '../listener/hop.ts';
 import { LIMITS } from '../listener/limits.ts';
+import { IDEMPOTENT } from '../methods.ts';
+import { isShortage } from '../overload/descriptors.ts';
 import type { BodySink, ClientStream } from '../stream.ts';
 import { type Wheel, WheelTimer } from '../wheel.ts';
 import type { Http1Upstream } from './http1-upstream.ts';
@@ -15,7 +17,6 @@ import { Passage } from './passage.ts';
 import type { Connecting, UpstreamPool } from './pool.ts';
 import type { UpstreamEvents, UpstreamFailure } from './upstream.ts';
 
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 const WITH_BODY_BY_DEFAULT: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 
 export interface ForwardParts {
@@ -40,7 +41,7 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
   #connecting: Connecting | undefined;
   #stream: Http1Upstream | undefined;
   #passage: Passage | undefined;
-  #lateReason: Reason = 'upstream_refused';
+  #lateReason: FailureReason = 'upstream_refused';
   #lateMessage = '';
   #triedStale = false;
   #settled = false;
@@ -90,7 +91,8 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
       },
       (error) => {
         this.#connecting = undefined;
-        this.#fail('upstream_refused', `no connection: ${error.code ?? error.message}`);
+        const cause = isShortage(error) ? 'overloaded' : 'upstream_refused';
+        this.#fail(cause, `no connection: ${error.code ?? error.message}`);
       },
     );
   }
@@ -217,7 +219,7 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
     this.#arm(this.#limits.headTimeoutMs, 'upstream_timeout', 'the upstream did not answer');
   }
 
-  #arm(timeoutMs: number, reason: Reason, message: string): void {
+  #arm(timeoutMs: number, reason: FailureReason, message: string): void {
     const leftMs = this.#exchange.deadlineMs - this.#parts.clock.nowMs();
     const isLate = leftMs < timeoutMs;
     this.#lateReason = isLate ? 'request_timeout' : reason;
@@ -235,7 +237,7 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
     this.#fail(this.#lateReason, this.#lateMessage);
   }
 
-  #fail(reason: Reason, message: string): void {
+  #fail(reason: FailureReason, message: string): void {
     if (this.#settled) return;
     const sent = this.#stream !== undefined || this.#sentMs > 0;
     if (sent) this.#exchange.upstreamMs = this.#parts.clock.nowMs() - this.#sentMs;

@@ -29,22 +29,26 @@ export class Connections {
     return this.#open.size;
   }
 
-  /** False: there is no room, and the socket was destroyed. */
-  admit(socket: Socket): boolean {
+  /** False: there is no room, and the socket was destroyed. `isLast`: none may come behind it. */
+  admit(socket: Socket, isLast = false): boolean {
     const address = socket.remoteAddress ?? '';
     const ofAddress = this.#perAddress.get(address) ?? 0;
     const full =
       (ofAddress >= this.#limits.perAddress && !this.#evict(address)) ||
-      (this.#open.size >= this.#limits.total && !this.#evict(undefined));
+      ((isLast || this.#open.size >= this.#limits.total) && !this.#evict(undefined));
     if (full) {
-      this.turnedAway++;
-      socket.destroy();
+      this.turnAway(socket);
       return false;
     }
     this.#open.set(socket, { address, active: 0 });
     this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
     socket.once('close', () => this.#forget(socket));
     return true;
+  }
+
+  turnAway(socket: Socket): void {
+    this.turnedAway++;
+    socket.destroy();
   }
 
   begin(socket: Socket): void {

@@ -3,6 +3,7 @@ import type { Reason } from '#contracts/reasons.ts';
 import type { Log } from '#platform/log.ts';
 import { sentenceOf } from '#platform/log.ts';
 import type { DataPlane, Outcome } from '../dataplane.ts';
+import { type Cause, ERRORS, replyFor } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { type ForwardParts, UpstreamAttempt } from '../forward/attempt.ts';
 import { Passage } from '../forward/passage.ts';
@@ -16,8 +17,10 @@ export interface DoorParts extends ForwardParts, IntakeParts {
   dataPlane: Pick<DataPlane, 'snapshot' | 'handle' | 'release'>;
   telemetry: Pick<Telemetry, 'record'>;
   log: Log;
-  /** The proxy is shutting down: answers say `Connection: close`. */
+  /** The proxy is shutting down or short of memory: answers say `Connection: close`. */
   draining: () => boolean;
+  /** There is too much to do already: new requests are refused. */
+  sheds: () => boolean;
 }
 
 /** After a head these mean that the upstream did not keep its word. */
@@ -47,8 +50,9 @@ export class Door {
     const { exchange, refusal } = takeIn(request, arrival, address, snapshot, this.#parts);
     const onOver = (): void => this.#over(client, exchange);
     client.onOver = onOver;
-    if (refusal !== undefined) {
-      sendReply(client, exchange, refusal, true);
+    const reply = refusal ?? (this.#parts.sheds() ? replyFor('overloaded') : undefined);
+    if (reply !== undefined) {
+      sendReply(client, exchange, reply, false);
       return;
     }
     dataPlane.handle(
@@ -67,13 +71,14 @@ export class Door {
   }
 
   /** Bytes that the parser gave up on count as a request that was refused. */
-  unreadable(arrival: Arrival, socket: Socket, status: number): void {
+  unreadable(arrival: Arrival, socket: Socket, cause: Cause): void {
     const { dataPlane, telemetry } = this.#parts;
     if (dataPlane.snapshot === undefined) return;
     const address = peerAddress(socket);
     const exchange = unreadable(arrival, address, dataPlane.snapshot, this.#parts);
+    const { status, reason } = ERRORS[cause];
     exchange.status = status;
-    exchange.reason = status === 431 ? 'headers_too_large' : 'bad_request';
+    exchange.reason = reason;
     telemetry.record(exchange);
   }
 
@@ -107,8 +112,7 @@ export class Door {
       client.abort();
       return;
     }
-    const message = 'the proxy made a mistake';
-    sendReply(client, exchange, { status: 500, reason: 'internal', message }, true);
+    sendReply(client, exchange, replyFor('internal'), false);
   }
 
   #over(client: ClientStream, exchange: Exchange): void {

@@ -27,7 +27,6 @@ export interface Head {
   expectsContinue: boolean;
 }
 
-const ALLOWED = [['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']] as const;
 const CODING = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** Ends a chain that returns to a proxy that it passed already. */
 const HOPS_MAX = 20;
@@ -41,8 +40,8 @@ export function readHead(
   direction: Direction,
 ): Checked<Head> {
   const { method, version } = line;
-  if (method === 'TRACE') return { ...refuse('TRACE is not served', 405), headers: ALLOWED };
-  if (method === 'CONNECT') return refuse('CONNECT is not served here', 501);
+  if (method === 'TRACE') return refuse('TRACE is not served', 'method_refused');
+  if (method === 'CONNECT') return refuse('CONNECT is not served here', 'not_served');
   const fields = checkFields(headers, version, method === 'GET', direction);
   if (!fields.ok) return fields;
   const target = readTarget(method, line.target);
@@ -73,10 +72,10 @@ function checkFields(
   const expectation = headers.get('expect');
   const isContinue = expectation !== undefined && expectation.toLowerCase() === '100-continue';
   if (version === '1.1' && expectation !== undefined && !isContinue) {
-    return refuse('the only expectation that can be met is 100-continue', 417);
+    return refuse('the only expectation that can be met is 100-continue', 'expectation_failed');
   }
   if ((headers.get('via')?.split(',').length ?? 0) > HOPS_MAX) {
-    return refuse('the request has passed too many proxies', 508);
+    return refuse('the request has passed too many proxies', 'loop');
   }
   const value: Fields = {
     bodyLength: length.value,
@@ -104,7 +103,7 @@ function bodyLength(headers: HeaderList, version: string): Checked<number> {
   const name = coding.toLowerCase();
   if (name === 'chunked') return { ok: true, value: CHUNKED };
   const isUnknown = CODING.test(name);
-  return refuse('the only transfer encoding is chunked', isUnknown ? 501 : 400);
+  return refuse('the only transfer encoding is chunked', isUnknown ? 'not_served' : 'bad_request');
 }
 
 function checkConnection(

@@ -2,12 +2,13 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { HeaderList } from '../headers.ts';
 import { UNTIL_CLOSE } from '../http1/body.ts';
-import { HTTP1_FAILURES, type Http1Failure } from '../http1/failure.ts';
+import type { Http1Failure } from '../http1/failure.ts';
 import type { RequestLine } from '../http1/head.ts';
 import { keepsAlive } from '../http1/keep-alive.ts';
 import { MessageWriter } from '../http1/writer.ts';
 import { TICK_MS, type Wheel, WheelTimer } from '../wheel.ts';
 import type { Clock } from '#platform/clock.ts';
+import { type Cause, ERRORS } from '../errors.ts';
 import type { Direction } from '../exchange.ts';
 import { readHead } from './head.ts';
 import { Http1Input, type Http1InputOwner } from './http1-input.ts';
@@ -24,21 +25,12 @@ export interface Http1Owner {
   readonly draining: boolean;
   request(request: ReceivedRequest, socket: Socket): void;
   /** Bytes that are no request; they were answered. */
-  unreadable(socket: Socket, status: number): void;
+  unreadable(socket: Socket, cause: Cause): void;
   /** The connection has begun a request, or has become idle. */
   busy(socket: Socket): void;
   idle(socket: Socket): void;
 }
 
-const STATUS_OF: Readonly<Record<Http1Failure, number>> = {
-  bad_start_line: 400,
-  bad_version: 505,
-  bad_field: 400,
-  bad_chunk: 400,
-  line_too_long: 414,
-  head_too_large: 431,
-  too_many_fields: 431,
-};
 /** A client reads its last answer only if what it still sends is taken off it for a while. */
 const LINGER_MS = 2_000;
 const LINGER_BYTES_MAX = 1024 * 1024;
@@ -184,17 +176,16 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
   bad(failure: Http1Failure): void {
     const stream = this.#stream;
     this.#input.stop();
-    if (stream === undefined && failure === 'bad_chunk') this.#linger();
-    else if (stream === undefined) this.#refuse(STATUS_OF[failure], HTTP1_FAILURES[failure]);
-    else {
+    if (stream !== undefined) {
       this.#isLingering = true;
       stream.broken('bad_request');
-    }
+    } else if (failure === 'bad_chunk') this.#linger();
+    else this.#refuse(failure);
   }
 
-  #refuse(status: number, message: string): void {
-    this.writer.head(rawReply(status, message), false);
-    this.#owner.unreadable(this.#socket, status);
+  #refuse(cause: Cause): void {
+    this.writer.head(rawReply(ERRORS[cause]), false);
+    this.#owner.unreadable(this.#socket, cause);
     this.#linger();
   }
 
@@ -298,7 +289,7 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
       else this.#checkStall(stream);
     } else if (this.#input.isInHead) {
       this.#input.stop();
-      this.#refuse(408, 'the request head did not come in time');
+      this.#refuse('head_late');
     } else this.#socket.destroy();
   }
 

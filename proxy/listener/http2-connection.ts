@@ -118,7 +118,8 @@ export class Http2Connection {
     stream.on('error', () => undefined);
     if (stream.destroyed || stream.closed) {
       // Opened and reset in one read: nothing was begun for it.
-      if (stream.rstCode === NGHTTP2_PROTOCOL_ERROR) this.#owner.unreadable(this.#socket, 400);
+      if (stream.rstCode === NGHTTP2_PROTOCOL_ERROR)
+        this.#owner.unreadable(this.#socket, 'bad_frames');
       this.#count(this.#floods.reset);
       return;
     }
@@ -173,7 +174,7 @@ export class Http2Connection {
   #refuse(): void {
     if (this.#refused) return;
     this.#refused = true;
-    this.#owner.unreadable(this.#socket, 400);
+    this.#owner.unreadable(this.#socket, 'bad_frames');
   }
 
   /** Of nghttp2, or of node's own counts; a connection that broke is nobody's bad request. */

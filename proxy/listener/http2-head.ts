@@ -97,7 +97,7 @@ function readFields(
   }
   if (cookie !== '') headers.add('cookie', cookie);
   if (headers.size > LIMITS.headerCount) {
-    return refuse('the message has too many header fields', 431, 'headers_too_large');
+    return refuse('the message has too many header fields', 'headers_too_large');
   }
   return undefined;
 }
@@ -110,7 +110,8 @@ function checkPseudo(pseudo: Pseudo): Refusal | undefined {
   }
   if (method === 'CONNECT' && protocol === undefined) return undefined;
   if (scheme !== 'http' && scheme !== 'https') return refuse('the scheme is not http or https');
-  if (path.length > LIMITS.requestLineBytes) return refuse('the request target is too long', 414);
+  if (path.length > LIMITS.requestLineBytes)
+    return refuse('the request target is too long', 'line_too_long');
   const isAsterisk = path === '*' && method === 'OPTIONS';
   return path.startsWith('/') || isAsterisk ? undefined : refuse('the path is not valid');
 }
@@ -144,7 +145,7 @@ function toHead(
   // RFC 8441: what HTTP/1.1 asks for with an upgrade of GET.
   const method = protocol === 'websocket' ? 'GET' : pseudo.method;
   if (protocol !== undefined && protocol !== 'websocket') {
-    return refuse('the only protocol that is served is websocket', 501);
+    return refuse('the only protocol that is served is websocket', 'not_served');
   }
   const read = readHead({ method, target: path, version: '1.1' }, headers, direction);
   if (!read.ok) return read;

@@ -1,4 +1,4 @@
-import type { Log } from '#platform/log.ts';
+import { type Log, sentenceOf } from '#platform/log.ts';
 import { LIMITS } from './limits.ts';
 import type { Arrival } from './intake.ts';
 import { ListenerServer, type ServerHandlers } from './server.ts';
@@ -32,6 +32,7 @@ export class Listeners {
   readonly #open = new Map<string, OpenSocket>();
   /** Servers that no longer accept and whose connections are ending. */
   readonly #leaving = new Map<ListenerServer, Promise<void>>();
+  #accepting = true;
 
   constructor(source: SocketSource, handlers: ServerHandlers, log: Log) {
     this.#source = source;
@@ -66,6 +67,23 @@ export class Listeners {
     return [...doubled, ...results.filter((result) => result !== undefined)];
   }
 
+  /**
+   * Pauses or goes on with accepting, everywhere and for as long as is wanted. False: not every
+   * socket has come back; to be asked again. Not to be called during an update.
+   */
+  async accept(accepting: boolean): Promise<boolean> {
+    this.#accepting = accepting;
+    const { isShared } = this.#source;
+    const done = await Promise.all(
+      [...this.#open.values()].map(async (open) => {
+        if (accepting) return this.#resume(open);
+        open.server.pause(isShared);
+        return true;
+      }),
+    );
+    return done.every(Boolean);
+  }
+
   /** Stops accepting everywhere, lets requests end, and resolves when none is left. */
   async drain(limitMs: number = LIMITS.drainMs): Promise<void> {
     for (const open of this.#open.values()) this.#close(open, limitMs);
@@ -95,8 +113,25 @@ export class Listeners {
       return { need, message: bindProblem(error, need.address, need.port) };
     }
     this.#open.set(need.arrival.socket, { need, server });
+    if (!this.#accepting) server.pause(this.#source.isShared);
     this.#log.info({ address: need.address, port: need.port }, 'listening');
     return undefined;
+  }
+
+  async #resume({ need, server }: OpenSocket): Promise<boolean> {
+    if (server.isListening) {
+      await server.resume(undefined);
+      return true;
+    }
+    const acquired = await this.#source.acquire(need.address, need.port);
+    try {
+      if (!acquired.ok) throw new Error(acquired.message);
+      await server.resume(acquired.handle);
+      return true;
+    } catch (error) {
+      this.#log.warn({ error: sentenceOf(error) }, 'accepting cannot go on yet');
+      return false;
+    }
   }
 
   #close({ need, server }: OpenSocket, limitMs: number = LIMITS.drainMs): void {

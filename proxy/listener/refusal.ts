@@ -1,17 +1,13 @@
-import type { Reason } from '#contracts/reasons.ts';
+import { type Cause, replyFor } from '../errors.ts';
+import type { Reply } from '../exchange.ts';
 
 /** Why a request is answered by the parse phase itself. The connection is closed after it. */
-export interface Refusal {
+export interface Refusal extends Reply {
   ok: false;
-  status: number;
-  reason: Reason;
-  /** One sentence for the client. */
-  message: string;
-  headers?: readonly (readonly [string, string])[];
 }
 
 export type Checked<T> = { ok: true; value: T } | Refusal;
 
-export function refuse(message: string, status = 400, reason: Reason = 'bad_request'): Refusal {
-  return { ok: false, status, reason, message };
+export function refuse(message: string, cause: Cause = 'bad_request'): Refusal {
+  return { ok: false, ...replyFor(cause, message) };
 }

@@ -1,18 +1,23 @@
 import { HEADERS } from '#contracts/headers.ts';
+import { ERRORS, type ErrorRow } from '../errors.ts';
 import type { Exchange, Reply } from '../exchange.ts';
 import { HeaderList } from '../headers.ts';
 import { STATUS_CODES } from '../node-http.ts';
 import type { ClientStream } from '../stream.ts';
 import { httpDate } from './date.ts';
 
-/** The proxy's own answer: RFC 9457 problem details that tell nothing about the inside. */
+/**
+ * The proxy's own answer: RFC 9457 problem details that tell nothing about the inside. `mustClose`:
+ * the connection is closed also where the table of errors would keep it.
+ */
 export function sendReply(
   client: ClientStream,
   exchange: Exchange,
   reply: Reply,
-  close: boolean,
+  mustClose: boolean,
 ): void {
-  const body = Buffer.from(problemBody(reply.status, reply.message));
+  const close = mustClose || ERRORS[reply.cause].connection === 'closed';
+  const body = Buffer.from(problemBody(reply));
   const headers = new HeaderList();
   headers.add('server', 'windrose');
   headers.add('date', httpDate());
@@ -32,8 +37,9 @@ export function sendReply(
 }
 
 /** An answer for bytes that the parser gave up on. */
-export function rawReply(status: number, message: string): string {
-  const body = problemBody(status, message);
+export function rawReply(row: ErrorRow): string {
+  const { status } = row;
+  const body = problemBody(row);
   return [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
     'server: windrose',
@@ -46,7 +52,9 @@ export function rawReply(status: number, message: string): string {
   ].join('\r\n');
 }
 
-function problemBody(status: number, detail: string): string {
+type Problem = Pick<ErrorRow, 'status' | 'reason' | 'message'>;
+
+function problemBody({ status, reason, message: detail }: Problem): string {
   const title = STATUS_CODES[status] ?? 'Error';
-  return JSON.stringify({ type: 'about:blank', title, status, detail });
+  return JSON.stringify({ type: 'about:blank', title, status, detail, reason });
 }

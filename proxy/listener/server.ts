@@ -1,11 +1,14 @@
 import { type BoundSocket, type Server, type Socket, createServer } from 'node:net';
 import type { Clock } from '#platform/clock.ts';
+import type { Cause } from '../errors.ts';
 import type { Wheel } from '../wheel.ts';
 import type { Arrival } from './intake.ts';
 import { Connections } from './connections.ts';
 import { FirstBytes } from './first-bytes.ts';
 import type { Http1Owner } from './http1-connection.ts';
 import type { Http2Connection } from './http2-connection.ts';
+import { descriptorOf } from '../overload/descriptors.ts';
+import type { Overload } from '../overload/overload.ts';
 import { LIMITS } from './limits.ts';
 import type { ReceivedRequest } from './received-request.ts';
 
@@ -17,7 +20,9 @@ export interface ServerHandlers {
   wheel: Wheel;
   request: (arrival: Arrival, request: ReceivedRequest, socket: Socket) => void;
   /** Bytes that are no HTTP request; they were answered already. */
-  unreadable: (arrival: Arrival, socket: Socket, status: number) => void;
+  unreadable: (arrival: Arrival, socket: Socket, cause: Cause) => void;
+  /** Absent: nothing is ever too much. */
+  overload?: Pick<Overload, 'closes' | 'descriptorsMax' | 'descriptorsShort'>;
 }
 
 /** Idle connections stay this long into a drain, so that their next request is still answered. */
@@ -31,7 +36,10 @@ export class ListenerServer {
   readonly #connections: Connections;
   readonly #owner: Http1Owner;
   readonly #http2 = new Map<Socket, Http2Connection>();
+  readonly #overload: ServerHandlers['overload'];
   #draining = false;
+  /** What comes all the same is turned away. */
+  #accepting = true;
 
   constructor(arrival: Arrival, handlers: ServerHandlers) {
     this.arrival = arrival;
@@ -41,7 +49,8 @@ export class ListenerServer {
       // Everything that a workload or a gateway sends a sidecar comes from one address.
       perAddress: edge ? LIMITS.connectionsPerAddress : LIMITS.connections,
     });
-    const { clock, wheel, request, unreadable } = handlers;
+    const { clock, wheel, request, unreadable, overload } = handlers;
+    this.#overload = overload;
     const isDraining = (): boolean => this.#draining;
     this.#owner = {
       direction: arrival.direction,
@@ -50,8 +59,12 @@ export class ListenerServer {
       get draining() {
         return isDraining();
       },
-      request: (received, socket) => request(arrival, received, socket),
-      unreadable: (socket, status) => unreadable(arrival, socket, status),
+      request: (received, socket) => {
+        request(arrival, received, socket);
+        // What `Connection: close` is in HTTP/1.1.
+        if (overload?.closes === true) this.#http2.get(socket)?.drain();
+      },
+      unreadable: (socket, cause) => unreadable(arrival, socket, cause),
       busy: (socket) => this.#connections.begin(socket),
       idle: (socket) => this.#connections.end(socket),
     };
@@ -59,6 +72,8 @@ export class ListenerServer {
       { noDelay: true, allowHalfOpen: true, highWaterMark: LIMITS.bufferBytes },
       (socket) => this.#accept(socket),
     );
+    // An accept that fails is the loss of that connection alone.
+    this.#server.on('error', () => undefined);
   }
 
   get draining(): boolean {
@@ -79,11 +94,29 @@ export class ListenerServer {
       this.#server.once('error', reject);
       this.#server.listen(handle, () => {
         this.#server.off('error', reject);
-        // Out of file descriptors: idle connections give theirs back, and the rest goes on.
-        this.#server.on('error', () => this.#connections.closeIdle());
         resolve();
       });
     });
+  }
+
+  /**
+   * Takes no connection until `resume`; what is open goes on. `closes`: the socket is closed here,
+   * since others accept on it; else what comes is turned away, for a closed port would be lost.
+   */
+  pause(closes: boolean): void {
+    this.#accepting = false;
+    if (closes) this.#server.close();
+  }
+
+  /** Connections reach it; also while they are turned away. */
+  get isListening(): boolean {
+    return this.#server.listening;
+  }
+
+  /** With a new handle where `pause` has closed the old one. */
+  async resume(handle: ListenHandle | undefined): Promise<void> {
+    this.#accepting = true;
+    if (handle !== undefined) await this.listen(handle);
   }
 
   /** Stops accepting; what is open goes on until `drained` or `destroy`. */
@@ -113,7 +146,16 @@ export class ListenerServer {
   #accept(socket: Socket): void {
     // A connection that broke before it was accepted.
     socket.on('error', () => socket.destroy());
-    if (!this.#connections.admit(socket)) return;
+    if (!this.#accepting) {
+      this.#connections.turnAway(socket);
+      return;
+    }
+    const overload = this.#overload;
+    const isLast = overload !== undefined && descriptorOf(socket) >= overload.descriptorsMax;
+    if (!this.#connections.admit(socket, isLast)) {
+      if (isLast) overload.descriptorsShort();
+      return;
+    }
     new FirstBytes(socket, this.#owner, (connection) => {
       this.#http2.set(socket, connection);
       socket.once('close', () => this.#http2.delete(socket));

@@ -9,6 +9,8 @@ export type Acquired = { ok: true; handle: ListenHandle } | { ok: false; message
  * worker's death closes none.
  */
 export interface SocketSource {
+  /** Others accept on the same socket, so that what this process does not take is theirs. */
+  readonly isShared: boolean;
   acquire(address: string, port: number): Promise<Acquired>;
   /** This process does not accept there any longer. */
   release(address: string, port: number): void;
@@ -26,6 +28,7 @@ export function bindSocket(
 }
 
 export const localSockets: SocketSource = {
+  isShared: false,
   acquire: async (address, port) => {
     const bound = bindSocket(address, port);
     return bound.ok ? { ok: true, handle: bound.socket } : bound;

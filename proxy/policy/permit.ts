@@ -1,4 +1,4 @@
-import { REASONS } from '#contracts/reasons.ts';
+import { replyFor } from '../errors.ts';
 import type { Exchange, Reply } from '../exchange.ts';
 import type { Security } from '../snapshot/compiled.ts';
 import type { Gate } from './gate.ts';
@@ -21,11 +21,7 @@ export function authorize(
   levels: readonly Security[],
 ): Permit | Reply {
   for (const { unavailable } of levels) {
-    if (unavailable.length > 0) {
-      const { status } = REASONS.policy_unavailable;
-      const message = 'a security policy of this target cannot be applied';
-      return { reason: 'policy_unavailable', status, message };
-    }
+    if (unavailable.length > 0) return replyFor('policy_unavailable');
   }
   return pass(gates, 'authorize', exchange, levels) ?? ({ exchange } as Permit);
 }

@@ -5,6 +5,9 @@ import type { StateChange, StateEntry } from '#platform/state.ts';
 import type { ProxySettings } from '../bootstrap.ts';
 import type { LogLevel, WorkerReport } from '../fleet.ts';
 
+/** How often a worker says that it turns. */
+export const BEAT_MS = 1_000;
+
 /**
  * What a supervisor and its workers say to each other over the child process's channel, structured
  * clones. `id` pairs a question with its answer. A worker has one supervisor and dies with it.
@@ -24,6 +27,8 @@ export type ToWorker =
 
 export type FromWorker =
   | { type: 'hello' }
+  /** Every second: its event loop turns. */
+  | { type: 'beat' }
   | { type: 'applied'; id: number; problems: ResourceProblem[]; applyMs: number }
   /** `differs`: the state is not the supervisor's; it has to come as a whole. */
   | { type: 'failed'; id: number; differs: boolean; message: string }

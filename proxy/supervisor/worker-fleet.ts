@@ -8,6 +8,7 @@ import type { Applied, Fleet, LogLevel, StateUpdate, WorkerReport } from '../fle
 import { LIMITS } from '../listener/limits.ts';
 import { EndpointBook } from '../snapshot/endpoints.ts';
 import { type RequestSeries, sumSeries } from '../telemetry/index.ts';
+import { BEAT_MS } from './protocol.ts';
 import { HeldSockets } from './held-sockets.ts';
 import { WorkerProcess, type WorkerProcessOptions } from './worker-process.ts';
 
@@ -23,6 +24,8 @@ export interface WorkerFleetOptions {
 
 /** A worker that lived shorter than this died of its start: the next one waits longer. */
 const SHORT_LIFE_MS = 5_000;
+/** A worker that has missed so many beats stands still. */
+const MISSED_BEATS_MAX = 5;
 const RESPAWN_MIN_MS = 20;
 const RESPAWN_MAX_MS = 10_000;
 const RESPAWN_GROWTH = 4;
@@ -61,6 +64,7 @@ export class WorkerFleet implements Fleet {
     this.#options = options;
     this.workers = options.settings.scope.workers;
     for (let i = 0; i < this.workers; i++) this.#spawn();
+    this.#countBeats();
   }
 
   async apply(update: StateUpdate): Promise<Applied> {
@@ -94,6 +98,15 @@ export class WorkerFleet implements Fleet {
     return [{ ...first, series: { ...series, requests } }, ...others];
   }
 
+  stalled(): string | undefined {
+    for (const { number, pid, missedBeats } of this.#live) {
+      if (missedBeats < MISSED_BEATS_MAX) continue;
+      const seconds = (missedBeats * BEAT_MS) / 1_000;
+      return `worker ${number} (pid ${pid ?? 0}) has stood still for ${seconds} s`;
+    }
+    return undefined;
+  }
+
   setLogLevel(level: LogLevel): void {
     this.#logLevel = level;
     this.#options.log.level = level;
@@ -114,6 +127,20 @@ export class WorkerFleet implements Fleet {
     });
     await Promise.all([...this.#live].map((worker) => worker.drain()));
     timer.cancel();
+  }
+
+  /** Counted, not timed: while this process stands still itself no worker misses a beat. */
+  #countBeats(): void {
+    this.#options.clock.after(BEAT_MS, () => {
+      for (const worker of this.#live) {
+        if (worker.beatDue() !== MISSED_BEATS_MAX) continue;
+        this.#options.log.error(
+          { worker: worker.number, pid: worker.pid },
+          'a worker stands still',
+        );
+      }
+      if (!this.#draining) this.#countBeats();
+    });
   }
 
   #spawn(): void {

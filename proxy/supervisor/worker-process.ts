@@ -54,6 +54,8 @@ export class WorkerProcess {
   #nextId = 1;
   #alive = true;
   #drained: (() => void) | undefined;
+  /** Beats that were due since its last word; it is not held to them before its first. */
+  #missedBeats = Number.NEGATIVE_INFINITY;
   /** It has a state: the next one may come as a step. */
   #hasState = false;
   readonly startedMs: number;
@@ -131,6 +133,15 @@ export class WorkerProcess {
     });
   }
 
+  /** A beat is due. Returns how many of them have not come. */
+  beatDue(): number {
+    return ++this.#missedBeats;
+  }
+
+  get missedBeats(): number {
+    return this.#missedBeats;
+  }
+
   kill(): void {
     this.#child.kill('SIGKILL');
   }
@@ -149,8 +160,10 @@ export class WorkerProcess {
   }
 
   #onMessage(message: FromWorker): void {
+    this.#missedBeats = 0;
     switch (message.type) {
       case 'hello':
+      case 'beat':
         return;
       case 'applied':
         this.#answerApply(message.id)?.resolve({

@@ -8,10 +8,11 @@ import { Engine } from '../engine.ts';
 import type { ListenHandle } from '../listener/server.ts';
 import type { Acquired, SocketSource } from '../listener/sockets.ts';
 import { engineOptions } from '../serving.ts';
-import type { FromWorker, ToWorker } from './protocol.ts';
+import { BEAT_MS, type FromWorker, type ToWorker } from './protocol.ts';
 
 /** Sockets come from the supervisor, which keeps them open when this process dies. */
 class SupervisorSockets implements SocketSource {
+  readonly isShared = true;
   readonly #waiting = new Map<number, (acquired: Acquired) => void>();
   #nextId = 1;
 
@@ -136,5 +137,6 @@ process.on('disconnect', () => process.exit(0));
 // A terminal sends these to the whole group: the supervisor drains the workers.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 send({ type: 'hello' });
+setInterval(() => send({ type: 'beat' }), BEAT_MS).unref();
 // All that a worker runs is loaded: kept now, for one that is killed writes nothing at its end.
 flushCompileCache();

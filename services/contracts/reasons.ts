@@ -21,7 +21,7 @@ export const REASONS = {
   too_large: { status: 413, meaning: 'the body is larger than allowed' },
   headers_too_large: { status: 431, meaning: 'the header block is larger than allowed' },
   limited: { status: 429, meaning: 'a rate limit is used up' },
-  client_closed: { status: 499, meaning: 'the client went away before the answer was complete' },
+  client_closed: { status: 0, meaning: 'the client went away before the answer was complete' },
   internal: { status: 500, meaning: 'the proxy made a mistake; the process lives on' },
   invalid_backend: {
     status: 500,
@@ -38,6 +38,7 @@ export const REASONS = {
     status: 503,
     meaning: 'a security policy of the target could not be applied',
   },
+  overloaded: { status: 503, meaning: 'the proxy has no memory or descriptors to spare' },
   draining: { status: 503, meaning: 'the proxy is shutting down' },
   upstream_timeout: { status: 504, meaning: 'the upstream did not answer in time' },
   request_timeout: { status: 504, meaning: 'the time for the whole request ran out' },

@@ -16,6 +16,17 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/** Milliseconds of processor time that a process has used; the system counts in hundredths. */
+export function cpuMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const [utime = 0, stime = 0] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+    .map(Number);
+  return (utime + stime) * 10;
+}
+
 /** Polls until a condition holds; throws after the time-out, naming what was waited for. */
 export async function until(
   what: string,

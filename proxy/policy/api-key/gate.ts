@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { HEADERS } from '#contracts/headers.ts';
+import { replyFor } from '../../errors.ts';
 import type { Exchange, Reply } from '../../exchange.ts';
 import type { CompiledSnapshot, Security } from '../../snapshot/compiled.ts';
 import type { Gate, GateOptions } from '../gate.ts';
@@ -97,10 +98,5 @@ function remember(known: Map<string, Known>, key: string, found: Known): void {
 
 function refuse(config: ApiKeyConfig, message: string): Reply {
   const challenge = `ApiKey header="${config.headers[0] ?? ''}"`;
-  return {
-    reason: 'unauthenticated',
-    status: 401,
-    message,
-    headers: [['www-authenticate', challenge]],
-  };
+  return replyFor('unauthenticated', message, { headers: [['www-authenticate', challenge]] });
 }

@@ -1,5 +1,5 @@
-import { REASONS } from '#contracts/reasons.ts';
 import type { Clock, Random } from '#platform/clock.ts';
+import { replyFor } from '../../errors.ts';
 import type { Exchange, Reply } from '../../exchange.ts';
 import type { FaultConfig } from './config.ts';
 import { drawFault } from './fault.ts';
@@ -28,23 +28,13 @@ export function injectFaults(
   if (fault === undefined) return injectFaults(rest, exchange, parts, done);
   const goOn = (): void => {
     if (fault.abortStatus === undefined) injectFaults(rest, exchange, parts, done);
-    else done(abortReply(fault.abortStatus));
+    else done(replyFor('fault_injected', undefined, { status: fault.abortStatus }));
   };
   if (fault.delayMs === 0) return goOn();
   const startMs = clock.nowMs();
   const waitMs = Math.max(0, Math.min(fault.delayMs, exchange.deadlineMs - startMs));
   clock.after(waitMs, () => {
     exchange.queueMs += clock.nowMs() - startMs;
-    parts.guard(() => (waitMs === fault.delayMs ? goOn() : done(LATE)));
+    parts.guard(() => (waitMs === fault.delayMs ? goOn() : done(replyFor('request_timeout'))));
   });
-}
-
-const LATE: Reply = {
-  reason: 'request_timeout',
-  status: REASONS.request_timeout.status,
-  message: 'the time for the request ran out',
-};
-
-function abortReply(status: number): Reply {
-  return { reason: 'fault_injected', status, message: 'a fault was injected here on purpose' };
 }

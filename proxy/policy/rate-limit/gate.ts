@@ -1,4 +1,5 @@
 import type { ResourceKey } from '#contracts/names.ts';
+import { replyFor } from '../../errors.ts';
 import type { Exchange, Reply } from '../../exchange.ts';
 import type { CompiledSnapshot, Security } from '../../snapshot/compiled.ts';
 import type { Gate, GateOptions } from '../gate.ts';
@@ -100,10 +101,8 @@ function describe(config: LimitConfig): string {
 }
 
 function refuse(config: LimitConfig, waitMs: number): Reply {
-  return {
-    reason: 'limited',
-    status: 429,
-    message: `the limit ${config.name} is used up`,
-    headers: [['retry-after', String(Math.max(1, Math.ceil(waitMs / 1_000)))]],
-  };
+  const waitS = String(Math.max(1, Math.ceil(waitMs / 1_000)));
+  return replyFor('limited', `the limit ${config.name} is used up`, {
+    headers: [['retry-after', waitS]],
+  });
 }

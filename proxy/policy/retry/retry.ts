@@ -1,8 +1,7 @@
+import { ERRORS } from '../../errors.ts';
 import type { AttemptResult } from '../../exchange.ts';
+import { IDEMPOTENT } from '../../methods.ts';
 import type { RetryCondition, RetryConfig } from './config.ts';
-
-/** RFC 9110 section 9.2.2. */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 /** The condition that a result fulfils, in the words of a TrafficPolicy; undefined: none. */
 export function conditionOf(result: AttemptResult): RetryCondition | undefined {
@@ -11,16 +10,7 @@ export function conditionOf(result: AttemptResult): RetryCondition | undefined {
     if (result.status === 503) return '503';
     return result.status === 504 ? '504' : undefined;
   }
-  switch (result.reason) {
-    case 'upstream_refused':
-      return 'ConnectFailure';
-    case 'upstream_reset':
-      return 'Reset';
-    case 'upstream_timeout':
-      return '504';
-    default:
-      return undefined;
-  }
+  return ERRORS[result.reason].retry;
 }
 
 /**

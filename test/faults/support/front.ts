@@ -1,6 +1,6 @@
 import { BoundSocket, type Socket } from 'node:net';
 import type { Endpoint } from '#contracts/events.ts';
-import { type Clock, systemClock } from '#platform/clock.ts';
+import { type Clock, type Random, systemClock } from '#platform/clock.ts';
 import { createLog } from '#platform/log.ts';
 import { DataPlane } from '#proxy/dataplane.ts';
 import type { AttemptLimits, Exchange } from '#proxy/exchange.ts';
@@ -8,7 +8,7 @@ import { type Connecting, UpstreamPool } from '#proxy/forward/pool.ts';
 import { Door, type DoorParts } from '#proxy/listener/door.ts';
 import { ListenerServer } from '#proxy/listener/server.ts';
 import { RandomHex } from '#proxy/listener/trace.ts';
-import { replyFor } from '#proxy/tries.ts';
+import { replyFor } from '#proxy/errors.ts';
 import { Wheel } from '#proxy/wheel.ts';
 import { onTestFinished } from 'vitest';
 import { World, gateway, route, rule, seeded, service } from '../../unit/proxy/support/world.ts';
@@ -28,6 +28,7 @@ export interface FaultFront {
 export interface FaultFrontOptions {
   dataPlane: DoorParts['dataPlane'];
   clock?: Clock;
+  sheds?: () => boolean;
   /** In place of `records`, for more exchanges than should be kept. */
   record?: (exchange: Exchange) => void;
 }
@@ -67,6 +68,7 @@ export async function openFront(options: FaultFrontOptions): Promise<FaultFront>
     workload: 'shop/orders',
     log: createLog({ service: 'test', level: 'silent' }),
     draining: () => false,
+    sheds: options.sheds ?? (() => false),
   });
   const server = new ListenerServer(
     { direction: 'edge', socket: ':80' },
@@ -107,10 +109,13 @@ export function direct(endpoint: () => Endpoint): DoorParts['dataPlane'] {
 
 export interface RoutedOptions {
   clock?: Clock;
+  random?: Random;
   /** Of the only rule. */
   rule?: object;
   /** Policies and whatever else the mesh has. */
   more?: object[];
+  /** It has problems, and is served with them. */
+  hasProblems?: boolean;
   /** Of `shop/app`, to which everything goes. */
   endpoints: Endpoint[];
 }
@@ -122,13 +127,14 @@ export function routed(options: RoutedOptions): DataPlane {
     route('all', { rules: [rule('/', 'app', options.rule)] }),
     ...(options.more ?? []),
   );
-  if (world.findings.length > 0) throw new Error(world.findings.join('\n'));
+  if (world.findings.length > 0 !== (options.hasProblems ?? false))
+    throw new Error(world.findings.join('\n'));
   const plane = new DataPlane({
     scope: {
       ...{ role: 'gateway', proxy: 'p', gateways: undefined, service: undefined, workers: 1 },
     },
     clock: options.clock ?? systemClock,
-    random: seeded(1),
+    random: options.random ?? seeded(1),
   });
   plane.swap(world.snapshot);
   const { endpoints } = options;

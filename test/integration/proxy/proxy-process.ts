@@ -26,11 +26,16 @@ export interface ProxyProcess {
 /** A proxy as people start it. It is killed after the test if it still runs. */
 export function startProxy(
   args: readonly string[],
-  options: { dataDir?: string; env?: NodeJS.ProcessEnv } = {},
+  options: { dataDir?: string; env?: NodeJS.ProcessEnv; descriptors?: number } = {},
 ): ProxyProcess {
   const dataDir = options.dataDir ?? tempDir();
   const { NATS_URL: _nats, KAFKA_BROKERS: _kafka, ...env } = process.env;
-  const child = spawn(process.execPath, [MAIN, ...args, '--data-dir', dataDir], {
+  const command = [process.execPath, MAIN, ...args, '--data-dir', dataDir];
+  // A limit of the system is the shell's to set; with exec the proxy takes its place.
+  const limit = `ulimit -n ${options.descriptors ?? 'unlimited'}; exec "$0" "$@"`;
+  const [file = '', ...rest] =
+    options.descriptors === undefined ? command : ['sh', '-c', limit, ...command];
+  const child = spawn(file, rest, {
     env: { ...env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

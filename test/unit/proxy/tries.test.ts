@@ -78,15 +78,21 @@ describe('retries', () => {
     expect(some.tries.length).toBeLessThanOrEqual(600);
   });
 
-  it('not for a client that is gone', async () => {
-    const some = plane({ retry: { attempts: 3 } });
-    some.answer = failed('client_closed');
-    expect((await some.ask()).said).toBe('499 client_closed');
-    expect(some.tries).toHaveLength(1);
-    expect(some.plane.endpoints().map(({ consecutiveErrors }) => consecutiveErrors)).toEqual([
-      0, 0,
-    ]);
-  });
+  it.each([
+    ['client_closed', 0],
+    ['bad_request', 400],
+  ] as const)(
+    'not for what the client did, which no endpoint is charged with: %s',
+    async (reason, status) => {
+      const some = plane({ retry: { attempts: 3 } });
+      some.answer = failed(reason);
+      expect((await some.ask()).said).toBe(`${status} ${reason}`);
+      expect(some.tries).toHaveLength(1);
+      expect(some.plane.endpoints().map(({ consecutiveErrors }) => consecutiveErrors)).toEqual([
+        0, 0,
+      ]);
+    },
+  );
 });
 
 describe('time', () => {

@@ -16,6 +16,7 @@ function subject(): AdminSubject & { did: string[]; reason: string | undefined }
     notReady() {
       return this.reason;
     },
+    stalled: () => undefined,
     metrics: async () => 'windrose_x 1\n',
     snapshot: () => ({ revision: { epoch: 1, sequence: 3 } }),
     endpoints: async () => [],

@@ -216,12 +216,12 @@ describe('an upstream that fails', () => {
       endpoint: { address: '127.0.0.1', port, proxy: '', zone: '' },
     });
     const answer = await call(front.port, { method: 'POST' }, Buffer.from('hello'));
-    expect(answer.status).toBe(502);
+    expect(answer.status).toBe(503);
     expect(answer.headers).toMatchObject({
       server: 'windrose',
       'content-type': 'application/problem+json',
     });
-    expect(JSON.parse(answer.body)).toMatchObject({ type: 'about:blank', status: 502 });
+    expect(JSON.parse(answer.body)).toMatchObject({ type: 'about:blank', status: 503 });
     expect(front.records[0]).toMatchObject({ reason: 'upstream_refused', bytesIn: 0 });
   });
 
@@ -267,7 +267,7 @@ describe('an upstream that fails', () => {
   it('says nothing: the time for its head runs out, and its connection is not kept', async () => {
     const upstream = await startUpstream(() => undefined);
     const front = await startFront({ endpoint: upstream.endpoint, limits: { headTimeoutMs: 50 } });
-    expect((await call(front.port)).status).toBe(502);
+    expect((await call(front.port)).status).toBe(504);
     expect(front.records[0]).toMatchObject({ reason: 'upstream_timeout' });
     await until('the connection is closed', () => upstream.sockets.size === 0);
   });
@@ -432,7 +432,7 @@ describe('a slow upload', () => {
     request.on('error', () => undefined);
     request.write('a');
     const [response] = (await once(request, 'response')) as [http.IncomingMessage];
-    expect(response.statusCode).toBe(502);
+    expect(response.statusCode).toBe(504);
     response.resume();
     await until('the record', () => front.records.length === 1);
     expect(front.records[0]).toMatchObject({ reason: 'request_timeout' });

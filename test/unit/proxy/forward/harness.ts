@@ -3,6 +3,7 @@ import { type AddressInfo, BoundSocket, type Socket, connect, createServer as tc
 import type { Endpoint } from '#contracts/events.ts';
 import { type Clock, systemClock } from '#platform/clock.ts';
 import { createLog } from '#platform/log.ts';
+import { replyFor } from '#proxy/errors.ts';
 import type { AttemptLimits, Direction, Exchange } from '#proxy/exchange.ts';
 import { UpstreamPool } from '#proxy/forward/pool.ts';
 import { Door, type DoorParts } from '#proxy/listener/door.ts';
@@ -52,9 +53,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
           done({ kind: 'head', head: result });
           return;
         }
-        const { reason, message } = result;
-        const status = reason === 'bad_request' ? 400 : 502;
-        done({ kind: 'reply', reply: { reason, message, status } });
+        done({ kind: 'reply', reply: replyFor(result.reason, result.message) });
       });
     },
     release: () => {
@@ -70,6 +69,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     workload: 'shop/orders',
     log: createLog({ service: 'test', level: 'silent' }),
     draining: () => draining,
+    sheds: () => false,
   });
   const direction = options.direction ?? 'edge';
   const server = new ListenerServer(

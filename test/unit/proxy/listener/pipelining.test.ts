@@ -59,7 +59,7 @@ describe('the Expect field', () => {
       front.port,
       `${expecting}Content-Length: 60\r\n\r\n${ask('/next')}`,
     );
-    expect(answer).toMatch(/^HTTP\/1.1 502 /);
+    expect(answer).toMatch(/^HTTP\/1.1 503 /);
     expect(answer.toLowerCase()).toContain('connection: close');
     expect(answer.match(/^HTTP\/1\.1 /gm)).toHaveLength(1);
   });

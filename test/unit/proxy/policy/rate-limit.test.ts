@@ -82,7 +82,7 @@ describe('rate-limit', () => {
       gate.act(exchange(world.snapshot, {}, { consumer }), levelsOf(world));
     expect([ask('a'), ask('a')]).toEqual([undefined, undefined]);
     expect(ask('a')).toEqual({
-      reason: 'limited',
+      ...{ cause: 'limited', reason: 'limited' },
       status: 429,
       message: 'the limit all is used up',
       headers: [['retry-after', '1']],

@@ -69,6 +69,10 @@ export class RecordingFleet implements Fleet {
     return [];
   }
 
+  stalled(): undefined {
+    return undefined;
+  }
+
   setLogLevel(): void {}
 
   onProblems(run: (problems: ResourceProblem[]) => void): void {

@@ -179,3 +179,30 @@ it('a worker that hangs under an update is ended, so that the others go on', asy
   expect(crashed).toEqual([1]);
   expect(await applied).toMatchObject({ problems: [] });
 });
+
+describe('a worker that stands still', () => {
+  it('is told of after five seconds without a beat, until it moves again', () => {
+    const { fleet, clock, spawned } = setUp(2);
+    for (const worker of spawned) worker.say({ type: 'hello' });
+    clock.advance(4_000);
+    spawned[1]?.say({ type: 'beat' });
+    expect(fleet.stalled()).toBeUndefined();
+    clock.advance(1_000);
+    expect(fleet.stalled()).toMatch(/^worker 0 .* for 5 s$/);
+    clock.advance(2_000);
+    expect(fleet.stalled()).toMatch(/^worker 0 .* for 7 s$/);
+    for (const worker of spawned) worker.say({ type: 'beat' });
+    expect(fleet.stalled()).toBeUndefined();
+  });
+
+  it('is none while it starts, and none when it is gone', () => {
+    const { fleet, clock, spawned, last } = setUp(1);
+    clock.advance(60_000);
+    expect(fleet.stalled()).toBeUndefined();
+    last().say({ type: 'hello' });
+    clock.advance(5_000);
+    expect(fleet.stalled()).toBeDefined();
+    spawned[0]?.kill();
+    expect(fleet.stalled()).toBeUndefined();
+  });
+});
