@@ -21,7 +21,7 @@ export interface UnitChange {
 type Matches = readonly RouteMatch<CompiledRule>[];
 
 /** How the matches at one place change. */
-interface PlaceEdit {
+export interface PlaceEdit {
   place: Attachment;
   removed: RouteMatch<CompiledRule>[];
   added: RouteMatch<CompiledRule>[];
@@ -33,6 +33,7 @@ interface PlaceEdit {
 export function assembleEdge(
   edge: Table<CompiledListener>,
   changes: readonly UnitChange[],
+  places: readonly PlaceEdit[],
 ): Table<CompiledListener> {
   const listeners = new Map<string, CompiledListener | undefined>();
   for (const { before } of changes) {
@@ -45,7 +46,7 @@ export function assembleEdge(
     }
   }
   const edits = new Map<string, HostEdit<CompiledRule>[]>();
-  for (const { place, removed, added } of placeEdits(changes)) {
+  for (const { place, removed, added } of places) {
     if (place.kind !== 'listener') continue;
     const list = edits.get(place.listener) ?? [];
     edits.set(place.listener, list);
@@ -61,10 +62,10 @@ export function assembleEdge(
 
 export function assembleMeshRoutes(
   routes: Table<MeshRoutes>,
-  changes: readonly UnitChange[],
+  places: readonly PlaceEdit[],
 ): Table<MeshRoutes> {
   const services = new Map<string, MeshRoutes | undefined>();
-  for (const { place, removed, added, routes: more } of placeEdits(changes)) {
+  for (const { place, removed, added, routes: more } of places) {
     if (place.kind !== 'service') continue;
     const { service, port } = place;
     const before = services.has(service) ? services.get(service) : routes.get(service);
@@ -98,7 +99,7 @@ export function assembleListeners(
   return Object.freeze(specs.sort((a, b) => compareText(a.name, b.name)));
 }
 
-function placeEdits(changes: readonly UnitChange[]): Iterable<PlaceEdit> {
+export function placeEdits(changes: readonly UnitChange[]): PlaceEdit[] {
   const edits = new Map<string, PlaceEdit>();
   const editAt = (place: Attachment): PlaceEdit => {
     const key =
@@ -121,7 +122,7 @@ function placeEdits(changes: readonly UnitChange[]): Iterable<PlaceEdit> {
     if (before?.compiled.kind === 'route') note(before.compiled.route, 'removed');
     if (after?.compiled.kind === 'route') note(after.compiled.route, 'added');
   }
-  return edits.values();
+  return [...edits.values()];
 }
 
 function gatewayOf(unit: CompiledUnit | undefined) {

@@ -9,6 +9,7 @@ import {
   assembleEdge,
   assembleListeners,
   assembleMeshRoutes,
+  placeEdits,
 } from './assemble.ts';
 import type { CompiledService, CompiledSnapshot, MeshSettings } from './compiled.ts';
 import { credentialOf } from './consumers.ts';
@@ -55,13 +56,14 @@ export function compile(input: CompileInput): CompileResult {
   const { units, troubled, changes } = compileUnits(index, entries, graph);
   const view = viewOf(entries, units, graph);
   const base = isPartial ? previous : undefined;
-  const edge = assembleEdge(base?.edge ?? Table.empty(), changes);
+  const places = placeEdits(changes);
+  const edge = assembleEdge(base?.edge ?? Table.empty(), changes, places);
   const snapshot = Object.freeze({
     revision: Object.freeze({ ...input.revision }),
     listeners: assembleListeners(base, edge, changes),
     edge,
     services: (base?.services ?? Table.empty<CompiledService>()).edit(servicesOf(changes)),
-    meshRoutes: assembleMeshRoutes(base?.meshRoutes ?? Table.empty(), changes),
+    meshRoutes: assembleMeshRoutes(base?.meshRoutes ?? Table.empty(), places),
     mesh: meshSettings(base, graph, view),
     credentials: credentials(base?.credentials ?? Table.empty(), changes, view),
     index: Object.freeze({ units, users: graph.users, attached: graph.attached, troubled }),
@@ -121,15 +123,19 @@ function viewOf(
   units: { get(key: string): Unit | undefined },
   graph: Graph,
 ): View {
-  const sorted = new Map<string, readonly StateEntry[]>();
+  const sorted = new Map<string, StateEntry[]>();
   return {
     entry: (key) => entries.get(key),
     compiled: (key) => units.get(key)?.compiled,
     attached: (node) => {
-      let list = sorted.get(node);
+      let list: StateEntry[] | undefined = sorted.get(node);
       if (list === undefined) {
-        const keys = [...(graph.attached.get(node) ?? [])];
-        list = keys.flatMap((key) => entries.get(key) ?? []).sort(byAge);
+        list = [];
+        for (const key of graph.attached.get(node) ?? []) {
+          const entry = entries.get(key);
+          if (entry !== undefined) list.push(entry);
+        }
+        if (list.length > 1) list.sort(byAge);
         sorted.set(node, list);
       }
       return list;

@@ -51,6 +51,10 @@ export function follow(
   }
   const newUsers = users.done();
   const newAttached = attached.done();
+  // Where everything is new there is nothing more to find.
+  if (index === NO_INDEX) {
+    return { users: newUsers, attached: newAttached, refs, dirty: changed, nodes };
+  }
   const dirty = new Set<ResourceKey>(changed);
   const addTarget = (node: NodeKey): void => {
     if (entries.has(node as ResourceKey)) dirty.add(node as ResourceKey);
