@@ -9,6 +9,6 @@ import { setFlagsFromString } from 'node:v8';
 // Halves the processor time of every start after the first: a worker that died is back sooner.
 // Where the folder cannot be written Node goes on without.
 enableCompileCache(fileURLToPath(new URL('../.windrose/compile-cache', import.meta.url)));
-const { HEAP_FLAG } = await import('./heap.ts');
-setFlagsFromString(HEAP_FLAG);
+const { V8_FLAGS } = await import('./v8-flags.ts');
+for (const flag of V8_FLAGS) setFlagsFromString(flag);
 await import('./program.ts');

@@ -1,6 +1,5 @@
 import { getCompileCacheDir } from 'node:module';
 import type { ChildProcess } from 'node:child_process';
-import { HEAP_FLAG } from '../heap.ts';
 import { fileURLToPath } from 'node:url';
 import type { Socket } from 'node:net';
 import type { ServiceEndpoints } from '#contracts/events.ts';
@@ -8,6 +7,7 @@ import type { ResourceProblem } from '#contracts/problems.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { ProxySettings } from '../bootstrap.ts';
 import type { Applied, LogLevel, StateUpdate, WorkerReport } from '../fleet.ts';
+import { V8_FLAGS } from '../v8-flags.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 
 const WORKER_FILE = fileURLToPath(new URL('./worker.ts', import.meta.url));
@@ -229,7 +229,7 @@ export class WorkerProcess {
 function forkWorker(): ChildProcess {
   // Not imported: a proxy without a supervisor has no use for it.
   return process.getBuiltinModule('node:child_process').fork(WORKER_FILE, [], {
-    execArgv: [...process.execArgv, HEAP_FLAG],
+    execArgv: [...process.execArgv, ...V8_FLAGS],
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, ...compileCache() },

@@ -1,0 +1,13 @@
+/**
+ * How a proxy wants V8: set before anything of it is loaded, and the same in every worker, for
+ * compiled code is only reused under the same flags.
+ */
+export const V8_FLAGS: readonly string[] = [
+  // What one request allocates dies with it. V8 takes it for long-lived as soon as enough of it has
+  // survived under load, and then makes whole kinds of these objects in the old generation, where
+  // they keep the younger ones alive until a full collection: a fifth of all time went there.
+  '--no-allocation-site-pretenuring',
+  // The loops that run long are those of a start, once: optimizing them while they run took longer
+  // than they did. What is called again is optimized as ever.
+  '--no-use-osr',
+];
