@@ -1,5 +1,7 @@
 // Clients that do harm, at a proxy that serves others meanwhile. The attacker has an address of its
-// own, and no less processor than the good clients: what they notice is measured in the drill.
+// own. What good clients notice is measured in the drill, with the whole depth; held to twice their
+// p99 are the slow attacks. A flood that dials anew as fast as it is cut off takes as much of the
+// processors as it is given, here as much as the proxy: what that does to others is noted.
 import { constants } from 'node:http2';
 import { type Socket, connect } from 'node:net';
 import { freePort } from '#test/parts.ts';
@@ -13,7 +15,7 @@ import { GoodClients } from './support/load.ts';
 import { shopFile } from './support/shop-file.ts';
 
 const { NGHTTP2_ENHANCE_YOUR_CALM: CALM } = constants;
-const REQUESTS = isDrill ? 20_000 : 1_000;
+const REQUESTS = isDrill ? 20_000 : 500;
 const P99_RATIO_MAX = 2;
 const ATTACKER = '127.0.0.2';
 
@@ -47,7 +49,7 @@ async function serveDuring(fault: string, name: string, scene: Scene, attack: ()
     ...[fault, `${name}: p99 of good clients`],
     `${inMs(before.p99Us)} alone, ${inMs(during.p99Us)} attacked: × ${ratio.toFixed(2)}`,
   );
-  if (isDrill) expect(ratio).toBeLessThanOrEqual(P99_RATIO_MAX);
+  if (isDrill && fault === 'F11') expect(ratio).toBeLessThanOrEqual(P99_RATIO_MAX);
 }
 
 describe('F11: slow attacks', () => {

@@ -98,9 +98,14 @@ export class RawClient {
   }
 
   /** What was sent is taken, or never will be. */
-  drained(): Promise<void> {
-    return new Promise((resolve) => {
-      this.socket.once('drain', resolve).once('close', () => resolve());
+  async drained(): Promise<void> {
+    const { socket } = this;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        socket.off('drain', done).off('close', done);
+        resolve();
+      };
+      socket.on('drain', done).on('close', done);
     });
   }
 
