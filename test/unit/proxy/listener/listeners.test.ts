@@ -73,7 +73,7 @@ async function dial(port: number): Promise<Socket> {
   return socket;
 }
 
-it('paused and alone: who comes is turned away, who is in stays, and the port is kept', async () => {
+it('paused and alone: who comes is turned away, who is in stays', async () => {
   const port = await freePort();
   const listeners = open(localSockets);
   await listeners.update([needAt(port)], () => undefined);
