@@ -59,6 +59,9 @@ export class Http2Connection {
     settings: { count: 0, max: HTTP2_LIMITS.settings },
   };
   #windowEndsMs = 0;
+  /** Streams of which node has told since the last look, and the last one it had read by then. */
+  #seen = 0;
+  #lastStreamId = 0;
   /** Since when no stream is open. */
   #idleSinceMs: number;
   #refused = false;
@@ -114,6 +117,7 @@ export class Http2Connection {
   }
 
   #onStream(stream: ServerHttp2Stream, raw: readonly string[]): void {
+    this.#seen++;
     // Each error is followed by `close`, which says what became of the stream.
     stream.on('error', () => undefined);
     if (stream.destroyed || stream.closed) {
@@ -189,12 +193,23 @@ export class Http2Connection {
   }
 
   #arm(delayMs: number): void {
-    this.#owner.wheel.set(this.#timer, delayMs);
+    this.#owner.wheel.set(this.#timer, Math.min(delayMs, HTTP2_LIMITS.unseenCheckMs));
   }
 
   #onTime(): void {
     if (this.#session.destroyed) this.#socket.destroy();
+    else if (this.#countUnseen() > HTTP2_LIMITS.unseen) this.#end(NGHTTP2_ENHANCE_YOUR_CALM);
     else this.#letGo();
+  }
+
+  /** Node resets a stream whose fields unpack to too much, and tells nobody: an HPACK bomb. */
+  #countUnseen(): number {
+    const id = this.#session.state.lastProcStreamID ?? 0;
+    const opened = Math.ceil((id - this.#lastStreamId) / 2);
+    const unseen = opened - this.#seen;
+    this.#lastStreamId = id;
+    this.#seen = 0;
+    return unseen;
   }
 
   /** Streams whose client stands still, and connections that nobody uses. */

@@ -40,6 +40,9 @@ export const HTTP2_LIMITS = {
   resets: 100,
   pings: 1_000,
   settings: 100,
+  /** Streams that node refuses without a word, most of all for the size of their fields. */
+  unseen: 100,
+  unseenCheckMs: 2_000,
   /** The guard of nghttp2, which acts within one read: a burst, and so many a second after it. */
   resetBurst: 1_000,
   resetsPerSecond: 33,

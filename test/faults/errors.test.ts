@@ -15,6 +15,7 @@ import { own } from '../unit/proxy/support/world.ts';
 import { GET, type RawClient, call, rawClient } from './support/call.ts';
 import {
   type FaultFront,
+  type FaultFrontOptions,
   type RoutedOptions,
   endpointAt,
   openFront,
@@ -38,7 +39,7 @@ interface Provocation extends Partial<Omit<RoutedOptions, 'clock'>> {
   bytes?: string;
   /** What an upstream does with a request; it answers well without. `none`: nobody listens. */
   upstream?: ((socket: Socket) => void) | 'none';
-  sheds?: () => boolean;
+  overload?: FaultFrontOptions['overload'] & object;
   isClockFake?: boolean;
   /** Before the client sends. */
   before?: (scene: Omit<Scene, 'client'>) => Promise<unknown>;
@@ -157,7 +158,7 @@ const H1: Readonly<Record<Exclude<Made, 'bad_frames' | 'headers_too_large'>, Pro
       client.socket.destroy();
     },
   },
-  overloaded: { sheds: () => true },
+  overloaded: { overload: { sheds: true } },
   internal: {
     random: () => {
       throw new Error('boom');
@@ -196,7 +197,7 @@ async function provoke(what: Provocation): Promise<Became> {
   const plane = routed({ ...what, more, endpoints, clock: time });
   const front = await openFront({
     ...{ dataPlane: plane, clock: time },
-    ...(what.sheds === undefined ? {} : { sheds: what.sheds }),
+    ...(what.overload === undefined ? {} : { overload: what.overload }),
   });
   const scene = { front, clock, seen: () => seen };
   await what.before?.(scene);

@@ -6,6 +6,7 @@ import { oneOf, seeded } from '../unit/proxy/support/world.ts';
 import { freePort } from '#test/parts.ts';
 import { isDrill } from './support/call.ts';
 import { endpointAt, openFront, routed } from './support/front.ts';
+import { note } from './support/figures.ts';
 import { heapInUse } from './support/memory.ts';
 
 const MIB = 1024 * 1024;
@@ -159,7 +160,13 @@ it(
     await run(total / 10);
     const before = await heapInUse();
     await run(total);
-    expect((await heapInUse()) - before).toBeLessThan(3 * MIB);
+    const grown = (await heapInUse()) - before;
+    expect(grown).toBeLessThan(3 * MIB);
+    note(
+      'F05',
+      `${total} mixed requests, aborts at every point`,
+      `heap ${grown} bytes beyond before`,
+    );
     expect(recorded).toBeGreaterThan(total / 8);
     // It still serves.
     const socket = connect(front.port, '127.0.0.1');

@@ -9,6 +9,7 @@ import { Door, type DoorParts } from '#proxy/listener/door.ts';
 import { ListenerServer } from '#proxy/listener/server.ts';
 import { RandomHex } from '#proxy/listener/trace.ts';
 import { replyFor } from '#proxy/errors.ts';
+import type { Overload } from '#proxy/overload/overload.ts';
 import { Wheel } from '#proxy/wheel.ts';
 import { onTestFinished } from 'vitest';
 import { World, gateway, route, rule, seeded, service } from '../../unit/proxy/support/world.ts';
@@ -28,7 +29,8 @@ export interface FaultFront {
 export interface FaultFrontOptions {
   dataPlane: DoorParts['dataPlane'];
   clock?: Clock;
-  sheds?: () => boolean;
+  /** How much is too much; nothing is without. Read whenever it is asked for. */
+  overload?: Partial<Pick<Overload, 'closes' | 'sheds' | 'descriptorsMax' | 'descriptorsShort'>>;
   /** In place of `records`, for more exchanges than should be kept. */
   record?: (exchange: Exchange) => void;
 }
@@ -61,19 +63,32 @@ export async function openFront(options: FaultFrontOptions): Promise<FaultFront>
   const pool = new WatchedPool(clock, wheel);
   const records: Exchange[] = [];
   const clients = new Set<Socket>();
+  const load = options.overload ?? {};
+  const overload = {
+    get closes() {
+      return load.closes ?? false;
+    },
+    get sheds() {
+      return load.sheds ?? false;
+    },
+    get descriptorsMax() {
+      return load.descriptorsMax ?? Number.POSITIVE_INFINITY;
+    },
+    descriptorsShort: () => load.descriptorsShort?.(),
+  };
   const door = new Door({
     ...{ dataPlane: options.dataPlane, pool, clock, wheel },
     telemetry: { record: options.record ?? ((exchange) => records.push(exchange)) },
     hex: new RandomHex(),
     workload: 'shop/orders',
     log: createLog({ service: 'test', level: 'silent' }),
-    draining: () => false,
-    sheds: options.sheds ?? (() => false),
+    draining: () => overload.closes,
+    sheds: () => overload.sheds,
   });
   const server = new ListenerServer(
     { direction: 'edge', socket: ':80' },
     {
-      ...{ clock, wheel },
+      ...{ clock, wheel, overload },
       request: (arrival, request, socket) => {
         watch(clients, socket);
         door.request(arrival, request, socket);

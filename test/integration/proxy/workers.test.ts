@@ -9,7 +9,7 @@ import { isAlive, until } from '#test/processes.ts';
 import { childrenOf } from '#test/shop.ts';
 import { expect, test } from 'vitest';
 import { TestMesh, gateway, route, service, slice } from './mesh.ts';
-import { Load, type ProxyProcess, fetchOnce, startApp, startProxy } from './proxy-process.ts';
+import { type ProxyProcess, fetchOnce, startApp, startProxy } from './proxy-process.ts';
 
 function writeResources(resources: Resource[]): string {
   const file = path.join(tempDir(), 'shop.yaml');
@@ -31,59 +31,6 @@ async function byWorker(proxy: ProxyProcess, name: string): Promise<Series[]> {
     value: Number(match[2]),
   }));
 }
-
-test('F01: kill -9 of a worker: the others serve, none but its own requests fail', async () => {
-  const app = await startApp('echo', (_request, response) => {
-    setTimeout(() => response.end('ok'), 2);
-  });
-  const port = await freePort();
-  const file = writeResources([
-    ...[gateway([port]), service('echo'), slice('echo', app.port), route('echo', 'echo')],
-  ]);
-  const proxy = startProxy(['--resources', file, '--workers', '2']);
-  await proxy.ready();
-  const workers = childrenOf(proxy.child.pid ?? 0);
-  expect(workers).toHaveLength(2);
-  const load = new Load({ port }, 16);
-  await until('traffic flows', () => load.sent > 200);
-  const [victim = 0] = workers;
-  const before = performance.now();
-  process.kill(victim, 'SIGKILL');
-  // New connections: all of them are answered, though half of the workers is gone.
-  const fresh = await Promise.all(Array.from({ length: 40 }, () => fetchOnce({ port })));
-  expect(fresh.every(({ status }) => status === 200)).toBe(true);
-  const report = await eventually(
-    async () => {
-      const series = await byWorker(proxy, 'windrose_proxy_connections');
-      return series.length === 2 ? series : undefined;
-    },
-    { timeoutMs: 5_000, what: 'the worker is replaced' },
-  );
-  const tookMs = performance.now() - before;
-  const reached = load.sent + 500;
-  await until('traffic flows on', () => load.sent > reached);
-  await load.stop();
-  // The number of a dead worker is never used again.
-  expect(report.map(({ worker }) => worker).sort()).toContain('2');
-  expect(tookMs).toBeLessThan(5_000);
-  // Only connections that the dead worker held broke: at most one request each.
-  expect(load.failures.length).toBeLessThanOrEqual(16);
-  expect([...load.statuses.keys()]).toEqual([200]);
-  expect(childrenOf(proxy.child.pid ?? 0)).toHaveLength(2);
-});
-
-test('kill -9 of every worker: waiting connections are answered by those that come', async () => {
-  const app = await startApp('echo');
-  const port = await freePort();
-  const file = writeResources([
-    ...[gateway([port]), service('echo'), slice('echo', app.port), route('echo', 'echo')],
-  ]);
-  const proxy = startProxy(['--resources', file, '--workers', '2']);
-  await proxy.ready();
-  for (const pid of childrenOf(proxy.child.pid ?? 0)) process.kill(pid, 'SIGKILL');
-  const answers = await Promise.all(Array.from({ length: 20 }, () => fetchOnce({ port })));
-  expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200));
-});
 
 test('kill -9 of the supervisor: no worker is left behind', async () => {
   const file = writeResources([gateway([await freePort()])]);

@@ -81,8 +81,9 @@ describe('retries', () => {
   it.each([
     ['client_closed', 0],
     ['bad_request', 400],
+    ['overloaded', 503],
   ] as const)(
-    'not for what the client did, which no endpoint is charged with: %s',
+    'not for what is no fault of an endpoint, which is not charged with it: %s',
     async (reason, status) => {
       const some = plane({ retry: { attempts: 3 } });
       some.answer = failed(reason);

@@ -83,8 +83,8 @@ export class RawClient {
   closed = false;
   #bytes: Buffer<ArrayBufferLike> = Buffer.of();
 
-  constructor(port: number) {
-    this.socket = connect(port, '127.0.0.1');
+  constructor(port: number, localAddress = '127.0.0.1') {
+    this.socket = connect({ host: '127.0.0.1', port, localAddress });
     this.socket.on('error', () => this.socket.destroy());
     this.socket.on('close', () => (this.closed = true));
     this.socket.on('data', (chunk: Buffer) => this.#read(chunk));
@@ -95,6 +95,18 @@ export class RawClient {
 
   send(...parts: Buffer[]): void {
     if (!this.socket.destroyed) this.socket.write(Buffer.concat(parts));
+  }
+
+  /** What was sent is taken, or never will be. */
+  async drained(): Promise<void> {
+    const { socket } = this;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        socket.off('drain', done).off('close', done);
+        resolve();
+      };
+      socket.on('drain', done).on('close', done);
+    });
   }
 
   of(type: number, stream?: number): Frame[] {

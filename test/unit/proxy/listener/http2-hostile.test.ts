@@ -169,6 +169,31 @@ test('an HPACK bomb: small on the wire, large when unpacked', async () => {
   expect(upstream.seen).toEqual([]);
 });
 
+test('HPACK bombs, one after the other: told to calm down', async () => {
+  const upstream = await startUpstream((_request, response) => response.end('ok'));
+  const clock = new FakeClock();
+  const front = await startFront({ endpoint: upstream.endpoint, clock });
+  const raw = new RawClient(front.port);
+  const bomb = Buffer.concat([block(GET), block([['x', 'a'.repeat(4_000)]]).fill(0x40, 0, 1)]);
+  const bytes = Buffer.concat([bomb, Buffer.alloc(12_000, 0x80 | 62)]);
+  raw.send(PREFACE, settings());
+  const send = async (from: number, to: number): Promise<void> => {
+    for (let i = from; i < to; i++) {
+      raw.send(frame(TYPE.headers, END_STREAM | END_HEADERS, 2 * i + 1, bytes));
+    }
+    await until(() => raw.of(TYPE.reset).length === to);
+  };
+  await send(0, 100);
+  clock.advance(2_020);
+  expect(raw.goaway).toBeUndefined();
+  await send(100, 201);
+  clock.advance(2_020);
+  await until(() => raw.goaway === CALM);
+  expect(upstream.seen).toEqual([]);
+  // It is one refused request, as every connection that is no use of HTTP/2.
+  await until(() => front.records.length === 1);
+});
+
 /** What the flooder is told; whoever else has a connection is served all the while. */
 async function flood(bytes: (index: number) => Buffer, count = 20_000): Promise<Set<number>> {
   const { raw, front, upstream } = await start();

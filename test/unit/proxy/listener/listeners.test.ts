@@ -1,11 +1,13 @@
+import { BoundSocket, type Socket, connect } from 'node:net';
 import { createLog } from '#platform/log.ts';
 import { gatewaySockets } from '#proxy/gateway.ts';
 import { FakeClock } from '#platform/clock.ts';
 import { Wheel } from '#proxy/wheel.ts';
 import { Listeners } from '#proxy/listener/listeners.ts';
-import { localSockets } from '#proxy/listener/sockets.ts';
+import { type SocketSource, localSockets } from '#proxy/listener/sockets.ts';
 import { servedListeners } from '#proxy/scope.ts';
 import { freePort } from '#test/parts.ts';
+import { until } from '#test/processes.ts';
 import { expect, it, onTestFinished } from 'vitest';
 import { World, gateway } from '../support/world.ts';
 
@@ -32,14 +34,19 @@ it('a Gateway on the default address and one that names it share one socket', ()
   ]);
 });
 
-it('two ways in at one address and port: the first has it, the second says so', async () => {
-  const port = await freePort();
+function open(source: SocketSource): Listeners {
   const clock = new FakeClock();
   const wheel = new Wheel(clock);
   const handlers = { clock, wheel, request: () => undefined, unreadable: () => undefined };
   const log = createLog({ service: 'test', level: 'silent' });
-  const listeners = new Listeners(localSockets, handlers, log);
+  const listeners = new Listeners(source, handlers, log);
   onTestFinished(() => listeners.drain(0));
+  return listeners;
+}
+
+it('two ways in at one address and port: the first has it, the second says so', async () => {
+  const port = await freePort();
+  const listeners = open(localSockets);
   const at = { address: '127.0.0.1', port };
   const inbound = { arrival: { direction: 'inbound', socket: 'inbound' } as const, ...at };
   const edge = { arrival: { direction: 'edge', socket: `127.0.0.1:${port}` } as const, ...at };
@@ -49,4 +56,64 @@ it('two ways in at one address and port: the first has it, the second says so', 
   ]);
   expect(await listeners.update([edge], () => undefined)).toMatchObject([{ need: edge }]);
   expect(await listeners.update([edge], () => undefined)).toEqual([]);
+});
+
+const needAt = (port: number) => ({
+  arrival: { direction: 'edge', socket: `:${port}` } as const,
+  ...{ address: '127.0.0.1', port },
+});
+
+async function dial(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => socket.destroy());
+  onTestFinished(() => void socket.destroy());
+  await new Promise<void>((resolve) => {
+    socket.once('connect', resolve).once('close', () => resolve());
+  });
+  return socket;
+}
+
+it('paused and alone: who comes is turned away, who is in stays', async () => {
+  const port = await freePort();
+  const listeners = open(localSockets);
+  await listeners.update([needAt(port)], () => undefined);
+  const first = await dial(port);
+  await until('it is in', () => listeners.connections === 1);
+  expect(await listeners.accept(false)).toBe(true);
+  const second = await dial(port);
+  await until('it is turned away', () => second.destroyed);
+  expect([listeners.turnedAway, listeners.connections, first.destroyed]).toEqual([1, 1, false]);
+  expect(await listeners.accept(true)).toBe(true);
+  await dial(port);
+  await until('it is let in', () => listeners.connections === 2);
+});
+
+it('paused beside others: the socket is let go, and asked for until it comes back', async () => {
+  const [one, two] = [await freePort(), await freePort()];
+  let canAcquire = true;
+  const source: SocketSource = {
+    isShared: true,
+    acquire: async (host, port) =>
+      canAcquire
+        ? { ok: true, handle: new BoundSocket({ host, port }) }
+        : { ok: false, message: 'not now' },
+    release: () => undefined,
+  };
+  const listeners = open(source);
+  await listeners.update([needAt(one)], () => undefined);
+  const first = await dial(one);
+  await until('it is in', () => listeners.connections === 1);
+  expect(await listeners.accept(false)).toBe(true);
+  // What an update opens meanwhile is paused, too.
+  expect(await listeners.update([needAt(one), needAt(two)], () => undefined)).toEqual([]);
+  expect((await dial(one)).destroyed).toBe(true);
+  expect((await dial(two)).destroyed).toBe(true);
+  canAcquire = false;
+  expect(await listeners.accept(true)).toBe(false);
+  canAcquire = true;
+  expect(await listeners.accept(true)).toBe(true);
+  await dial(one);
+  await dial(two);
+  await until('both are let in', () => listeners.connections === 3);
+  expect([first.destroyed, listeners.turnedAway]).toEqual([false, 0]);
 });
