@@ -1,3 +1,4 @@
+import type { ListenerSettings } from '../listener/settings.ts';
 import type { CompiledTraffic } from '../upstream/settings.ts';
 import type { ApiKeyConfig } from './api-key/config.ts';
 import type { FaultConfig } from './fault/config.ts';
@@ -17,7 +18,8 @@ export type PolicyConfig =
   | { readonly kind: 'AuthenticationPolicy'; readonly apiKey: ApiKeyConfig }
   | { readonly kind: 'RateLimitPolicy'; readonly limits: readonly LimitConfig[] }
   | { readonly kind: 'TrafficPolicy'; readonly traffic: TrafficConfig }
-  | { readonly kind: 'FaultPolicy'; readonly fault: FaultConfig };
+  | { readonly kind: 'FaultPolicy'; readonly fault: FaultConfig }
+  | { readonly kind: 'ListenerPolicy'; readonly listener: ListenerSettings };
 
 export type PolicyKind = PolicyConfig['kind'];
 

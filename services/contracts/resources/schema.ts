@@ -117,3 +117,13 @@ export const ServiceTargetRefs = Type.Array(
   }),
   { minItems: 1, maxItems: 16 },
 );
+/** Targets of a policy for the edge: a Gateway, or a listener of it by `sectionName`. */
+export const GatewayTargetRefs = Type.Array(
+  strict({
+    group: Type.Optional(Type.String()),
+    kind: Type.Literal('Gateway'),
+    name: Subdomain,
+    sectionName: Type.Optional(SectionName),
+  }),
+  { minItems: 1, maxItems: 16 },
+);
