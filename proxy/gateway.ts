@@ -2,7 +2,7 @@ import type { ResourceProblem } from '#contracts/problems.ts';
 import { keyOf } from '#contracts/names.ts';
 import { type Scope, servedListeners } from './dataplane.ts';
 import type { SocketFailure, SocketNeed } from './listener/listeners.ts';
-import { portSettings } from './ports.ts';
+import { gatewayPorts } from './ports.ts';
 import { type CompiledSnapshot, socketName } from './snapshot/compiled.ts';
 
 /**
@@ -15,7 +15,7 @@ export function gatewaySockets(
 ): SocketNeed[] {
   const needs = new Map<string, SocketNeed>();
   const listeners = servedListeners(snapshot, scope);
-  const settings = portSettings(listeners, scope.workers);
+  const settings = gatewayPorts(listeners, scope.workers);
   for (const listener of listeners) {
     const { port } = listener;
     for (const address of listener.addresses) {

@@ -20,7 +20,7 @@ import type {
 } from '../snapshot/compiled.ts';
 import { endpointName } from '../upstream/addresses.ts';
 import type { EndpointView } from '../upstream/view.ts';
-import { listenerInWords } from './listener.ts';
+import { listenerInWords, sidecarInWords } from './listener.ts';
 import { readExplainRequest } from './request.ts';
 import { balancingInWords, faultInWords, forwardingInWords, headerEditInWords } from './words.ts';
 
@@ -141,7 +141,12 @@ class Explainer {
 
   #callee(service: CompiledService | undefined): Reply | undefined {
     if (service === undefined) return undefined;
-    return this.#guard([service.security], `, at the sidecar of ${service.name} or before it`);
+    const { name, listener, security } = service;
+    const effect = listener.policy === undefined ? '' : sidecarInWords(service);
+    if (effect !== '') {
+      this.#step('parse', listener.policy ?? name, `${effect}, at the sidecar of ${name}`);
+    }
+    return this.#guard([security], `, at the sidecar of ${name} or before it`);
   }
 
   #balancing(

@@ -1,10 +1,11 @@
 import {
   LISTENER_DEFAULT,
+  MESH_LISTENER_DEFAULT,
   type PortLimits,
   type RequestRules,
   strictest,
 } from '../listener/settings.ts';
-import type { ListenerSpec } from '../snapshot/compiled.ts';
+import type { CompiledService, ListenerSpec } from '../snapshot/compiled.ts';
 import { span } from './words.ts';
 
 const ESCAPED_SLASH = {
@@ -23,8 +24,8 @@ const UNDERSCORES = {
 export function listenerInWords(spec: ListenerSpec, all: readonly ListenerSpec[]): string[] {
   const sharing = all.filter(({ sockets }) => sockets.some((each) => spec.sockets.includes(each)));
   const limits = strictest(sharing.map(({ settings }) => settings.limits));
-  const rules = rulesInWords(spec.settings.rules);
-  const port = limitsInWords(limits);
+  const rules = rulesInWords(spec.settings.rules, LISTENER_DEFAULT.rules);
+  const port = limitsInWords(limits, LISTENER_DEFAULT.limits);
   const shared = sharing.length > 1 ? `, the strictest of ${sharing.length} listeners` : '';
   return [
     ...(rules.length === 0 ? [] : [rules.join(', ')]),
@@ -32,8 +33,15 @@ export function listenerInWords(spec: ListenerSpec, all: readonly ListenerSpec[]
   ];
 }
 
-function rulesInWords(rules: RequestRules): string[] {
-  const standard = LISTENER_DEFAULT.rules;
+/** How the sidecars of a Service depart from them; empty: they do not. */
+export function sidecarInWords({ listener }: CompiledService): string {
+  return [
+    ...rulesInWords(listener.rules, MESH_LISTENER_DEFAULT.rules),
+    ...limitsInWords(listener.limits, MESH_LISTENER_DEFAULT.limits),
+  ].join(', ');
+}
+
+function rulesInWords(rules: RequestRules, standard: RequestRules): string[] {
   const { trustedHops: hops, escapedSlash, underscores, streamIdleMs } = rules;
   const field = { XForwardedFor: 'X-Forwarded-For', Forwarded: 'Forwarded' };
   const header = hops?.header === undefined ? 'X-Forwarded-For or Forwarded' : field[hops.header];
@@ -47,8 +55,7 @@ function rulesInWords(rules: RequestRules): string[] {
   ];
 }
 
-function limitsInWords(limits: PortLimits): string[] {
-  const standard = LISTENER_DEFAULT.limits;
+function limitsInWords(limits: PortLimits, standard: PortLimits): string[] {
   const rows: [text: string, of: (limits: PortLimits) => number, ms?: true][] = [
     ['connections', (each) => each.connections],
     ['connections per address', (each) => each.connectionsPerAddress],

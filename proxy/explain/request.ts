@@ -5,15 +5,15 @@ import { HeaderList } from '../headers.ts';
 import { readAuthority } from '../listener/host.ts';
 import { checkNames } from '../listener/head.ts';
 import { type Refusal, refuse } from '../listener/refusal.ts';
-import { LISTENER_DEFAULT, type RequestRules, defaultPort } from '../listener/settings.ts';
+import { LISTENER_DEFAULT, type RequestRules } from '../listener/settings.ts';
 import { normalisePath, readTarget } from '../listener/target.ts';
+import { sidecarPorts } from '../ports.ts';
 import { type SocketTable, listenerForHost, socketTable } from '../route/sockets.ts';
 import type { CompiledSnapshot, ListenerSpec } from '../snapshot/compiled.ts';
 
 /** The socket on which an explained request arrives at the edge. */
 const SOCKET = 'explain';
 const DEFAULT_HTTP_PORT = 80;
-const MESH_RULES = defaultPort('outbound').rulesOf('');
 
 export type ReadRequest = { ok: true; view: RequestView; sockets: SocketTable } | Refusal;
 
@@ -41,7 +41,11 @@ export function readExplainRequest(
   );
   const listeners = listenersAt(served, url?.value.host, port);
   const sockets = socketTable(listeners.map(atSocket));
-  const rules = direction === 'edge' ? rulesAt(sockets, asked.value.host) : MESH_RULES;
+  const { host } = asked.value;
+  const rules =
+    direction === 'edge'
+      ? rulesAt(sockets, host)
+      : sidecarPorts(snapshot, request.from, 1).outbound.rulesOf(host);
   const path = normalisePath(target.value.path, rules.escapedSlash);
   if (!path.ok) return path;
   const believed = checkNames(headers, rules);
@@ -50,7 +54,7 @@ export function readExplainRequest(
     direction,
     listener: direction === 'edge' ? SOCKET : direction,
     method: request.method,
-    host: asked.value.host,
+    host,
     port: asked.value.port ?? port,
     path: path.value,
     query: target.value.query,

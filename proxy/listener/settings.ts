@@ -28,7 +28,7 @@ export interface PortLimits {
   readonly streams: number;
 }
 
-/** Of a Gateway's listener: its ListenerPolicy's, where that says something, or the defaults. */
+/** Of a Gateway's listener or a Service's sidecars: of their ListenerPolicy, or the defaults. */
 export interface ListenerSettings {
   /** `ListenerPolicy/namespace/name`; undefined: it has none. */
   readonly policy: string | undefined;
@@ -42,38 +42,44 @@ export interface PortSettings {
   rulesOf(host: string): RequestRules;
 }
 
-const EDGE_LIMITS: PortLimits = Object.freeze({
-  connections: LIMITS.connections,
-  connectionsPerAddress: LIMITS.connectionsPerAddress,
-  head: HEAD_LIMITS,
-  headerReadMs: LIMITS.headerReadMs,
-  keepAliveIdleMs: LIMITS.keepAliveIdleEdgeMs,
-  streams: HTTP2_LIMITS.streams,
-});
-const EDGE_RULES: RequestRules = Object.freeze({
-  trustedHops: undefined,
-  escapedSlash: 'Reject',
-  underscores: 'Reject',
-  streamIdleMs: LIMITS.streamIdleMs,
-});
-
+/** Of a Gateway's listener. */
 export const LISTENER_DEFAULT: ListenerSettings = Object.freeze({
   policy: undefined,
-  limits: EDGE_LIMITS,
-  rules: EDGE_RULES,
+  limits: Object.freeze({
+    connections: LIMITS.connections,
+    connectionsPerAddress: LIMITS.connectionsPerAddress,
+    head: HEAD_LIMITS,
+    headerReadMs: LIMITS.headerReadMs,
+    keepAliveIdleMs: LIMITS.keepAliveIdleEdgeMs,
+    streams: HTTP2_LIMITS.streams,
+  }),
+  rules: Object.freeze({
+    trustedHops: undefined,
+    escapedSlash: 'Reject',
+    underscores: 'Reject',
+    streamIdleMs: LIMITS.streamIdleMs,
+  }),
 });
 
-const MESH_RULES: RequestRules = Object.freeze({ ...EDGE_RULES, underscores: 'KeepAll' });
-const EDGE_PORT: PortSettings = Object.freeze({ limits: EDGE_LIMITS, rulesOf: () => EDGE_RULES });
-const MESH_PORT: PortSettings = Object.freeze({
+/** Of a sidecar's inbound and outbound. */
+export const MESH_LISTENER_DEFAULT: ListenerSettings = Object.freeze({
+  policy: undefined,
   limits: Object.freeze({
-    ...EDGE_LIMITS,
+    ...LISTENER_DEFAULT.limits,
     // Everything that a workload or a gateway sends a sidecar comes from one address.
-    connectionsPerAddress: EDGE_LIMITS.connections,
+    connectionsPerAddress: LIMITS.connections,
     keepAliveIdleMs: LIMITS.keepAliveIdleMeshMs,
   }),
-  rulesOf: () => MESH_RULES,
+  rules: Object.freeze({ ...LISTENER_DEFAULT.rules, underscores: 'KeepAll' }),
 });
+
+const EDGE_PORT = portOf(LISTENER_DEFAULT);
+const MESH_PORT = portOf(MESH_LISTENER_DEFAULT);
+
+/** A port on which every request has the same rules. */
+export function portOf({ limits, rules }: Omit<ListenerSettings, 'policy'>): PortSettings {
+  return Object.freeze({ limits, rulesOf: () => rules });
+}
 
 /** Of a port that no ListenerPolicy reaches. */
 export function defaultPort(direction: Direction): PortSettings {
@@ -85,7 +91,7 @@ export function defaultPort(direction: Direction): PortSettings {
  * limit holds; also against one that has no policy, and relies on the defaults.
  */
 export function strictest(all: readonly PortLimits[]): PortLimits {
-  const [first = EDGE_LIMITS, ...others] = all;
+  const [first = LISTENER_DEFAULT.limits, ...others] = all;
   if (others.every((other) => other === first)) return first;
   const least = (of: (limits: PortLimits) => number): number => Math.min(...all.map(of));
   return Object.freeze({

@@ -13,13 +13,20 @@ export interface TrafficConfig extends CompiledTraffic {
   readonly retry: RetryConfig;
 }
 
+/** A ListenerPolicy, with the defaults of a Gateway's listener and of a sidecar's. */
+export interface ListenerConfig {
+  readonly kind: 'ListenerPolicy';
+  readonly edge: ListenerSettings;
+  readonly mesh: ListenerSettings;
+}
+
 /** Every kind of policy, compiled. */
 export type PolicyConfig =
   | { readonly kind: 'AuthenticationPolicy'; readonly apiKey: ApiKeyConfig }
   | { readonly kind: 'RateLimitPolicy'; readonly limits: readonly LimitConfig[] }
   | { readonly kind: 'TrafficPolicy'; readonly traffic: TrafficConfig }
   | { readonly kind: 'FaultPolicy'; readonly fault: FaultConfig }
-  | { readonly kind: 'ListenerPolicy'; readonly listener: ListenerSettings };
+  | ListenerConfig;
 
 export type PolicyKind = PolicyConfig['kind'];
 

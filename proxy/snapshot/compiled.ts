@@ -83,6 +83,8 @@ export interface CompiledService {
   /** Of its TrafficPolicy, or the defaults; limits are per proxy. */
   readonly traffic: TrafficConfig;
   readonly fault: FaultConfig | undefined;
+  /** Of its sidecars' inbound, and of what their callers' outbound passes on to it. */
+  readonly listener: ListenerSettings;
   /** Enforced at the callee's inbound, or by the caller where no sidecar announced the endpoint. */
   readonly security: Security;
 }

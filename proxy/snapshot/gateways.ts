@@ -75,7 +75,7 @@ export function compileGateway(
 function settingsOf(view: View, gateway: ResourceKey, listener: string): ListenerSettings {
   for (const section of [listener, undefined]) {
     for (const { config } of policiesOf(view, gateway, section)) {
-      if (config?.kind === 'ListenerPolicy') return config.listener;
+      if (config?.kind === 'ListenerPolicy') return config.edge;
     }
   }
   return LISTENER_DEFAULT;

@@ -100,7 +100,7 @@ function somePolicy(random: Random): object {
       }),
     () =>
       own('ListenerPolicy', name, {
-        targetRefs: [someGatewayTarget(random)],
+        targetRefs: [oneOf(random, [someGatewayTarget(random), serviceTarget])],
         trustedHops: { cidrs: [oneOf(random, ['10.0.0.0/8', 'nonsense'])] },
         limits: { connections: oneOf(random, [10, 20]) },
       }),

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { DURATION } from '../duration.ts';
-import { GatewayTargetRefs, NamespacedMetadata, oneOf, strict } from './schema.ts';
+import { ListenerTargetRefs, NamespacedMetadata, oneOf, strict } from './schema.ts';
 import { WINDROSE_GROUP } from './windrose.ts';
 
 const Cidr = Type.String({ minLength: 3, maxLength: 49 });
@@ -36,8 +36,8 @@ const Limits = strict(
     connections: upTo(1_000_000, 'open at once on a port, divided by the workers; default 10000'),
     connectionsPerAddress: upTo(
       1_000_000,
-      'of one peer, divided by the workers; default 1000. When full, the one that has been idle ' +
-        'longest is closed',
+      'of one peer, divided by the workers; default 1000 at the edge. When full, the one that ' +
+        'has been idle longest is closed',
     ),
     requestLineBytes: upTo(65_536, 'default 8192', 256),
     headerBytes: upTo(131_072, 'of the whole head of a request; default 65536', 1_024),
@@ -49,17 +49,22 @@ const Limits = strict(
 
 const Timeouts = strict({
   headerRead: duration('for the head of a request, of a port (the smallest); default 10s'),
-  keepAliveIdle: duration('between two requests, of a port (the smallest); default 60s'),
+  keepAliveIdle: duration(
+    'between two requests, of a port (the smallest); default 60s, in the mesh 5m',
+  ),
   streamIdle: duration('in which nothing of a body or a tunnel moves; default 5m'),
 });
 
-/** How strict a Gateway, or one of its listeners, is with clients. Defaults are SAFETY.md's. */
+/**
+ * How strict a Gateway, one of its listeners, or the sidecars of a Service are with clients. The
+ * defaults are SAFETY.md's.
+ */
 export const ListenerPolicy = strict({
   apiVersion: Type.Literal(`${WINDROSE_GROUP}/v1`),
   kind: Type.Literal('ListenerPolicy'),
   metadata: NamespacedMetadata,
   spec: strict({
-    targetRefs: GatewayTargetRefs,
+    targetRefs: ListenerTargetRefs,
     trustedHops: Type.Optional(TrustedHops),
     limits: Type.Optional(Limits),
     timeouts: Type.Optional(Timeouts),
@@ -80,7 +85,7 @@ export const ListenerPolicy = strict({
           oneOf(
             ['Reject', 'Drop', 'Keep'],
             'header names with underscores: refused with 400 (default), left out, or passed on ' +
-              'unless one could be read as a header that decides something',
+              'unless one could be read as a header that decides something. In the mesh all pass',
           ),
         ),
       }),

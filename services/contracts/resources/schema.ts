@@ -117,11 +117,11 @@ export const ServiceTargetRefs = Type.Array(
   }),
   { minItems: 1, maxItems: 16 },
 );
-/** Targets of a policy for the edge: a Gateway, or a listener of it by `sectionName`. */
-export const GatewayTargetRefs = Type.Array(
+/** Whatever listens: a Gateway, a listener of it by `sectionName`, or the sidecars of a Service. */
+export const ListenerTargetRefs = Type.Array(
   strict({
     group: Type.Optional(Type.String()),
-    kind: Type.Literal('Gateway'),
+    kind: oneOf(['Gateway', 'Service']),
     name: Subdomain,
     sectionName: Type.Optional(SectionName),
   }),

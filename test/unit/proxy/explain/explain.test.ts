@@ -222,6 +222,21 @@ describe('explain', () => {
         effect: 'port 80: 50 header fields, 30 s idle, the strictest of 2 listeners',
       },
     ]);
+    edge.apply(
+      own('ListenerPolicy', 'sidecar', {
+        targetRefs: [{ kind: 'Service', name: 'v1' }],
+        paths: { escapedSlash: 'Keep' },
+      }),
+    );
+    const [, , sidecar] = asked('http://a.example/').steps;
+    expect(sidecar).toEqual({
+      ...{ phase: 'parse', name: 'ListenerPolicy/shop/sidecar' },
+      effect: 'keeps %2F in paths as it is, at the sidecar of shop/v1',
+    });
+    const call = { method: 'GET', url: 'http://v1/@a%2fb', from: 'shop/web' };
+    expect(explain(edge.snapshot, call, { wallMs: NOW_MS })).toMatchObject({
+      ...{ path: '/@a%2Fb', outcome: { forwarded: true } },
+    });
     expect(asked('http://b.example/@a%2fb').outcome).toMatchObject({ status: 400 });
     expect(asked('http://b.example/', { X_Y: '1' }).outcome).toMatchObject({ status: 400 });
   });

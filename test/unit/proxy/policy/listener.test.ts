@@ -1,8 +1,12 @@
 import { readResource } from '#contracts/resources/read.ts';
-import { LISTENER_DEFAULT, type ListenerSettings } from '#proxy/listener/settings.ts';
-import { portSettings } from '#proxy/ports.ts';
+import {
+  LISTENER_DEFAULT,
+  type ListenerSettings,
+  MESH_LISTENER_DEFAULT,
+} from '#proxy/listener/settings.ts';
+import { gatewayPorts, sidecarPorts } from '#proxy/ports.ts';
 import { describe, expect, it } from 'vitest';
-import { World, gateway, own } from '../support/world.ts';
+import { World, gateway, own, service } from '../support/world.ts';
 
 const EDGE = gateway('edge', [
   { name: 'a', hostname: 'a.example' },
@@ -105,6 +109,7 @@ describe('ListenerPolicy', () => {
 
   it.each([
     [{ targetRefs: [{ kind: 'HTTPRoute', name: 'r' }] }, 'spec.targetRefs[0].kind'],
+    [{ targetRefs: [] }, 'spec.targetRefs'],
     [{ trustedHops: { cidrs: [] } }, 'spec.trustedHops.cidrs'],
     [{ limits: { connections: 0 } }, 'spec.limits.connections'],
     [{ limits: { headers: 1 } }, 'spec.limits.headers'],
@@ -119,7 +124,7 @@ describe('ListenerPolicy', () => {
 
 describe('a port', () => {
   const ports = (workers: number, ...policies: object[]) =>
-    portSettings(new World(EDGE, ...policies).snapshot.listeners, workers);
+    gatewayPorts(new World(EDGE, ...policies).snapshot.listeners, workers);
 
   it('has the smallest limits of its listeners, also of those without a policy', () => {
     const shared = ports(1, policy('b', 'b', { limits: { connections: 20_000, streams: 5 } }));
@@ -146,5 +151,51 @@ describe('a port', () => {
     expect([slash('a.example'), slash('x.b.example'), slash('nobody.example')]).toEqual([
       ...['Reject', 'Decode', 'Reject'],
     ]);
+  });
+});
+
+describe('a sidecar', () => {
+  const packages = own('ListenerPolicy', 'packages', {
+    targetRefs: [{ kind: 'Service', name: 'packages' }],
+    limits: { connections: 30 },
+    timeouts: { streamIdle: '1h' },
+    paths: { escapedSlash: 'Keep' },
+  });
+  const world = new World(service('packages'), service('web'), packages);
+  const ports = (name: string) => sidecarPorts(world.snapshot, name, 2);
+
+  it('without a policy has the defaults of the mesh', () => {
+    const { inbound, outbound } = ports('shop/web');
+    expect(inbound.rulesOf('')).toBe(MESH_LISTENER_DEFAULT.rules);
+    expect(inbound.limits).toMatchObject({ connections: 5_000, connectionsPerAddress: 5_000 });
+    expect(outbound.rulesOf('web')).toBe(MESH_LISTENER_DEFAULT.rules);
+    expect(outbound.rulesOf('elsewhere.example')).toBe(MESH_LISTENER_DEFAULT.rules);
+  });
+
+  it('has the settings of its Service at its inbound, and those of the called one outbound', () => {
+    expect(world.findings).toEqual([]);
+    const { limits, rules } = MESH_LISTENER_DEFAULT;
+    const own = ports('shop/packages').inbound;
+    expect(own.limits).toEqual({ ...limits, connections: 15, connectionsPerAddress: 5_000 });
+    const kept = { ...rules, escapedSlash: 'Keep', streamIdleMs: 3_600_000 };
+    expect(own.rulesOf('whatever')).toEqual(kept);
+    const { outbound } = ports('shop/web');
+    for (const host of ['packages', 'packages.shop', 'packages.shop.svc', 'packages']) {
+      expect(outbound.rulesOf(host), host).toEqual(kept);
+    }
+    expect(outbound.rulesOf('packages.bank')).toBe(rules);
+    expect(ports('bank/web').outbound.rulesOf('packages')).toBe(rules);
+    expect(outbound.limits.connections).toBe(5_000);
+  });
+
+  it('believes nobody about the client', () => {
+    const trusting = own('ListenerPolicy', 'hops', {
+      targetRefs: [{ kind: 'Service', name: 'web' }],
+      trustedHops: { cidrs: ['10.0.0.0/8'] },
+    });
+    const told = new World(service('web'), trusting);
+    expect(told.findings).toEqual(['ListenerPolicy/shop/hops spec.trustedHops not_supported_yet']);
+    const { inbound } = sidecarPorts(told.snapshot, 'shop/web', 1);
+    expect(inbound.rulesOf('').trustedHops).toBeUndefined();
   });
 });
