@@ -72,7 +72,7 @@ export class Engine {
     this.#overload = overload;
     this.#dataPlane = new DataPlane({
       scope,
-      clock,
+      ...{ clock, wheel },
       random,
       ...(options.app === undefined ? {} : { app: options.app }),
       onError: (error, exchange) => {
