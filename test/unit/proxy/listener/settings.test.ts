@@ -187,6 +187,22 @@ describe('time-outs of a listener', () => {
     await after.closed();
   });
 
+  it('keepAliveIdle: a minute at the edge, five in the mesh', async () => {
+    const clock = new FakeClock();
+    const upstream = await startUpstream((_request, response) => response.end('ok'));
+    const { endpoint } = upstream;
+    const edge = new Client(await startFront({ endpoint, clock })).send(head('GET /'));
+    const mesh = new Client(await startFront({ endpoint, clock, direction: 'inbound' }));
+    await Promise.all([edge.answered(200), mesh.send(head('GET /')).answered(200)]);
+    clock.advance(60_020);
+    await edge.closed();
+    expect(mesh.ended).toBe(false);
+    clock.advance(239_000);
+    await mesh.send(head('GET /')).answered(200, 200);
+    clock.advance(300_020);
+    await mesh.closed();
+  });
+
   it('keepAliveIdle of an HTTP/2 connection', async () => {
     const clock = new FakeClock();
     const front = await frontOf(settings({ keepAliveIdleMs: 2_000 }), clock);
@@ -214,6 +230,39 @@ describe('time-outs of a listener', () => {
     clock.advance(1_000);
     await client.closed();
     expect(front.records.at(-1)?.reason).toBe('client_closed');
+  });
+
+  it('streamIdle of HTTP/2 streams: each its own, whichever came first', async () => {
+    const clock = new FakeClock();
+    const byHost = { 'slow.example': 5_000, 'fast.example': 900 };
+    const front = await frontOf(
+      {
+        limits: LIMITS,
+        rulesOf: (host) => ({ ...RULES, streamIdleMs: byHost[host as keyof typeof byHost] }),
+      },
+      clock,
+    );
+    const session = connectHttp2(`http://127.0.0.1:${front.port}`);
+    onTestFinished(() => session.destroy());
+    const ended: string[] = [];
+    for (const host of Object.keys(byHost)) {
+      const stream = session.request({ ':method': 'POST', ':path': '/', ':authority': host });
+      stream.on('error', () => undefined);
+      stream.once('close', () => ended.push(host));
+      stream.write('abc');
+      await until(() => front.said.some((said) => said['host'] === host));
+    }
+    clock.advance(890);
+    await untilRead(front);
+    expect(ended).toEqual([]);
+    clock.advance(1_000);
+    await until(() => ended.length === 1);
+    clock.advance(4_000);
+    await until(() => ended.length === 2);
+    expect(ended).toEqual(['fast.example', 'slow.example']);
+    await until(() => front.records.length >= 2);
+    const reasons = front.records.filter(({ request }) => request.method === 'POST');
+    expect(reasons.map(({ reason }) => reason)).toEqual(['client_closed', 'client_closed']);
   });
 
   it('streamIdle: an upstream that stops in a body', async () => {
