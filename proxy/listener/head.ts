@@ -65,14 +65,19 @@ export function readHead(
   return {
     ok: true,
     value: {
-      ...{ method, host, rules },
+      method,
+      host,
       port: authority.value.port,
       path: path.value,
       query: target.value.query,
       protocol: version === '1.1' ? 'http/1.1' : 'http/1.0',
       headers: headers.value,
+      bodyLength: fields.value.bodyLength,
+      connection: fields.value.connection,
+      upgrade: fields.value.upgrade,
+      expectsContinue: fields.value.expectsContinue,
       maxForwards: maxForwards.value,
-      ...fields.value,
+      rules,
     },
   };
 }

@@ -64,7 +64,9 @@ export interface Peer {
 /** Of a peer that is not trusted: it is the client, whatever it says of others. */
 export function originOfPeer({ address, host, scheme }: Peer): Origin {
   return {
-    ...{ clientAddress: address, scheme, host },
+    clientAddress: address,
+    scheme,
+    host,
     port: undefined,
     forwardedFor: address,
     forwarded: elementFor(address, host, scheme),
