@@ -151,7 +151,8 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
     const stream = new Http1Stream(this, request);
     stream.requestEnded = bodyLength === 0;
     this.#stream = stream;
-    this.#received = { stream, head, method, target, protocol: `http/${version}` };
+    const protocol = version === '1.1' ? 'http/1.1' : 'http/1.0';
+    this.#received = { stream, head, method, target, protocol };
     // Of a refused request nobody knows where it ends: all that comes belongs to it.
     return bodyLength;
   }

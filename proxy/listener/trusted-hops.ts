@@ -84,28 +84,34 @@ export function originBehind(peer: Peer, received: HeaderList, hops: TrustedHops
   const elements = written === undefined ? [] : vouchedElements(written, hops);
   const source = hops.header ?? (named === undefined && written !== undefined ? 'Forwarded' : '');
   const told = addressesOf(elements);
-  if (source === 'Forwarded') {
-    const first = elements[0];
-    return chained(peer, told, elements, {
-      scheme: schemeOf(first?.proto) ?? peer.scheme,
-      host: first?.host || peer.host,
-      port: undefined,
-    });
-  }
+  if (source === 'Forwarded')
+    return chained(peer, told, elements, toldByForwarded(peer, elements[0]));
   const addresses = named === undefined ? [] : vouchedAddresses(named, hops);
-  const isSame = told.join() === addresses.join();
-  return chained(peer, addresses, isSame ? elements : [], {
-    scheme: schemeOf(received.get(HEADERS.forwardedProto)) ?? peer.scheme,
-    host: hostOf(received.get(HEADERS.forwardedHost)) ?? peer.host,
+  const kept = told.join() === addresses.join() ? elements : [];
+  const others = toldByForwarded(peer, kept[0]);
+  return chained(peer, addresses, kept, {
+    scheme: schemeOf(received.get(HEADERS.forwardedProto)) ?? others.scheme,
+    host: hostOf(received.get(HEADERS.forwardedHost)) ?? others.host,
     port: portOf(received.get(HEADERS.forwardedPort)),
   });
+}
+
+type Told = Pick<Origin, 'scheme' | 'host' | 'port'>;
+
+/** What the first hop says in Forwarded of the client's request, else what the peer's tells. */
+function toldByForwarded(peer: Peer, first: ForwardedElement | undefined): Told {
+  return {
+    scheme: schemeOf(first?.proto) ?? peer.scheme,
+    host: first?.host || peer.host,
+    port: undefined,
+  };
 }
 
 function chained(
   peer: Peer,
   addresses: readonly string[],
   elements: readonly ForwardedElement[],
-  told: Pick<Origin, 'scheme' | 'host' | 'port'>,
+  told: Told,
 ): Origin {
   const before = elements.map(({ text }) => text);
   if (before.length === 0) {
@@ -125,7 +131,8 @@ function chained(
 }
 
 function elementFor(address: string, host: string, scheme: string): string {
-  return `for=${forwardedNode(address)};host=${forwardedHost(host)};proto=${scheme}`;
+  const named = host === '' ? '' : `;host=${forwardedHost(host)}`;
+  return `for=${forwardedNode(address)}${named};proto=${scheme}`;
 }
 
 /** From the client on, in the order of the list. */

@@ -81,6 +81,16 @@ const CASES: readonly Case[] = [
     expect: { upstream: { has: ['via: 1.0 windrose'] }, client: ok, closed: true },
   },
   {
+    name: 'a request without a host tells of none',
+    rfc: 'RFC 7239 §5.3 ¶ 1',
+    client: bare('GET / HTTP/1.0'),
+    expect: {
+      upstream: { has: ['forwarded: for=127.0.0.1;proto=http'] },
+      client: ok,
+      closed: true,
+    },
+  },
+  {
     name: 'Max-Forwards of OPTIONS is counted down',
     rfc: 'RFC 9110 §7.6.2 ¶ 5',
     client: head('OPTIONS /', 'Max-Forwards: 7'),

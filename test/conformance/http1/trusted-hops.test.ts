@@ -84,6 +84,16 @@ const TOLD: readonly [name: string, rfc: string, fields: string[], has: string[]
     ],
   ],
   [
+    'both fields, which agree: what the one does not tell the other does',
+    'RFC 7239 §7.4 ¶ 1',
+    ['Forwarded: for=203.0.113.5;proto=https', 'X-Forwarded-For: 203.0.113.5'],
+    [
+      'x-forwarded-for: 203.0.113.5, 127.0.0.1',
+      'x-forwarded-proto: https',
+      `forwarded: for=203.0.113.5;proto=https, ${OWN}`,
+    ],
+  ],
+  [
     'a Forwarded that contradicts X-Forwarded-For is begun anew',
     'RFC 7239 §8.1 ¶ 1',
     ['Forwarded: for=6.6.6.6', 'X-Forwarded-For: 203.0.113.5'],

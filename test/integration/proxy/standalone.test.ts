@@ -81,7 +81,7 @@ test('edge, outbound and inbound in a row: one trace, one request id, four recor
   expect(echo.headers['traceparent']).toContain(String(third?.['span_id']));
 });
 
-test('a ListenerPolicy that comes later: open connections stay, and every hop obeys it', async () => {
+test('a ListenerPolicy that comes later: connections stay, and every hop obeys it', async () => {
   const app = await startApp('packages');
   const [edge, inbound] = [await freePort(), await freePort()];
   const file = path.join(tempDir(), 'shop.yaml');
