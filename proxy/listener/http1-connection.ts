@@ -6,30 +6,18 @@ import type { Http1Failure } from '../http1/failure.ts';
 import type { RequestLine } from '../http1/head.ts';
 import { keepsAlive } from '../http1/keep-alive.ts';
 import { MessageWriter } from '../http1/writer.ts';
-import { TICK_MS, type Wheel, WheelTimer } from '../wheel.ts';
-import type { Clock } from '#platform/clock.ts';
+import { TICK_MS, WheelTimer } from '../wheel.ts';
 import { type Cause, ERRORS } from '../errors.ts';
 import { readHead } from './head.ts';
 import { Http1Input, type Http1InputOwner } from './http1-input.ts';
+import type { Http1Owner } from './http1-owner.ts';
 import { type Http1Carrier, Http1Stream } from './http1-stream.ts';
 import { LIMITS } from './limits.ts';
 import type { ReceivedRequest } from './received-request.ts';
 import { rawReply } from './respond.ts';
-import type { PortLimits, PortSettings } from './settings.ts';
+import type { PortLimits } from './settings.ts';
 
-export interface Http1Owner {
-  readonly clock: Clock;
-  readonly wheel: Wheel;
-  /** As of now; a connection keeps the limits that it began with. */
-  readonly settings: PortSettings;
-  readonly draining: boolean;
-  request(request: ReceivedRequest, socket: Socket): void;
-  /** Bytes that are no request; they were answered. */
-  unreadable(socket: Socket, cause: Cause): void;
-  /** The connection has begun a request, or has become idle. */
-  busy(socket: Socket): void;
-  idle(socket: Socket): void;
-}
+export type { Http1Owner };
 
 /** A client reads its last answer only if what it still sends is taken off it for a while. */
 const LINGER_MS = 2_000;
