@@ -11,6 +11,7 @@ import { ServiceStates } from './services.ts';
 import type { CompiledSnapshot } from './snapshot/compiled.ts';
 import { land } from './tries.ts';
 import type { EndpointView } from './upstream/view.ts';
+import { Wheel } from './wheel.ts';
 
 export type { Scope } from './scope.ts';
 export { servedListeners } from './scope.ts';
@@ -18,6 +19,8 @@ export { servedListeners } from './scope.ts';
 export interface DataPlaneOptions {
   scope: Scope;
   clock: Clock;
+  /** Of the worker; absent: one of its own. */
+  wheel?: Wheel;
   random: Random;
   /** Where a sidecar's application listens: inbound requests go there. */
   app?: Endpoint;
@@ -50,10 +53,12 @@ export class DataPlane {
   constructor(options: DataPlaneOptions) {
     this.#options = options;
     const { clock, random, scope, app } = options;
+    const wheel = options.wheel ?? new Wheel(clock);
     const { workers } = scope;
     this.#gates = GATES.map((create) => create({ clock, workers }));
     this.#parts = {
       clock,
+      wheel,
       random,
       workers,
       service: scope.service,

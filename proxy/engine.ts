@@ -72,7 +72,7 @@ export class Engine {
     this.#overload = overload;
     this.#dataPlane = new DataPlane({
       scope,
-      clock,
+      ...{ clock, wheel },
       random,
       ...(options.app === undefined ? {} : { app: options.app }),
       onError: (error, exchange) => {
@@ -156,7 +156,7 @@ export class Engine {
 
   async #open(snapshot: CompiledSnapshot, swap: () => void): Promise<void> {
     const needs = [
-      ...sidecarSockets(this.#options.sidecar),
+      ...sidecarSockets(this.#options.sidecar, snapshot, this.#scope),
       ...gatewaySockets(snapshot, this.#scope),
     ];
     if (this.#draining) {

@@ -2,6 +2,7 @@ import type { Reason } from '#contracts/reasons.ts';
 import type { RETRY_CONDITIONS } from '#contracts/resources/index.ts';
 import type { Reply } from './exchange.ts';
 import { HTTP1_FAILURES } from './http1/failure.ts';
+import { ALLOW } from './methods.ts';
 
 /** All reasons for which a request has not got the upstream's whole answer. */
 export type FailureReason = Exclude<Reason, 'ok'>;
@@ -131,7 +132,7 @@ function withReason<C extends string>(
 
 /** Fields that an answer carries for its cause. */
 const HEADERS: Partial<Record<Cause, Reply['headers']>> = {
-  method_refused: [['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']],
+  method_refused: [ALLOW],
   overloaded: [['retry-after', '1']],
 };
 

@@ -50,6 +50,8 @@ export interface Exchange {
   source: string;
   /** Monotonic ms by which the exchange has to be over; Infinity without a limit. */
   deadlineMs: number;
+  /** In which its body or tunnel may stand still, ms. */
+  readonly streamIdleMs: number;
   consumer: string;
   destination: string;
   route: string;
@@ -80,7 +82,7 @@ export type ExchangeStart = Pick<
   Exchange,
   'request' | 'snapshot' | 'arrivedAtUs' | 'startedMs' | 'requestId' | 'trace' | 'source'
 > &
-  Pick<Exchange, 'deadlineMs' | 'upstreamHeaders'>;
+  Pick<Exchange, 'deadlineMs' | 'streamIdleMs' | 'upstreamHeaders'>;
 
 /** The one place that makes an exchange: whatever the phases fill in has its default here. */
 export function newExchange(start: ExchangeStart): Exchange {
@@ -93,6 +95,7 @@ export function newExchange(start: ExchangeStart): Exchange {
     trace: start.trace,
     source: start.source,
     deadlineMs: start.deadlineMs,
+    streamIdleMs: start.streamIdleMs,
     upstreamHeaders: start.upstreamHeaders,
     consumer: '',
     destination: '',
@@ -129,6 +132,7 @@ export function detachedExchange(
     requestId: '',
     trace: { traceId: '', spanId: '', parentId: '', sampled: false, state: '' },
     deadlineMs: Number.POSITIVE_INFINITY,
+    streamIdleMs: Number.POSITIVE_INFINITY,
     upstreamHeaders: request.headers.clone(),
   });
 }

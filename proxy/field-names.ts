@@ -15,6 +15,8 @@ export const FIELD = {
   /** Decides about security, routing or framing: nobody may have it stripped. */
   kept: 32,
   underscore: 64,
+  /** With dashes for its underscores it would be one of those above. */
+  alias: 128,
 } as const;
 
 export interface FieldName {
@@ -53,6 +55,7 @@ const NAMED: Readonly<Record<keyof typeof FIELD, readonly string[]>> = {
     ...['x-api-key', 'x-request-id', 'traceparent', 'tracestate', 'expect', 'cache-control'],
   ],
   underscore: [],
+  alias: [],
 };
 
 /** Names that were read lately, as written. Clients choose them, so there is a bound. */
@@ -113,6 +116,9 @@ function bitsOf(name: string): number {
     if (names.includes(name)) bits |= FIELD[bit as keyof typeof FIELD];
   }
   if (name.startsWith(OURS)) bits |= FIELD.ours;
-  if (name.includes('_')) bits |= FIELD.underscore;
+  if (name.includes('_')) {
+    const read = bitsOf(name.replaceAll('_', '-'));
+    bits |= FIELD.underscore | (read & FIELD.ours) | (read === 0 ? 0 : FIELD.alias);
+  }
   return bits;
 }

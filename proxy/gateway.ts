@@ -2,6 +2,7 @@ import type { ResourceProblem } from '#contracts/problems.ts';
 import { keyOf } from '#contracts/names.ts';
 import { type Scope, servedListeners } from './dataplane.ts';
 import type { SocketFailure, SocketNeed } from './listener/listeners.ts';
+import { gatewayPorts } from './ports.ts';
 import { type CompiledSnapshot, socketName } from './snapshot/compiled.ts';
 
 /**
@@ -13,11 +14,16 @@ export function gatewaySockets(
   scope: Scope & { defaultAddress: string },
 ): SocketNeed[] {
   const needs = new Map<string, SocketNeed>();
-  for (const listener of servedListeners(snapshot, scope)) {
+  const listeners = servedListeners(snapshot, scope);
+  const settings = gatewayPorts(listeners, scope.workers);
+  for (const listener of listeners) {
     const { port } = listener;
     for (const address of listener.addresses) {
       const socket = socketName(address, port);
-      needs.set(socket, { arrival: { direction: 'edge', socket }, address, port });
+      needs.set(socket, {
+        arrival: { direction: 'edge', socket },
+        ...{ address, port, settings: settings.get(socket) },
+      });
     }
   }
   return [...needs.values()];

@@ -14,10 +14,12 @@ import type { ServiceStates } from './services.ts';
 import type { CompiledRule, CompiledService, Security } from './snapshot/compiled.ts';
 import { type Destination, type Head, tryEndpoints } from './tries.ts';
 import { endpointName } from './upstream/addresses.ts';
+import type { Wheel } from './wheel.ts';
 
 /** What a worker's pipeline works with; it lives as long as the worker. */
 export interface PipelineParts {
   clock: Clock;
+  wheel: Wheel;
   random: Random;
   workers: number;
   /** `namespace/name` of a sidecar's Service. */
@@ -181,9 +183,9 @@ function forward(
     return send(permit, balanced, attempt, parts, done);
   }
   const faults = [called?.fault, service.fault].filter((fault) => fault !== undefined);
-  const { clock, random } = parts;
+  const { clock, wheel, random } = parts;
   const guard = (run: () => void): void => parts.guard(exchange, done, run);
-  return injectFaults(faults, exchange, { clock, random, guard }, (reply) => {
+  return injectFaults(faults, exchange, { clock, wheel, random, guard }, (reply) => {
     if (reply === undefined) send(permit, balanced, attempt, parts, done);
     else done(reply);
   });

@@ -1,5 +1,8 @@
 import type { Announcement } from '#contracts/events.ts';
 import type { SocketNeed } from './listener/listeners.ts';
+import { sidecarPorts } from './ports.ts';
+import type { Scope } from './scope.ts';
+import type { CompiledSnapshot } from './snapshot/compiled.ts';
 
 export interface HostPort {
   host: string;
@@ -14,11 +17,17 @@ export interface SidecarAddresses {
   outbound: HostPort | undefined;
 }
 
-export function sidecarSockets(addresses: SidecarAddresses): SocketNeed[] {
+export function sidecarSockets(
+  addresses: SidecarAddresses,
+  snapshot: CompiledSnapshot,
+  scope: Pick<Scope, 'service' | 'workers'>,
+): SocketNeed[] {
+  const ports = sidecarPorts(snapshot, scope.service, scope.workers);
   const need = (direction: 'inbound' | 'outbound', at: HostPort): SocketNeed => ({
     arrival: { direction, socket: direction },
     address: at.host,
     port: at.port,
+    settings: ports[direction],
   });
   return [
     ...(addresses.inbound === undefined ? [] : [need('inbound', addresses.inbound)]),

@@ -15,10 +15,12 @@ import type {
   CompiledRule,
   CompiledService,
   CompiledSnapshot,
+  ListenerSpec,
   Security,
 } from '../snapshot/compiled.ts';
 import { endpointName } from '../upstream/addresses.ts';
 import type { EndpointView } from '../upstream/view.ts';
+import { listenerInWords, sidecarInWords } from './listener.ts';
 import { readExplainRequest } from './request.ts';
 import { balancingInWords, faultInWords, forwardingInWords, headerEditInWords } from './words.ts';
 
@@ -79,11 +81,14 @@ class Explainer {
 
   explain(): Pick<Explanation, 'steps' | 'backends' | 'outcome'> {
     const decision = this.#decision;
+    const listener =
+      decision.kind === 'rule' || decision.kind === 'none' ? decision.listener : undefined;
+    if (listener !== undefined) this.#parsing(listener.spec);
     if (decision.kind === 'none') {
-      return { steps: [], backends: [], outcome: answer('no_route', decision.message) };
+      const outcome = answer('no_route', decision.message);
+      return { steps: this.#steps, backends: [], outcome };
     }
     const rule = decision.kind === 'rule' ? decision.match.leadsTo : undefined;
-    const listener = decision.kind === 'rule' ? decision.listener : undefined;
     const levels = [listener?.security, rule?.security].filter((level) => level !== undefined);
     const refusal = this.#guard(levels, '');
     const services = this.#services(rule);
@@ -101,6 +106,15 @@ class Explainer {
     const backends = this.#backends(rule, services);
     const outcome = this.#outcome(refusal ?? calleeRefusal, backends, rule);
     return { steps: this.#steps, backends, outcome };
+  }
+
+  /** What its listener's policy allows or forbids before the request is routed. */
+  #parsing(spec: ListenerSpec): void {
+    const { policy } = spec.settings;
+    const { listeners } = this.#exchange.snapshot;
+    for (const effect of listenerInWords(spec, listeners)) {
+      this.#step('parse', policy ?? spec.name, effect);
+    }
   }
 
   #services(rule: CompiledRule | undefined): CompiledService[] {
@@ -127,7 +141,12 @@ class Explainer {
 
   #callee(service: CompiledService | undefined): Reply | undefined {
     if (service === undefined) return undefined;
-    return this.#guard([service.security], `, at the sidecar of ${service.name} or before it`);
+    const { name, listener, security } = service;
+    const effect = listener.policy === undefined ? '' : sidecarInWords(service);
+    if (effect !== '') {
+      this.#step('parse', listener.policy ?? name, `${effect}, at the sidecar of ${name}`);
+    }
+    return this.#guard([security], `, at the sidecar of ${name} or before it`);
   }
 
   #balancing(

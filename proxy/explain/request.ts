@@ -3,9 +3,12 @@ import type { ExplainRequest } from '#contracts/api/config.ts';
 import type { RequestView } from '../exchange.ts';
 import { HeaderList } from '../headers.ts';
 import { readAuthority } from '../listener/host.ts';
+import { checkNames } from '../listener/head.ts';
 import { type Refusal, refuse } from '../listener/refusal.ts';
-import { readTarget } from '../listener/target.ts';
-import { type SocketTable, socketTable } from '../route/sockets.ts';
+import { LISTENER_DEFAULT, type RequestRules } from '../listener/settings.ts';
+import { normalisePath, readTarget } from '../listener/target.ts';
+import { sidecarPorts } from '../ports.ts';
+import { type SocketTable, listenerForHost, socketTable } from '../route/sockets.ts';
 import type { CompiledSnapshot, ListenerSpec } from '../snapshot/compiled.ts';
 
 /** The socket on which an explained request arrives at the edge. */
@@ -33,24 +36,40 @@ export function readExplainRequest(
   if (!asked.ok) return asked;
   const direction = request.from === undefined ? 'edge' : 'outbound';
   const port = url?.value.port;
-  const view: RequestView = {
-    direction,
-    listener: direction === 'edge' ? SOCKET : direction,
-    method: request.method,
-    host: asked.value.host,
-    port: asked.value.port ?? port,
-    path: target.value.path,
-    query: target.value.query,
-    headers,
-    hasBody: false,
-    protocol: 'http/1.1',
-    clientAddress: '',
-  };
   const served = snapshot.listeners.filter(
     (listener) => gateways === undefined || gateways.includes(listener.gateway),
   );
   const listeners = listenersAt(served, url?.value.host, port);
-  return { ok: true, view, sockets: socketTable(listeners.map(atSocket)) };
+  const sockets = socketTable(listeners.map(atSocket));
+  const { host } = asked.value;
+  const rules =
+    direction === 'edge'
+      ? rulesAt(sockets, host)
+      : sidecarPorts(snapshot, request.from, 1).outbound.rulesOf(host);
+  const path = normalisePath(target.value.path, rules.escapedSlash);
+  if (!path.ok) return path;
+  const believed = checkNames(headers, rules);
+  if (!believed.ok) return believed;
+  const view: RequestView = {
+    direction,
+    listener: direction === 'edge' ? SOCKET : direction,
+    method: request.method,
+    host,
+    port: asked.value.port ?? port,
+    path: path.value,
+    query: target.value.query,
+    headers: believed.value,
+    hasBody: false,
+    protocol: 'http/1.1',
+    clientAddress: '',
+  };
+  return { ok: true, view, sockets };
+}
+
+function rulesAt(sockets: SocketTable, host: string): RequestRules {
+  const socket = sockets.get(SOCKET);
+  const listener = socket === undefined ? undefined : listenerForHost(socket, host);
+  return (listener?.settings ?? LISTENER_DEFAULT).rules;
 }
 
 /**

@@ -7,7 +7,6 @@ import type { AttemptLimits, AttemptResult, Exchange } from '../exchange.ts';
 import type { HeaderList } from '../headers.ts';
 import { httpDate } from '../listener/date.ts';
 import { passableTrailers, responseHeaders } from '../listener/hop.ts';
-import { LIMITS } from '../listener/limits.ts';
 import { IDEMPOTENT } from '../methods.ts';
 import { isShortage } from '../overload/descriptors.ts';
 import type { BodySink, ClientStream } from '../stream.ts';
@@ -118,7 +117,7 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
       return;
     }
     this.#sending = true;
-    this.#arm(LIMITS.streamIdleMs, 'upstream_timeout', 'the upload came to a halt');
+    this.#arm(this.#exchange.streamIdleMs, 'upstream_timeout', 'the upload came to a halt');
     this.#client.receive(this);
     this.#sending = false;
     if (!this.#requestSent) this.#stream?.flush();
@@ -136,7 +135,7 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
     if (!ready) this.#client.pause();
     // A long upload is bounded by its pauses and the deadline; the head is waited for after it.
     if (!this.#settled) {
-      this.#arm(LIMITS.streamIdleMs, 'upstream_timeout', 'the upload came to a halt');
+      this.#arm(this.#exchange.streamIdleMs, 'upstream_timeout', 'the upload came to a halt');
     }
   }
 
@@ -231,7 +230,7 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
     // A client that sends no more is none of the upstream's faults: its connection watches it.
     const waitsForClient = this.#stream !== undefined && !this.#requestSent && !this.#isBlocked;
     if (waitsForClient && this.#lateReason === 'upstream_timeout') {
-      this.#arm(LIMITS.streamIdleMs, 'upstream_timeout', this.#lateMessage);
+      this.#arm(this.#exchange.streamIdleMs, 'upstream_timeout', this.#lateMessage);
       return;
     }
     this.#fail(this.#lateReason, this.#lateMessage);

@@ -3,7 +3,6 @@ import type { Reason } from '#contracts/reasons.ts';
 import type { Exchange, UpstreamBody } from '../exchange.ts';
 import type { HeaderList } from '../headers.ts';
 import { passableTrailers } from '../listener/hop.ts';
-import { LIMITS } from '../listener/limits.ts';
 import type { ClientStream, ResponseHead } from '../stream.ts';
 import { WheelTimer } from '../wheel.ts';
 import type { ForwardParts } from './attempt.ts';
@@ -129,7 +128,7 @@ export class Passage implements UpstreamBody {
     openTunnel({
       client: client.tunnel(head),
       upstream,
-      idleMs: LIMITS.streamIdleMs,
+      idleMs: exchange.streamIdleMs,
       wheel: this.#parts.wheel,
       count: (direction, bytes) => {
         if (direction === 'in') exchange.bytesIn += bytes;
@@ -153,7 +152,7 @@ export class Passage implements UpstreamBody {
   }
 
   #setTimer(): void {
-    const idleMs = this.#mode === 'dropping' ? DRAIN_TIMEOUT_MS : LIMITS.streamIdleMs;
+    const idleMs = this.#mode === 'dropping' ? DRAIN_TIMEOUT_MS : this.#exchange.streamIdleMs;
     const nowMs = this.#parts.clock.nowMs();
     const dueMs = Math.min(this.#movedMs + idleMs, this.#exchange.deadlineMs);
     if (this.#timer !== undefined) this.#parts.wheel.set(this.#timer, Math.max(0, dueMs - nowMs));
@@ -166,7 +165,8 @@ export class Passage implements UpstreamBody {
     else if (this.#isHeldUp) {
       this.#movedMs = nowMs;
       this.#setTimer();
-    } else if (nowMs - this.#movedMs >= LIMITS.streamIdleMs) this.#breakOff('upstream_timeout');
+    } else if (nowMs - this.#movedMs >= this.#exchange.streamIdleMs)
+      this.#breakOff('upstream_timeout');
     else this.#setTimer();
   }
 

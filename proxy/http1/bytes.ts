@@ -34,6 +34,22 @@ for (let digit = 0; digit < 16; digit++) {
   HEX_VALUE[text.toUpperCase().charCodeAt(0)] = digit;
 }
 
+/**
+ * Without SP and HTAB around, in one pass: a regular expression for the end would begin anew at
+ * every space inside, and a client chooses how many there are.
+ */
+export function trimSpace(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isSpace(text.charCodeAt(start))) start++;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--;
+  return start === 0 && end === text.length ? text : text.slice(start, end);
+}
+
+function isSpace(code: number): boolean {
+  return code === SP || code === HTAB;
+}
+
 function table(holds: (byte: number) => boolean): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, byte) => (holds(byte) ? 1 : 0));
 }

@@ -1,4 +1,4 @@
-const OWS = /^[ \t]+|[ \t]+$/g;
+import { trimSpace } from './bytes.ts';
 
 /**
  * The options of a Connection field, lower case (RFC 9110 section 7.6.1). White space is SP and
@@ -7,7 +7,7 @@ const OWS = /^[ \t]+|[ \t]+$/g;
 export function connectionOptions(value: string): ReadonlySet<string> {
   const options = new Set<string>();
   for (const option of value.split(',')) {
-    const bare = option.replace(OWS, '').toLowerCase();
+    const bare = trimSpace(option).toLowerCase();
     if (bare !== '') options.add(bare);
   }
   return options;

@@ -7,21 +7,22 @@ interface Connection {
 }
 
 export interface ConnectionLimits {
-  total: number;
-  perAddress: number;
+  readonly connections: number;
+  readonly connectionsPerAddress: number;
 }
 
 /**
  * The connections of one listener, oldest-idle first. When it is full the one that has been idle
- * longest makes room; when none is idle the newcomer is turned away.
+ * longest makes room; when none is idle the newcomer is turned away. A limit that was lowered is
+ * reached with the next newcomer, by those that are idle.
  */
 export class Connections {
   readonly #open = new Map<Socket, Connection>();
   readonly #perAddress = new Map<string, number>();
-  readonly #limits: ConnectionLimits;
+  readonly #limits: () => ConnectionLimits;
   turnedAway = 0;
 
-  constructor(limits: ConnectionLimits) {
+  constructor(limits: () => ConnectionLimits) {
     this.#limits = limits;
   }
 
@@ -32,11 +33,14 @@ export class Connections {
   /** False: there is no room, and the socket was destroyed. `isLast`: none may come behind it. */
   admit(socket: Socket, isLast = false): boolean {
     const address = socket.remoteAddress ?? '';
-    const ofAddress = this.#perAddress.get(address) ?? 0;
-    const full =
-      (ofAddress >= this.#limits.perAddress && !this.#evict(address)) ||
-      ((isLast || this.#open.size >= this.#limits.total) && !this.#evict(undefined));
-    if (full) {
+    const { connections, connectionsPerAddress } = this.#limits();
+    const isFull = (): boolean => this.#open.size >= connections;
+    const isFullFor = (): boolean => (this.#perAddress.get(address) ?? 0) >= connectionsPerAddress;
+    const hasRoom =
+      this.#makeRoom(isFullFor, address) &&
+      this.#makeRoom(isFull, undefined) &&
+      (!isLast || this.#evict(undefined));
+    if (!hasRoom) {
       this.turnAway(socket);
       return false;
     }
@@ -73,6 +77,12 @@ export class Connections {
 
   closeAll(): void {
     for (const socket of this.#open.keys()) socket.destroy();
+  }
+
+  /** Of one address, or of all; false: those that are there are all in use. */
+  #makeRoom(isFull: () => boolean, address: string | undefined): boolean {
+    while (isFull()) if (!this.#evict(address)) return false;
+    return true;
   }
 
   #evict(address: string | undefined): boolean {

@@ -11,7 +11,7 @@ import type { ClientStream } from '../stream.ts';
 import type { Telemetry } from '../telemetry/index.ts';
 import type { ReceivedRequest } from './received-request.ts';
 import { type Arrival, type IntakeParts, peerAddress, takeIn, unreadable } from './intake.ts';
-import { sendReply } from './respond.ts';
+import { sendOptions, sendReply } from './respond.ts';
 
 export interface DoorParts extends ForwardParts, IntakeParts {
   dataPlane: Pick<DataPlane, 'snapshot' | 'handle' | 'release'>;
@@ -53,6 +53,10 @@ export class Door {
     const reply = refusal ?? (this.#parts.sheds() ? replyFor('overloaded') : undefined);
     if (reply !== undefined) {
       sendReply(client, exchange, reply, false);
+      return;
+    }
+    if (request.head.ok && request.head.value.maxForwards === 0) {
+      sendOptions(client, exchange, this.#parts.draining());
       return;
     }
     dataPlane.handle(

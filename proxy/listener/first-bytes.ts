@@ -2,7 +2,6 @@ import type { Socket } from 'node:net';
 import { WheelTimer } from '../wheel.ts';
 import { Http1Connection, type Http1Owner } from './http1-connection.ts';
 import { Http2Connection } from './http2-connection.ts';
-import { LIMITS } from './limits.ts';
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 const P = 0x50;
@@ -27,7 +26,7 @@ export class FirstBytes {
     this.#owner = owner;
     this.#isHttp2 = isHttp2;
     this.#timer = new WheelTimer(() => socket.destroy());
-    owner.wheel.set(this.#timer, LIMITS.headerReadMs);
+    owner.wheel.set(this.#timer, owner.settings.limits.headerReadMs);
     socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);
     socket.on('close', this.#onGone);

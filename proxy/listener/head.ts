@@ -1,4 +1,3 @@
-import type { Direction } from '../exchange.ts';
 import { fieldName } from '../field-names.ts';
 import { FIELD, type HeaderList } from '../headers.ts';
 import { CHUNKED, CONTENT_LENGTH } from '../http1/body.ts';
@@ -6,7 +5,8 @@ import type { RequestLine } from '../http1/head.ts';
 import { connectionOptions } from '../http1/keep-alive.ts';
 import { type Authority, readAuthority } from './host.ts';
 import { type Checked, refuse } from './refusal.ts';
-import { readTarget } from './target.ts';
+import type { PortSettings, RequestRules } from './settings.ts';
+import { normalisePath, readTarget } from './target.ts';
 
 /** A head that is valid, bounded and unambiguous. */
 export interface Head {
@@ -25,46 +25,95 @@ export interface Head {
   /** The protocol to change to, where the client asks for one that is served. */
   upgrade: 'websocket' | undefined;
   expectsContinue: boolean;
+  /** How many more proxies an OPTIONS may pass; undefined: it says nothing of it. */
+  maxForwards: number | undefined;
+  /** Of the listener that its Host chooses. */
+  rules: RequestRules;
 }
 
 const CODING = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** Ends a chain that returns to a proxy that it passed already. */
 const HOPS_MAX = 20;
-/** Fields that only a few requests carry: the ones without need not be asked for each. */
-const UNUSUAL = FIELD.hop | FIELD.underscore;
+const NO_MAX_FORWARDS: Checked<undefined> & { ok: true } = { ok: true, value: undefined };
+const DIGITS = /^[0-9]+$/;
+/** More than any chain has; what is larger is lowered to it (RFC 9110 section 7.6.2). */
+const MAX_FORWARDS_MAX = 1_000_000;
 
 /** What a well-formed head must not say: each is a way in which two programs could differ. */
 export function readHead(
   line: RequestLine,
-  headers: HeaderList,
-  direction: Direction,
+  received: HeaderList,
+  port: Pick<PortSettings, 'rulesOf'>,
 ): Checked<Head> {
   const { method, version } = line;
   if (method === 'TRACE') return refuse('TRACE is not served', 'method_refused');
   if (method === 'CONNECT') return refuse('CONNECT is not served here', 'not_served');
-  const fields = checkFields(headers, version, method === 'GET', direction);
+  const fields = checkFields(received, version, method === 'GET');
   if (!fields.ok) return fields;
   const target = readTarget(method, line.target);
   if (!target.ok) return target;
-  const authority = checkHost(headers, version, target.value.authority);
+  const authority = checkHost(received, version, target.value.authority);
   if (!authority.ok) return authority;
-  const { host, port } = authority.value;
-  const { path, query } = target.value;
-  const protocol = version === '1.1' ? 'http/1.1' : 'http/1.0';
+  const { host } = authority.value;
+  const rules = port.rulesOf(host);
+  const path = normalisePath(target.value.path, rules.escapedSlash);
+  if (!path.ok) return path;
+  const headers = checkNames(received, rules);
+  if (!headers.ok) return headers;
+  const maxForwards = method === 'OPTIONS' ? readMaxForwards(received) : NO_MAX_FORWARDS;
+  if (!maxForwards.ok) return maxForwards;
   return {
     ok: true,
-    value: { method, host, port, path, query, protocol, headers, ...fields.value },
+    value: {
+      method,
+      host,
+      port: authority.value.port,
+      path: path.value,
+      query: target.value.query,
+      protocol: version === '1.1' ? 'http/1.1' : 'http/1.0',
+      headers: headers.value,
+      bodyLength: fields.value.bodyLength,
+      connection: fields.value.connection,
+      upgrade: fields.value.upgrade,
+      expectsContinue: fields.value.expectsContinue,
+      maxForwards: maxForwards.value,
+      rules,
+    },
   };
+}
+
+/** RFC 9110 section 7.6.2. */
+function readMaxForwards(headers: HeaderList): Checked<number | undefined> {
+  const text = headers.get('max-forwards');
+  if (text === undefined) return NO_MAX_FORWARDS;
+  if (!DIGITS.test(text)) return refuse('the field Max-Forwards is not a number');
+  return { ok: true, value: Math.min(Number(text), MAX_FORWARDS_MAX) };
+}
+
+/**
+ * Names with underscores: to programs that know fields as variables they are those with a dash, so
+ * that none of them may stand beside, or in place of, one that decides something.
+ */
+export function checkNames(headers: HeaderList, rules: RequestRules): Checked<HeaderList> {
+  if ((headers.bits & FIELD.underscore) === 0) return { ok: true, value: headers };
+  switch (rules.underscores) {
+    case 'Reject':
+      return refuse('header names with underscores are not accepted');
+    case 'Drop':
+      return { ok: true, value: headers.without(FIELD.underscore, undefined) };
+    case 'Keep':
+      if ((headers.bits & FIELD.alias) === 0) return { ok: true, value: headers };
+      return refuse('a header name with underscores could be read as one that decides something');
+    case 'KeepAll':
+      return { ok: true, value: headers };
+    default:
+      return rules.underscores satisfies never;
+  }
 }
 
 type Fields = Pick<Head, 'bodyLength' | 'connection' | 'upgrade' | 'expectsContinue'>;
 
-function checkFields(
-  headers: HeaderList,
-  version: string,
-  isGet: boolean,
-  direction: Direction,
-): Checked<Fields> {
+function checkFields(headers: HeaderList, version: string, isGet: boolean): Checked<Fields> {
   const twice = headers.repeatedSingle();
   if (twice !== undefined) return refuse(`the field ${twice} stands twice`);
   const length = bodyLength(headers, version);
@@ -83,10 +132,8 @@ function checkFields(
     upgrade: undefined,
     expectsContinue: isContinue && version === '1.1' && length.value !== 0,
   };
-  if ((headers.bits & UNUSUAL) === 0) return { ok: true, value };
-  if (direction === 'edge' && (headers.bits & FIELD.underscore) !== 0) {
-    return refuse('header names with underscores are not accepted');
-  }
+  // Only a few requests carry one: the others need not be asked for each.
+  if ((headers.bits & FIELD.hop) === 0) return { ok: true, value };
   return checkConnection(headers, version, isGet && length.value === 0, value);
 }
 

@@ -3,8 +3,14 @@ import type { Direction, TraceContext } from '../exchange.ts';
 import { FIELD, HeaderList } from '../headers.ts';
 import { connectionOptions } from '../http1/keep-alive.ts';
 import { formatTraceParent } from './trace.ts';
+import type { Origin } from './trusted-hops.ts';
 
-const VIA = '1.1 windrose';
+/** By the protocol in which the message was received (RFC 9110 section 7.6.3). */
+const VIA: Readonly<Record<string, string>> = {
+  'http/1.0': '1.0 windrose',
+  'http/1.1': '1.1 windrose',
+  'http/2': '2.0 windrose',
+};
 /** Never in a trailer section (RFC 9110 section 6.5.1): they frame, route or decide. */
 const NOT_IN_TRAILERS =
   FIELD.hop | FIELD.ours | FIELD.rewritten | FIELD.single | FIELD.forwarded | FIELD.kept;
@@ -20,11 +26,14 @@ export function believedHeaders(received: HeaderList, direction: Direction): Hea
 }
 
 export interface ForwardedBy {
-  direction: Direction;
-  clientAddress: string;
   /** As the client wrote it, with its port. */
   host: string;
-  scheme: 'http' | 'https';
+  /** In which it came: `http/1.1` and so on. */
+  protocol: string;
+  /** Told at the edge; in the mesh what came goes on as it is. */
+  origin: Origin | undefined;
+  /** How many more proxies it may pass, of those that came. */
+  maxForwards: number | undefined;
   requestId: string;
   trace: TraceContext;
   connection: ReadonlySet<string> | undefined;
@@ -38,13 +47,18 @@ export function upstreamHeaders(believed: HeaderList, by: ForwardedBy): HeaderLi
   headers.add('host', by.host);
   believed.copyTo(headers, FIELD.hop | FIELD.rewritten, by.connection);
   headers.add(HEADERS.requestId, by.requestId);
-  headers.add('via', passed === undefined ? VIA : `${passed}, ${VIA}`);
+  const via = VIA[by.protocol] ?? by.protocol;
+  headers.add('via', passed === undefined ? via : `${passed}, ${via}`);
   headers.add(HEADERS.traceParent, formatTraceParent(by.trace));
   if (by.trace.state !== '') headers.add(HEADERS.traceState, by.trace.state);
-  if (by.direction === 'edge') {
-    headers.add(HEADERS.forwardedFor, by.clientAddress);
-    headers.add(HEADERS.forwardedProto, by.scheme);
-    headers.add(HEADERS.forwardedHost, by.host);
+  if (by.maxForwards !== undefined) headers.set('max-forwards', String(by.maxForwards - 1));
+  const { origin } = by;
+  if (origin !== undefined) {
+    headers.add(HEADERS.forwarded, origin.forwarded);
+    headers.add(HEADERS.forwardedFor, origin.forwardedFor);
+    headers.add(HEADERS.forwardedProto, origin.scheme);
+    headers.add(HEADERS.forwardedHost, origin.host);
+    if (origin.port !== undefined) headers.add(HEADERS.forwardedPort, origin.port);
   }
   return headers;
 }

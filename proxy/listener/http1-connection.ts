@@ -6,30 +6,18 @@ import type { Http1Failure } from '../http1/failure.ts';
 import type { RequestLine } from '../http1/head.ts';
 import { keepsAlive } from '../http1/keep-alive.ts';
 import { MessageWriter } from '../http1/writer.ts';
-import { TICK_MS, type Wheel, WheelTimer } from '../wheel.ts';
-import type { Clock } from '#platform/clock.ts';
+import { TICK_MS, WheelTimer } from '../wheel.ts';
 import { type Cause, ERRORS } from '../errors.ts';
-import type { Direction } from '../exchange.ts';
 import { readHead } from './head.ts';
 import { Http1Input, type Http1InputOwner } from './http1-input.ts';
+import type { Http1Owner } from './http1-owner.ts';
 import { type Http1Carrier, Http1Stream } from './http1-stream.ts';
 import { LIMITS } from './limits.ts';
 import type { ReceivedRequest } from './received-request.ts';
 import { rawReply } from './respond.ts';
+import type { PortLimits } from './settings.ts';
 
-export interface Http1Owner {
-  readonly direction: Direction;
-  readonly clock: Clock;
-  readonly wheel: Wheel;
-  readonly keepAliveIdleMs: number;
-  readonly draining: boolean;
-  request(request: ReceivedRequest, socket: Socket): void;
-  /** Bytes that are no request; they were answered. */
-  unreadable(socket: Socket, cause: Cause): void;
-  /** The connection has begun a request, or has become idle. */
-  busy(socket: Socket): void;
-  idle(socket: Socket): void;
-}
+export type { Http1Owner };
 
 /** A client reads its last answer only if what it still sends is taken off it for a while. */
 const LINGER_MS = 2_000;
@@ -45,6 +33,7 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
   readonly writer: MessageWriter;
   readonly #socket: Socket;
   readonly #owner: Http1Owner;
+  readonly #limits: PortLimits;
   readonly #input: Http1Input;
   readonly #timer = new WheelTimer(() => this.#onTime());
   #stream: Http1Stream | undefined;
@@ -54,6 +43,7 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
   #inputEnded = false;
   #quietSinceMs: number;
   #deadlineMs = 0;
+  #streamIdleMs: number = LIMITS.streamIdleMs;
   #lingerBytes = 0;
   #probedBytes = -1;
 
@@ -61,10 +51,11 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
     this.#socket = socket;
     this.#owner = owner;
     this.writer = new MessageWriter(socket);
-    this.#input = new Http1Input(socket, this);
+    this.#limits = owner.settings.limits;
+    this.#input = new Http1Input(socket, this, this.#limits.head);
     this.#quietSinceMs = owner.clock.nowMs();
     // A connection on which nothing is asked is not worth more time than a head.
-    this.#arm(LIMITS.headerReadMs);
+    this.#arm(this.#limits.headerReadMs);
     socket.on('data', (chunk: Buffer) => this.push(chunk));
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => this.#onDrain());
@@ -134,18 +125,18 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
   }
 
   headBegun(): void {
-    this.#arm(LIMITS.headerReadMs);
+    this.#arm(this.#limits.headerReadMs);
   }
 
   bodyLengthOf(line: RequestLine, headers: HeaderList): number {
     const { method, target, version } = line;
-    const head = readHead(line, headers, this.#owner.direction);
+    const head = readHead(line, headers, this.#owner.settings);
+    if (head.ok) this.#streamIdleMs = head.value.rules.streamIdleMs;
     const bodyLength = head.ok ? head.value.bodyLength : UNTIL_CLOSE;
-    const stream = new Http1Stream(this, {
-      ...{ method, version, bodyLength },
-      keepAlive: keepsAlive(version, headers.get('connection')),
-      expectsContinue: head.ok && head.value.expectsContinue,
-    });
+    const expectsContinue = head.ok && head.value.expectsContinue;
+    const keepAlive = keepsAlive(version, headers.get('connection'));
+    const request = { method, version, bodyLength, keepAlive, expectsContinue };
+    const stream = new Http1Stream(this, request);
     stream.requestEnded = bodyLength === 0;
     this.#stream = stream;
     const protocol = version === '1.1' ? 'http/1.1' : 'http/1.0';
@@ -159,7 +150,7 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
     this.#received = undefined;
     if (received === undefined) return;
     this.#probedBytes = -1;
-    this.#arm(this.#inputEnded ? PROBE_MS : LIMITS.streamIdleMs);
+    this.#arm(this.#inputEnded ? PROBE_MS : this.#streamIdleMs);
     this.#owner.busy(this.#socket);
     this.#owner.request(received, this.#socket);
   }
@@ -201,7 +192,7 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
       this.#linger();
       return;
     }
-    this.#arm(this.#owner.keepAliveIdleMs);
+    this.#arm(this.#limits.keepAliveIdleMs);
     this.#input.next(requestEnded);
     if (this.#inputEnded && this.#stream === undefined) this.#linger();
   }
@@ -295,10 +286,11 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
 
   /** A client that neither sends nor takes what it should is let go; a slow service is not its. */
   #checkStall(stream: Http1Stream): void {
+    const idleMs = this.#streamIdleMs;
     const isDue = !stream.requestEnded && stream.isReceiving && !this.#input.isPaused;
     const waitsForClient = isDue || this.#socket.writableNeedDrain;
     const quietMs = this.#owner.clock.nowMs() - this.#quietSinceMs;
-    if (waitsForClient && quietMs >= LIMITS.streamIdleMs) this.#socket.destroy();
-    else this.#arm(waitsForClient ? LIMITS.streamIdleMs - quietMs : LIMITS.streamIdleMs);
+    if (waitsForClient && quietMs >= idleMs) this.#socket.destroy();
+    else this.#arm(waitsForClient ? idleMs - quietMs : idleMs);
   }
 }

@@ -3,7 +3,7 @@ import type { HeaderList } from '../headers.ts';
 import { BodyReader } from '../http1/body.ts';
 import type { Http1Failure } from '../http1/failure.ts';
 import { HeadReader, type RequestLine } from '../http1/head.ts';
-import { HEAD_LIMITS } from './limits.ts';
+import type { HeadLimits } from '../http1/head-scanner.ts';
 
 export interface Http1InputOwner {
   /** Somebody takes the body that comes, or it is dropped. */
@@ -31,17 +31,18 @@ const STOPPED = 3;
 export class Http1Input {
   readonly #socket: Socket;
   readonly #owner: Http1InputOwner;
-  readonly #head = new HeadReader('request', HEAD_LIMITS);
+  readonly #head: HeadReader;
   readonly #body: BodyReader;
   #state = HEAD;
   #held: Buffer | undefined;
   #reading = false;
   #paused = false;
 
-  constructor(socket: Socket, owner: Http1InputOwner) {
+  constructor(socket: Socket, owner: Http1InputOwner, limits: HeadLimits) {
     this.#socket = socket;
     this.#owner = owner;
-    this.#body = new BodyReader(HEAD_LIMITS, (bytes) => owner.body(bytes));
+    this.#head = new HeadReader('request', limits);
+    this.#body = new BodyReader(limits, (bytes) => owner.body(bytes));
   }
 
   get isPaused(): boolean {

@@ -11,19 +11,12 @@ import type { Http1Owner } from './http1-connection.ts';
 import { readHttp2Head } from './http2-head.ts';
 import { Http2Stream } from './http2-stream.ts';
 import { HTTP2_LIMITS, LIMITS } from './limits.ts';
+import type { PortLimits } from './settings.ts';
 
 const PROTOCOL = 'http/2';
 const REFUSALS = /^ERR_HTTP2_(?:ERROR$|TOO_MANY)/;
 
 const OPTIONS = {
-  settings: {
-    maxConcurrentStreams: HTTP2_LIMITS.streams,
-    initialWindowSize: HTTP2_LIMITS.streamWindowBytes,
-    maxHeaderListSize: LIMITS.headerBytes,
-    enablePush: false,
-    enableConnectProtocol: true,
-  },
-  maxHeaderListPairs: HTTP2_LIMITS.headerLines,
   maxSendHeaderBlockLength: 2 * LIMITS.headerBytes,
   maxSessionMemory: HTTP2_LIMITS.memoryMb,
   maxSessionInvalidFrames: HTTP2_LIMITS.invalidFrames,
@@ -36,6 +29,20 @@ const OPTIONS = {
   // What an upstream repeats is passed on as it is; a request's own are checked with its head.
   strictSingleValueFields: false,
 };
+
+function optionsOf({ head, streams }: PortLimits) {
+  return {
+    ...OPTIONS,
+    settings: {
+      maxConcurrentStreams: streams,
+      initialWindowSize: HTTP2_LIMITS.streamWindowBytes,
+      maxHeaderListSize: head.headBytes,
+      enablePush: false,
+      enableConnectProtocol: true,
+    },
+    maxHeaderListPairs: Math.max(HTTP2_LIMITS.headerLines, 2 * head.fields),
+  };
+}
 
 interface Flood {
   count: number;
@@ -50,6 +57,7 @@ interface Flood {
 export class Http2Connection {
   readonly #socket: Socket;
   readonly #owner: Http1Owner;
+  readonly #limits: PortLimits;
   readonly #session: ServerHttp2Session;
   readonly #streams = new Set<Http2Stream>();
   readonly #timer = new WheelTimer(() => this.#onTime());
@@ -62,6 +70,7 @@ export class Http2Connection {
   /** Streams of which node has told since the last look, and the last one it had read by then. */
   #seen = 0;
   #lastStreamId = 0;
+  #dueMs = 0;
   /** Since when no stream is open. */
   #idleSinceMs: number;
   #refused = false;
@@ -70,8 +79,9 @@ export class Http2Connection {
   constructor(socket: Socket, owner: Http1Owner) {
     this.#socket = socket;
     this.#owner = owner;
+    this.#limits = owner.settings.limits;
     this.#idleSinceMs = owner.clock.nowMs();
-    const session = http2().performServerHandshake(socket, OPTIONS);
+    const session = http2().performServerHandshake(socket, optionsOf(this.#limits));
     this.#session = session;
     session.setLocalWindowSize(HTTP2_LIMITS.connectionWindowBytes);
     session.on('stream', (stream, _headers, _flags, raw: readonly string[]) => {
@@ -83,8 +93,12 @@ export class Http2Connection {
     socket.once('close', () => owner.wheel.clear(this.#timer));
     // The client sends no more: what it has not got by now it will hardly read.
     socket.on('end', () => this.#onEnd());
-    this.#arm(owner.keepAliveIdleMs);
+    this.#arm(this.#limits.keepAliveIdleMs);
     if (owner.draining) this.drain();
+  }
+
+  get fieldsMax(): number {
+    return this.#limits.head.fields;
   }
 
   nowMs(): number {
@@ -101,7 +115,7 @@ export class Http2Connection {
     if (this.#isClosing || this.#session.destroyed) return;
     this.#isClosing = true;
     this.#session.close();
-    this.#arm(this.#streams.size > 0 ? LIMITS.streamIdleMs : HTTP2_LIMITS.lingerMs);
+    if (this.#streams.size === 0) this.#arm(HTTP2_LIMITS.lingerMs);
   }
 
   closed(stream: Http2Stream): void {
@@ -109,7 +123,7 @@ export class Http2Connection {
     this.#owner.idle(this.#socket);
     if (this.#streams.size === 0) {
       this.#idleSinceMs = this.nowMs();
-      if (!this.#isClosing) this.#arm(this.#owner.keepAliveIdleMs);
+      if (!this.#isClosing) this.#arm(this.#limits.keepAliveIdleMs);
       else this.#arm(HTTP2_LIMITS.lingerMs);
     }
     // Whoever caused it (a reset, or a frame that made us reset): it cost a request.
@@ -132,15 +146,17 @@ export class Http2Connection {
       return;
     }
     const { endAfterHeaders } = stream;
-    const read = readHttp2Head(raw, endAfterHeaders, this.#owner.direction);
+    const read = readHttp2Head(raw, endAfterHeaders, this.#owner.settings);
     const { head, method, target } = read;
     const own = new Http2Stream(this, stream, {
       method,
       ended: endAfterHeaders,
       expectsContinue: head.ok && head.value.expectsContinue,
+      idleMs: head.ok ? head.value.rules.streamIdleMs : LIMITS.streamIdleMs,
     });
     this.#streams.add(own);
-    if (this.#streams.size === 1) this.#arm(LIMITS.streamIdleMs);
+    const isSooner = this.nowMs() + own.idleMs < this.#dueMs;
+    if (this.#streams.size === 1 || isSooner) this.#arm(own.idleMs);
     this.#owner.busy(this.#socket);
     this.#owner.request({ stream: own, head, method, target, protocol: PROTOCOL }, this.#socket);
   }
@@ -193,6 +209,7 @@ export class Http2Connection {
   }
 
   #arm(delayMs: number): void {
+    this.#dueMs = this.nowMs() + delayMs;
     this.#owner.wheel.set(this.#timer, Math.min(delayMs, HTTP2_LIMITS.unseenCheckMs));
   }
 
@@ -217,13 +234,12 @@ export class Http2Connection {
     const nowMs = this.nowMs();
     let dueMs = nowMs + LIMITS.streamIdleMs;
     for (const stream of this.#streams) {
-      const sinceMs = stream.waitsSinceMs;
-      if (sinceMs === undefined) continue;
-      if (nowMs - sinceMs >= LIMITS.streamIdleMs) stream.stalled();
-      else dueMs = Math.min(dueMs, sinceMs + LIMITS.streamIdleMs);
+      const { waitsSinceMs = nowMs, idleMs } = stream;
+      if (nowMs - waitsSinceMs >= idleMs) stream.stalled();
+      else dueMs = Math.min(dueMs, waitsSinceMs + idleMs);
     }
     if (this.#streams.size === 0) {
-      dueMs = this.#idleSinceMs + this.#owner.keepAliveIdleMs;
+      dueMs = this.#idleSinceMs + this.#limits.keepAliveIdleMs;
       if (nowMs >= dueMs) {
         this.drain();
         dueMs = nowMs + HTTP2_LIMITS.lingerMs;

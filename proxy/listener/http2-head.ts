@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import type { Direction } from '../exchange.ts';
 import { HeaderList } from '../headers.ts';
 import { CHUNKED } from '../http1/body.ts';
 import { type Head, readHead } from './head.ts';
 import { readAuthority } from './host.ts';
-import { LIMITS } from './limits.ts';
 import { type Checked, refuse } from './refusal.ts';
+import type { PortSettings } from './settings.ts';
 
 export interface Http2Head {
   head: Checked<Head>;
@@ -43,26 +42,27 @@ const KEY_BYTES = 16;
 export function readHttp2Head(
   raw: readonly string[],
   endOfStream: boolean,
-  direction: Direction,
+  port: PortSettings,
 ): Http2Head {
   const headers = new HeaderList();
   const pseudo: Pseudo = {
     ...{ method: '', path: '', scheme: '' },
     ...{ authority: undefined, protocol: undefined },
   };
-  const problem = readFields(raw, pseudo, headers) ?? checkPseudo(pseudo);
+  const { fields, startLineBytes } = port.limits.head;
+  const problem = readFields(raw, pseudo, headers, fields) ?? checkPseudo(pseudo, startLineBytes);
   const { method, path } = pseudo;
   if (problem !== undefined) return { head: problem, method, target: path };
   const host = nameHost(pseudo, headers);
   if (host !== undefined) return { head: host, method, target: path };
-  const head = toHead(pseudo, headers, endOfStream, direction);
+  const head = toHead(pseudo, headers, endOfStream, port);
   return { head, method, target: path };
 }
 
 /** Trailers obey the rules of fields, and have no pseudo-header fields. */
-export function readHttp2Trailers(raw: readonly string[]): HeaderList | undefined {
+export function readHttp2Trailers(raw: readonly string[], fields: number): HeaderList | undefined {
   const headers = new HeaderList();
-  return readFields(raw, undefined, headers) === undefined ? headers : undefined;
+  return readFields(raw, undefined, headers, fields) === undefined ? headers : undefined;
 }
 
 type Refusal = Extract<Checked<never>, { ok: false }>;
@@ -71,6 +71,7 @@ function readFields(
   raw: readonly string[],
   pseudo: Pseudo | undefined,
   headers: HeaderList,
+  fieldsMax: number,
 ): Refusal | undefined {
   let cookie = '';
   for (let i = 0; i + 1 < raw.length; i += 2) {
@@ -96,13 +97,13 @@ function readFields(
     } else headers.add(name, value);
   }
   if (cookie !== '') headers.add('cookie', cookie);
-  if (headers.size > LIMITS.headerCount) {
+  if (headers.size > fieldsMax) {
     return refuse('the message has too many header fields', 'headers_too_large');
   }
   return undefined;
 }
 
-function checkPseudo(pseudo: Pseudo): Refusal | undefined {
+function checkPseudo(pseudo: Pseudo, targetBytesMax: number): Refusal | undefined {
   const { method, path, scheme, protocol } = pseudo;
   if (!METHOD.test(method)) return refuse('the method is not valid');
   if (protocol !== undefined && method !== 'CONNECT') {
@@ -110,8 +111,9 @@ function checkPseudo(pseudo: Pseudo): Refusal | undefined {
   }
   if (method === 'CONNECT' && protocol === undefined) return undefined;
   if (scheme !== 'http' && scheme !== 'https') return refuse('the scheme is not http or https');
-  if (path.length > LIMITS.requestLineBytes)
+  if (path.length > targetBytesMax) {
     return refuse('the request target is too long', 'line_too_long');
+  }
   const isAsterisk = path === '*' && method === 'OPTIONS';
   return path.startsWith('/') || isAsterisk ? undefined : refuse('the path is not valid');
 }
@@ -139,7 +141,7 @@ function toHead(
   pseudo: Pseudo,
   headers: HeaderList,
   endOfStream: boolean,
-  direction: Direction,
+  port: PortSettings,
 ): Checked<Head> {
   const { protocol, path } = pseudo;
   // RFC 8441: what HTTP/1.1 asks for with an upgrade of GET.
@@ -147,7 +149,7 @@ function toHead(
   if (protocol !== undefined && protocol !== 'websocket') {
     return refuse('the only protocol that is served is websocket', 'not_served');
   }
-  const read = readHead({ method, target: path, version: '1.1' }, headers, direction);
+  const read = readHead({ method, target: path, version: '1.1' }, headers, port);
   if (!read.ok) return read;
   const head: Head = { ...read.value, protocol: 'http/2' };
   if (protocol === 'websocket') {

@@ -12,6 +12,8 @@ import { readHttp2Trailers } from './http2-head.ts';
 
 /** What a stream asks of the connection that carries it. */
 export interface Http2Carrier {
+  /** Of trailers, too. */
+  readonly fieldsMax: number;
   nowMs(): number;
   /** The stream is closed, in whatever way. */
   closed(stream: Http2Stream): void;
@@ -22,6 +24,8 @@ export interface Http2Request {
   /** END_STREAM came with the head. */
   ended: boolean;
   expectsContinue: boolean;
+  /** In which a body or a tunnel may stand still. */
+  idleMs: number;
 }
 
 const CONTINUE = 100;
@@ -35,6 +39,7 @@ export class Http2Stream implements ClientStream {
   readonly #carrier: Http2Carrier;
   readonly #stream: ServerHttp2Stream;
   readonly #isHead: boolean;
+  readonly idleMs: number;
   #sink: BodySink | undefined;
   #trailers: HeaderList | undefined;
   #responseTrailers: HeaderList | undefined;
@@ -58,6 +63,7 @@ export class Http2Stream implements ClientStream {
     this.#carrier = carrier;
     this.#stream = stream;
     this.#isHead = request.method === 'HEAD';
+    this.idleMs = request.idleMs;
     this.#expectsContinue = request.expectsContinue;
     this.requestEnded = request.ended;
     this.#quietSinceMs = carrier.nowMs();
@@ -182,7 +188,7 @@ export class Http2Stream implements ClientStream {
   }
 
   #onTrailers(raw: readonly string[] | undefined): void {
-    const trailers = readHttp2Trailers(raw ?? []);
+    const trailers = readHttp2Trailers(raw ?? [], this.#carrier.fieldsMax);
     if (trailers !== undefined) {
       this.#trailers = trailers;
       return;

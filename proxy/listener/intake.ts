@@ -9,7 +9,9 @@ import type { Head } from './head.ts';
 import { type ForwardedBy, believedHeaders, upstreamHeaders } from './hop.ts';
 import type { ReceivedRequest } from './received-request.ts';
 import type { Refusal } from './refusal.ts';
+import { defaultPort } from './settings.ts';
 import { type RandomHex, readTrace } from './trace.ts';
+import { type Origin, originBehind, originOfPeer } from './trusted-hops.ts';
 
 /** The socket on which a request arrived. */
 export interface Arrival {
@@ -40,17 +42,17 @@ export interface Intake {
 export function takeIn(
   request: ReceivedRequest,
   arrival: Arrival,
-  clientAddress: string,
+  peer: string,
   snapshot: CompiledSnapshot,
   parts: IntakeParts,
 ): Intake {
   const { head, method, target, protocol } = request;
   if (head.ok) {
-    const exchange = accept(head.value, arrival, clientAddress, snapshot, parts);
+    const exchange = accept(head.value, arrival, peer, snapshot, parts);
     return { exchange, refusal: undefined };
   }
   const path = target.split('?', 1)[0]?.slice(0, PATH_SHOWN_MAX) ?? PATH_UNREAD;
-  const exchange = unreadable(arrival, clientAddress, snapshot, parts);
+  const exchange = unreadable(arrival, peer, snapshot, parts);
   Object.assign(exchange.request, { method, path, protocol });
   return { exchange, refusal: head };
 }
@@ -63,7 +65,7 @@ export function peerAddress(socket: Socket): string {
 /** An exchange for bytes that are no HTTP request, so that they are counted too. */
 export function unreadable(
   arrival: Arrival,
-  clientAddress: string,
+  peer: string,
   snapshot: CompiledSnapshot,
   parts: IntakeParts,
 ): Exchange {
@@ -79,14 +81,16 @@ export function unreadable(
     connection: undefined,
     upgrade: undefined,
     expectsContinue: false,
+    maxForwards: undefined,
+    rules: defaultPort(arrival.direction).rulesOf(''),
   };
-  return accept(head, arrival, clientAddress, snapshot, parts);
+  return accept(head, arrival, peer, snapshot, parts);
 }
 
 function accept(
   head: Head,
   arrival: Arrival,
-  clientAddress: string,
+  peer: string,
   snapshot: CompiledSnapshot,
   parts: IntakeParts,
 ): Exchange {
@@ -95,6 +99,8 @@ function accept(
   const hop = direction === 'inbound' && head.headers.has(HEADERS.hop);
   const startedMs = parts.clock.nowMs();
   const requestId = requestIdOf(believed, parts.hex);
+  const host = believed.get('host') ?? authorityOf(head);
+  const origin = direction === 'edge' ? originAtEdge(head, peer, host) : undefined;
   const view: RequestView = {
     direction,
     listener: arrival.socket,
@@ -106,17 +112,13 @@ function accept(
     headers: believed,
     hasBody: head.bodyLength !== 0,
     protocol: head.protocol,
-    clientAddress,
+    clientAddress: origin?.clientAddress ?? peer,
     upgrade: head.upgrade,
-    scheme: undefined,
+    scheme: origin?.scheme === 'https' ? 'https' : undefined,
   };
-  const host = believed.get('host') ?? authorityOf(head);
   const trace = readTrace(believed, parts.hex);
-  const { connection } = head;
-  const forwardedBy: ForwardedBy = {
-    ...{ direction, clientAddress, host, requestId, trace, connection },
-    scheme: 'http',
-  };
+  const { connection, protocol, maxForwards } = head;
+  const by: ForwardedBy = { host, protocol, origin, requestId, trace, connection, maxForwards };
   return newExchange({
     request: view,
     snapshot,
@@ -126,8 +128,17 @@ function accept(
     trace,
     source: sourceOf(direction, hop, parts.workload),
     deadlineMs: hop ? deadlineOf(head.headers, startedMs) : Number.POSITIVE_INFINITY,
-    upstreamHeaders: upstreamHeaders(believed, forwardedBy),
+    streamIdleMs: head.rules.streamIdleMs,
+    upstreamHeaders: upstreamHeaders(believed, by),
   });
+}
+
+/** The client's address is the peer's unless that is trusted to tell of another one. */
+function originAtEdge(head: Head, address: string, host: string): Origin {
+  const peer = { address, host, scheme: 'http' } as const;
+  const { trustedHops } = head.rules;
+  if (trustedHops?.has(address) !== true) return originOfPeer(peer);
+  return originBehind(peer, head.headers, trustedHops);
 }
 
 function authorityOf(head: Head): string {

@@ -27,7 +27,10 @@ export const HTTP2_LIMITS = {
   streams: 100,
   streamWindowBytes: 64 * 1024,
   connectionWindowBytes: 1024 * 1024,
-  /** Fields, the pseudo-header fields, and cookies in crumbs, which count as one field. */
+  /**
+   * At least so many fields, pseudo-header fields and crumbs of cookies, which count as one field
+   * later; twice as many as fields where more of those may come.
+   */
   headerLines: 200,
   /** What nghttp2 and node hold for one connection, in MB. */
   memoryMb: 10,

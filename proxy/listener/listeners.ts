@@ -2,6 +2,7 @@ import { type Log, sentenceOf } from '#platform/log.ts';
 import { LIMITS } from './limits.ts';
 import type { Arrival } from './intake.ts';
 import { ListenerServer, type ServerHandlers } from './server.ts';
+import { type PortSettings, defaultPort } from './settings.ts';
 import { type Acquired, type SocketSource, bindProblem } from './sockets.ts';
 
 /** A socket that has to be open. `arrival.socket` is unique among all needs. */
@@ -9,6 +10,8 @@ export interface SocketNeed {
   arrival: Arrival;
   address: string;
   port: number;
+  /** Undefined: the defaults of its direction. */
+  settings?: PortSettings | undefined;
 }
 
 export interface SocketFailure {
@@ -62,6 +65,11 @@ export class Listeners {
       ]),
     );
     swap();
+    // In one step with the tables: no request is read by one revision and decided by another.
+    for (const [socket, { server }] of this.#open) {
+      const need = wanted.get(socket);
+      if (need !== undefined) server.settings = settingsOf(need);
+    }
     for (const open of gone) this.#close(open);
     const results = await Promise.all(acquired.map(([need, got]) => this.#listen(need, got)));
     return [...doubled, ...results.filter((result) => result !== undefined)];
@@ -105,7 +113,7 @@ export class Listeners {
 
   async #listen(need: SocketNeed, acquired: Acquired): Promise<SocketFailure | undefined> {
     if (!acquired.ok) return { need, message: acquired.message };
-    const server = new ListenerServer(need.arrival, this.#handlers);
+    const server = new ListenerServer(need.arrival, this.#handlers, settingsOf(need));
     try {
       await server.listen(acquired.handle);
     } catch (error) {
@@ -142,6 +150,10 @@ export class Listeners {
     this.#leaving.set(server, ended);
     this.#log.info({ address: need.address, port: need.port }, 'no longer listening');
   }
+}
+
+function settingsOf({ settings, arrival }: SocketNeed): PortSettings {
+  return settings ?? defaultPort(arrival.direction);
 }
 
 /**

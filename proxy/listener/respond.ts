@@ -2,6 +2,7 @@ import { HEADERS } from '#contracts/headers.ts';
 import { ERRORS, type ErrorRow } from '../errors.ts';
 import type { Exchange, Reply } from '../exchange.ts';
 import { HeaderList } from '../headers.ts';
+import { ALLOW } from '../methods.ts';
 import { STATUS_CODES } from '../node-http.ts';
 import type { ClientStream } from '../stream.ts';
 import { httpDate } from './date.ts';
@@ -32,6 +33,23 @@ export function sendReply(
     exchange.bytesOut += body.length;
     client.body(body);
   }
+  client.drop();
+  client.finish(undefined);
+}
+
+/**
+ * An OPTIONS whose Max-Forwards is used up goes no further: this proxy is its last recipient, and
+ * says what it can do (RFC 9110 sections 7.6.2 and 9.3.7).
+ */
+export function sendOptions(client: ClientStream, exchange: Exchange, close: boolean): void {
+  const headers = new HeaderList();
+  headers.add('server', 'windrose');
+  headers.add('date', httpDate());
+  headers.add(HEADERS.requestId, exchange.requestId);
+  headers.add(...ALLOW);
+  headers.add('content-length', '0');
+  exchange.status = 200;
+  client.head({ status: 200, headers, length: 0, close });
   client.drop();
   client.finish(undefined);
 }

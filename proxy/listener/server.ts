@@ -11,6 +11,7 @@ import { descriptorOf } from '../overload/descriptors.ts';
 import type { Overload } from '../overload/overload.ts';
 import { LIMITS } from './limits.ts';
 import type { ReceivedRequest } from './received-request.ts';
+import { type PortSettings, defaultPort } from './settings.ts';
 
 /** A bound socket to listen on: our own, or a native handle that a supervisor passed. */
 export type ListenHandle = BoundSocket | object;
@@ -40,22 +41,26 @@ export class ListenerServer {
   #draining = false;
   /** What comes all the same is turned away. */
   #accepting = true;
+  /** For connections to come, and the next request of those that are there. */
+  settings: PortSettings;
 
-  constructor(arrival: Arrival, handlers: ServerHandlers) {
+  constructor(
+    arrival: Arrival,
+    handlers: ServerHandlers,
+    settings: PortSettings = defaultPort(arrival.direction),
+  ) {
     this.arrival = arrival;
-    const edge = arrival.direction === 'edge';
-    this.#connections = new Connections({
-      total: LIMITS.connections,
-      // Everything that a workload or a gateway sends a sidecar comes from one address.
-      perAddress: edge ? LIMITS.connectionsPerAddress : LIMITS.connections,
-    });
+    this.settings = settings;
+    this.#connections = new Connections(() => this.settings.limits);
     const { clock, wheel, request, unreadable, overload } = handlers;
     this.#overload = overload;
     const isDraining = (): boolean => this.#draining;
+    const settingsNow = (): PortSettings => this.settings;
     this.#owner = {
-      direction: arrival.direction,
       ...{ clock, wheel },
-      keepAliveIdleMs: edge ? LIMITS.keepAliveIdleEdgeMs : LIMITS.keepAliveIdleMeshMs,
+      get settings() {
+        return settingsNow();
+      },
       get draining() {
         return isDraining();
       },

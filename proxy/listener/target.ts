@@ -1,10 +1,12 @@
 import type { Checked } from './refusal.ts';
 import { refuse } from './refusal.ts';
+import type { EscapedSlash } from './settings.ts';
 
-/** What the request line asks for (RFC 9112, section 3.2), with its path normalised. */
+/** What the request line asks for (RFC 9112, section 3.2). */
 export interface Target {
   /** `host[:port]` of an absolute-form target, as it was written. */
   authority: string | undefined;
+  /** As it was written: `normalisePath` makes it one to decide on. */
   path: string;
   /** With its `?`; empty when there is none. */
   query: string;
@@ -14,6 +16,8 @@ const VISIBLE = /^[\x21-\x7e]+$/;
 const ABSOLUTE = /^http:\/\/([^/?]*)(.*)$/i;
 /** A path that is its own normal form: nothing escaped, no dot segment, no empty segment. */
 const SUSPECT = /%|\/\/|\/\./;
+/** A dot segment that shows once `%2F` is read as a slash. */
+const HIDDEN_DOTS = /%2F\.{1,2}(?:\/|%2F|$)|(?:\/|%2F)\.{1,2}%2F/;
 
 /**
  * Reads a request target. Origin form, absolute form with `http`, and `*` for OPTIONS are served;
@@ -36,19 +40,20 @@ export function readTarget(method: string, url: string): Checked<Target> {
     if (!rest.startsWith('/')) rest = `/${rest}`;
   }
   const mark = rest.indexOf('?');
-  const path = normalisePath(mark < 0 ? rest : rest.slice(0, mark));
-  if (!path.ok) return path;
+  const path = mark < 0 ? rest : rest.slice(0, mark);
   const query = mark < 0 ? '' : rest.slice(mark);
-  return { ok: true, value: { authority, path: path.value, query } };
+  return { ok: true, value: { authority, path, query } };
 }
 
 /**
  * The one spelling of a path on which everything is decided and which is forwarded: unreserved
  * characters plain, other escapes in capitals, dot segments resolved, repeated slashes merged.
  * What two programs could read differently is refused: escaped slashes, backslashes, dots and
- * control characters, broken escapes, and paths that climb above the root.
+ * control characters, broken escapes, and paths that climb above the root. An escaped slash may be
+ * kept as a character of its segment, but not where whoever reads it as a slash would see a dot
+ * segment; or it is a slash from here on.
  */
-export function normalisePath(path: string): Checked<string> {
+export function normalisePath(path: string, escapedSlash: EscapedSlash): Checked<string> {
   if (!SUSPECT.test(path)) return { ok: true, value: path };
   let refused = '';
   const unescaped = path.replace(/%(.?.?)/gs, (escape: string, digits: string) => {
@@ -56,11 +61,16 @@ export function normalisePath(path: string): Checked<string> {
     const code = Number.parseInt(digits, 16);
     const char = String.fromCharCode(code);
     if (code < 0x20 || code === 0x7f) refused = 'the path has an escaped control character';
-    if (char === '/' || char === '\\') refused = 'the path has an escaped slash or backslash';
+    if (char === '\\') refused = 'the path has an escaped backslash';
+    if (char === '/' && escapedSlash === 'Decode') return char;
+    if (char === '/' && escapedSlash === 'Reject') refused = 'the path has an escaped slash';
     if (char === '.') refused = 'the path has an escaped dot';
     return /[A-Za-z0-9_~-]/.test(char) ? char : escape.toUpperCase();
   });
   if (refused !== '') return refuse(refused);
+  if (escapedSlash === 'Keep' && HIDDEN_DOTS.test(unescaped)) {
+    return refuse('the path has a dot segment beside an escaped slash');
+  }
   return resolveSegments(unescaped);
 }
 

@@ -3,6 +3,7 @@ import type { Report } from '../snapshot/report.ts';
 import { compileApiKey } from './api-key/compile.ts';
 import { compileFault } from './fault/compile.ts';
 import type { PolicyConfig, PolicyKind } from './kinds.ts';
+import { compileListener } from './listener/compile.ts';
 import { compileRateLimit } from './rate-limit/compile.ts';
 import { compileTraffic } from './traffic/compile.ts';
 
@@ -16,6 +17,7 @@ const COMPILERS: PolicyCompilers = {
   RateLimitPolicy: compileRateLimit,
   TrafficPolicy: compileTraffic,
   FaultPolicy: compileFault,
+  ListenerPolicy: compileListener,
 };
 
 export function compilePolicyConfig(

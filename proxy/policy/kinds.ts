@@ -1,3 +1,4 @@
+import type { ListenerSettings } from '../listener/settings.ts';
 import type { CompiledTraffic } from '../upstream/settings.ts';
 import type { ApiKeyConfig } from './api-key/config.ts';
 import type { FaultConfig } from './fault/config.ts';
@@ -12,12 +13,20 @@ export interface TrafficConfig extends CompiledTraffic {
   readonly retry: RetryConfig;
 }
 
+/** A ListenerPolicy, with the defaults of a Gateway's listener and of a sidecar's. */
+export interface ListenerConfig {
+  readonly kind: 'ListenerPolicy';
+  readonly edge: ListenerSettings;
+  readonly mesh: ListenerSettings;
+}
+
 /** Every kind of policy, compiled. */
 export type PolicyConfig =
   | { readonly kind: 'AuthenticationPolicy'; readonly apiKey: ApiKeyConfig }
   | { readonly kind: 'RateLimitPolicy'; readonly limits: readonly LimitConfig[] }
   | { readonly kind: 'TrafficPolicy'; readonly traffic: TrafficConfig }
-  | { readonly kind: 'FaultPolicy'; readonly fault: FaultConfig };
+  | { readonly kind: 'FaultPolicy'; readonly fault: FaultConfig }
+  | ListenerConfig;
 
 export type PolicyKind = PolicyConfig['kind'];
 

@@ -3,6 +3,7 @@ import type { Revision } from '#contracts/revision.ts';
 import type { ApiKeyConfig, Credential } from '../policy/api-key/config.ts';
 import type { FaultConfig } from '../policy/fault/config.ts';
 import type { LimitConfig } from '../policy/rate-limit/config.ts';
+import type { ListenerSettings } from '../listener/settings.ts';
 import type { TrafficConfig } from '../policy/kinds.ts';
 import type { RouteTimeouts } from '../policy/timeout/config.ts';
 import type { HeaderEdit } from '../route/filters.ts';
@@ -56,6 +57,8 @@ export interface ListenerSpec {
   readonly sockets: readonly string[];
   /** Sequence of the revision that created the Gateway: the older wins a shared host. */
   readonly createdAt: number;
+  /** Of the ListenerPolicy for this listener or else for its Gateway; or the defaults. */
+  readonly settings: ListenerSettings;
 }
 
 /** Names a socket in `ListenerSpec.sockets`: `:8080` on the default address, `127.0.0.2:8080`. */
@@ -80,6 +83,8 @@ export interface CompiledService {
   /** Of its TrafficPolicy, or the defaults; limits are per proxy. */
   readonly traffic: TrafficConfig;
   readonly fault: FaultConfig | undefined;
+  /** Of its sidecars' inbound, and of what their callers' outbound passes on to it. */
+  readonly listener: ListenerSettings;
   /** Enforced at the callee's inbound, or by the caller where no sidecar announced the endpoint. */
   readonly security: Security;
 }

@@ -1,9 +1,10 @@
 import { isIP } from 'node:net';
-import { keyOf } from '#contracts/names.ts';
+import { type ResourceKey, keyOf } from '#contracts/names.ts';
 import { DEFAULT_GATEWAY_CLASS, type Gateway } from '#contracts/resources/index.ts';
 import type { StateEntry } from '#platform/state.ts';
+import { LISTENER_DEFAULT, type ListenerSettings } from '../listener/settings.ts';
 import { type ListenerSpec, socketName } from './compiled.ts';
-import { securityOf } from './policies.ts';
+import { policiesOf, securityOf } from './policies.ts';
 import { nameOf } from './refs.ts';
 import type { Report } from './report.ts';
 import type { GatewayListenerUnit } from './units.ts';
@@ -63,10 +64,21 @@ export function compileGateway(
           : addresses.map((address) => socketName(address, listener.port)),
       ),
       createdAt: entry.createdAt,
+      settings: settingsOf(view, entry.key, listener.name),
     });
     const targets = [[entry.key, undefined] as const, [entry.key, listener.name] as const];
     return [Object.freeze({ spec, security: securityOf(view, targets) })];
   });
+}
+
+/** The more specific policy replaces the wider one whole (SEMANTICS.md). */
+function settingsOf(view: View, gateway: ResourceKey, listener: string): ListenerSettings {
+  for (const section of [listener, undefined]) {
+    for (const { config } of policiesOf(view, gateway, section)) {
+      if (config?.kind === 'ListenerPolicy') return config.edge;
+    }
+  }
+  return LISTENER_DEFAULT;
 }
 
 function addressesOf(gateway: Gateway, report: Report): readonly string[] {

@@ -62,6 +62,7 @@ export function refsOf(resource: Resource): Refs {
     case 'RateLimitPolicy':
     case 'TrafficPolicy':
     case 'FaultPolicy':
+    case 'ListenerPolicy':
       return {
         uses: NOTHING,
         attaches: unique(

@@ -64,7 +64,8 @@ function isNormal(value: string, path: string, report: Report): boolean {
     report.add(path, 'invalid_value', message, 'escape them as a client does, such as %20');
     return false;
   }
-  const normal = normalisePath(value);
+  // Whether a listener keeps escaped slashes is its own matter.
+  const normal = normalisePath(value, 'Keep');
   if (normal.ok && normal.value === value) return true;
   const message = `the path ${value} is not in the form in which requests are matched`;
   if (normal.ok) report.add(path, 'invalid_value', message, `write ${normal.value}`);

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import type { ResourceKey } from '#contracts/names.ts';
 import type { EndpointSlice, Mesh, Service } from '#contracts/resources/index.ts';
 import { SERVICE_NAME_LABEL } from '#contracts/resources/index.ts';
+import { type ListenerSettings, MESH_LISTENER_DEFAULT } from '../listener/settings.ts';
 import type { FaultConfig } from '../policy/fault/config.ts';
 import type { TrafficConfig } from '../policy/kinds.ts';
 import { TRAFFIC_DEFAULT } from '../policy/traffic/compile.ts';
@@ -35,9 +36,11 @@ export function compileService(service: Service, view: View, report: Report): Co
   });
   let traffic: TrafficConfig = TRAFFIC_DEFAULT;
   let fault: FaultConfig | undefined;
+  let listener: ListenerSettings = MESH_LISTENER_DEFAULT;
   for (const { config } of policiesOf(view, key, undefined)) {
     if (config?.kind === 'TrafficPolicy') traffic = config.traffic;
     else if (config?.kind === 'FaultPolicy') fault = config.fault;
+    else if (config?.kind === 'ListenerPolicy') listener = config.mesh;
   }
   return Object.freeze({
     name,
@@ -45,6 +48,7 @@ export function compileService(service: Service, view: View, report: Report): Co
     declared: Object.freeze(declaredOf(service, view)),
     traffic,
     fault,
+    listener,
     security: closedByPorts(key, view, securityOf(view, [[key, undefined]])),
   });
 }

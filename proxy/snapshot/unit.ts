@@ -14,7 +14,10 @@ const PLAIN: CompiledUnit = Object.freeze({ kind: 'plain' });
 /** What has to be compiled before what: later kinds look at the units of earlier ones. */
 export const KIND_ORDER: readonly (readonly string[])[] = [
   ['Mesh', 'Namespace', 'GatewayClass', 'Consumer'],
-  ['AuthenticationPolicy', 'RateLimitPolicy', 'TrafficPolicy', 'FaultPolicy', 'EndpointSlice'],
+  [
+    ...['AuthenticationPolicy', 'RateLimitPolicy', 'TrafficPolicy', 'FaultPolicy'],
+    ...['ListenerPolicy', 'EndpointSlice'],
+  ],
   ['Service', 'Gateway', 'HTTPRoute', 'SLO'],
 ];
 
@@ -34,6 +37,7 @@ export function compileUnit(entry: StateEntry, view: View, report: Report): Comp
     case 'RateLimitPolicy':
     case 'TrafficPolicy':
     case 'FaultPolicy':
+    case 'ListenerPolicy':
       return { kind: 'policy', policy: compilePolicy(resource, view, report) };
     case 'EndpointSlice':
       return { kind: 'slice', endpoints: compileSlice(resource, view, report) };

@@ -3,9 +3,12 @@ export const HEADERS = {
   requestId: 'x-request-id',
   traceParent: 'traceparent',
   traceState: 'tracestate',
+  /** RFC 7239. */
+  forwarded: 'forwarded',
   forwardedFor: 'x-forwarded-for',
   forwardedProto: 'x-forwarded-proto',
   forwardedHost: 'x-forwarded-host',
+  forwardedPort: 'x-forwarded-port',
   /** Milliseconds left, between proxies; dropped when it comes from outside. */
   timeout: 'x-windrose-timeout',
   /**

@@ -28,6 +28,14 @@ function someTarget(random: Random): object {
   ]);
 }
 
+function someGatewayTarget(random: Random): object {
+  const section = oneOf(random, ['http', 'other', 'none', '']);
+  return {
+    ...{ kind: 'Gateway', name: oneOf(random, ['edge', 'side']) },
+    ...(section === '' ? {} : { sectionName: section }),
+  };
+}
+
 function someParents(random: Random): object[] {
   const parents = [
     { name: 'edge' },
@@ -89,6 +97,12 @@ function somePolicy(random: Random): object {
       own('TrafficPolicy', name, {
         targetRefs: [serviceTarget],
         loadBalancing: { type: oneOf(random, ['Random', 'RoundRobin']) },
+      }),
+    () =>
+      own('ListenerPolicy', name, {
+        targetRefs: [oneOf(random, [someGatewayTarget(random), serviceTarget])],
+        trustedHops: { cidrs: [oneOf(random, ['10.0.0.0/8', 'nonsense'])] },
+        limits: { connections: oneOf(random, [10, 20]) },
       }),
     () =>
       own('FaultPolicy', name, {

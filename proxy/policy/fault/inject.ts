@@ -1,11 +1,13 @@
 import type { Clock, Random } from '#platform/clock.ts';
 import { replyFor } from '../../errors.ts';
 import type { Exchange, Reply } from '../../exchange.ts';
+import { type Wheel, WheelTimer } from '../../wheel.ts';
 import type { FaultConfig } from './config.ts';
 import { drawFault } from './fault.ts';
 
 export interface FaultParts {
   clock: Clock;
+  wheel: Wheel;
   random: Random;
   /** Runs what follows a delay, when nobody is left on the stack to notice a mistake in it. */
   guard: (run: () => void) => void;
@@ -23,7 +25,7 @@ export function injectFaults(
 ): void {
   const [config, ...rest] = configs;
   if (config === undefined) return done(undefined);
-  const { clock, random } = parts;
+  const { clock, wheel, random } = parts;
   const fault = drawFault(config, clock.wallMs(), random);
   if (fault === undefined) return injectFaults(rest, exchange, parts, done);
   const goOn = (): void => {
@@ -33,8 +35,9 @@ export function injectFaults(
   if (fault.delayMs === 0) return goOn();
   const startMs = clock.nowMs();
   const waitMs = Math.max(0, Math.min(fault.delayMs, exchange.deadlineMs - startMs));
-  clock.after(waitMs, () => {
+  const timer = new WheelTimer(() => {
     exchange.queueMs += clock.nowMs() - startMs;
     parts.guard(() => (waitMs === fault.delayMs ? goOn() : done(replyFor('request_timeout'))));
   });
+  wheel.set(timer, waitMs);
 }

@@ -24,6 +24,7 @@ export function summaryOf(resource: Resource): string {
       return resource.spec.objectives.map((each) => `${each.target * 100} %`).join(', ');
     case 'AuthenticationPolicy':
     case 'TrafficPolicy':
+    case 'ListenerPolicy':
       return resource.spec.targetRefs.map((each) => `${each.kind}/${each.name}`).join(', ');
     case 'Namespace':
     case 'GatewayClass':

@@ -32,6 +32,7 @@ export function referencesOf(resource: Resource): ResourceKey[] {
     case 'RateLimitPolicy':
     case 'TrafficPolicy':
     case 'FaultPolicy':
+    case 'ListenerPolicy':
       return resource.spec.targetRefs.map((ref) => keyOf({ ...ref, namespace }));
     case 'Namespace':
     case 'Service':

@@ -2,6 +2,7 @@ import type { TSchema } from 'typebox';
 import * as core from './core.ts';
 import * as gateway from './gateway-api.ts';
 import type { ResourceProblem } from '../problems.ts';
+import * as listener from './listener-policy.ts';
 import * as openslo from './openslo.ts';
 import { checkSlo } from './openslo-check.ts';
 import type { Metadata } from './schema.ts';
@@ -40,6 +41,7 @@ export const KINDS: readonly KindEntry[] = [
   kind(gateway.Gateway, GATEWAY, 'Gateway', 'Namespaced', ['gateways', 'gtw']),
   kind(gateway.HTTPRoute, GATEWAY, 'HTTPRoute', 'Namespaced', ['httproutes', 'route', 'routes']),
   kind(windrose.Mesh, WINDROSE, 'Mesh', 'Cluster', ['meshes']),
+  kind(listener.ListenerPolicy, WINDROSE, 'ListenerPolicy', 'Namespaced', ['listenerpolicies']),
   kind(windrose.Consumer, WINDROSE, 'Consumer', 'Namespaced', ['consumers']),
   kind(windrose.AuthenticationPolicy, WINDROSE, 'AuthenticationPolicy', 'Namespaced', [
     'authenticationpolicies',
@@ -70,6 +72,7 @@ export type Resource =
   | gateway.Gateway
   | gateway.HTTPRoute
   | windrose.Mesh
+  | listener.ListenerPolicy
   | windrose.Consumer
   | windrose.AuthenticationPolicy
   | windrose.RateLimitPolicy
@@ -87,5 +90,6 @@ export function metadataOf(resource: Resource): Metadata {
 export type { Metadata };
 export * from './core.ts';
 export * from './gateway-api.ts';
+export * from './listener-policy.ts';
 export * from './openslo.ts';
 export * from './windrose.ts';

@@ -13,7 +13,6 @@ export const LATER_KINDS: ReadonlySet<string> = new Set([
   'BackendTLSPolicy',
   'Secret',
   'ConfigMap',
-  'ListenerPolicy',
   'AuthorizationPolicy',
   'FallbackPolicy',
   'TelemetryPolicy',

@@ -117,3 +117,13 @@ export const ServiceTargetRefs = Type.Array(
   }),
   { minItems: 1, maxItems: 16 },
 );
+/** Whatever listens: a Gateway, a listener of it by `sectionName`, or the sidecars of a Service. */
+export const ListenerTargetRefs = Type.Array(
+  strict({
+    group: Type.Optional(Type.String()),
+    kind: oneOf(['Gateway', 'Service']),
+    name: Subdomain,
+    sectionName: Type.Optional(SectionName),
+  }),
+  { minItems: 1, maxItems: 16 },
+);

@@ -112,6 +112,7 @@ function HEAD(): string[] {
   return [
     ...['host: shop.example', 'via: 1.1 windrose', 'x-request-id: *', 'traceparent: *'],
     ...['x-forwarded-for: 127.0.0.1', 'x-forwarded-host: shop.example', 'x-forwarded-proto: http'],
+    'forwarded: for=127.0.0.1;host=shop.example;proto=http',
   ];
 }
 

@@ -83,6 +83,7 @@ const MORE: readonly Case[] = [
           ...['host: shop.example', 'x-a: 1', 'x-a: 3', 'x-b: 2', 'via: 1.1 windrose'],
           ...['x-request-id: *', 'traceparent: *', 'x-forwarded-for: 127.0.0.1'],
           ...['x-forwarded-host: shop.example', 'x-forwarded-proto: http'],
+          'forwarded: for=127.0.0.1;host=shop.example;proto=http',
         ],
       },
       client: ok,

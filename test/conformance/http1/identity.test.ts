@@ -1,4 +1,15 @@
-import { type Case, answer, badAnswers, bare, get, ok, okWith, own, refused } from './case.ts';
+import {
+  type Case,
+  answer,
+  badAnswers,
+  bare,
+  get,
+  head,
+  ok,
+  okWith,
+  own,
+  refused,
+} from './case.ts';
 import { conform } from './run.ts';
 import { VOID_HOST } from './world.ts';
 
@@ -44,19 +55,71 @@ const TOLD: readonly [name: string, rfc: string, fields: string[], has: (string 
     [/^x-request-id: [0-9a-f]{32}$/],
   ],
   ['a client’s name passes', 'RFC 9110 §10.1.5 ¶ 2', ['User-Agent: x/1'], ['user-agent: x/1']],
+  [
+    'Forwarded tells the same',
+    'RFC 7239 §4 ¶ 1',
+    ['Forwarded: for=1.2.3.4'],
+    ['forwarded: for=127.0.0.1;host=shop.example;proto=http'],
+  ],
   ['Max-Forwards of a GET', 'RFC 9110 §7.6.2 ¶ 6', ['Max-Forwards: 0'], ['max-forwards: 0']],
 ];
 
 const CASES: readonly Case[] = [
   {
-    name: 'Forwarded from outside is not believed',
+    name: 'what else could be made up goes no further',
     rfc: 'RFC 7239 §8.1 ¶ 1',
-    client: get('Forwarded: for=1.2.3.4', 'X-Real-IP: 1.2.3.4', 'X-Forwarded-Port: 1'),
+    client: get('X-Real-IP: 1.2.3.4', 'X-Forwarded-Port: 1', 'X-Forwarded-Prefix: /a'),
     expect: {
-      upstream: { lacks: ['forwarded', 'x-real-ip', 'x-forwarded-port'] },
+      upstream: { lacks: ['x-real-ip', 'x-forwarded-port', 'x-forwarded-prefix'] },
       client: ok,
     },
   },
+  {
+    name: 'Via says in which version a message was received',
+    rfc: 'RFC 9110 §7.6.3 ¶ 3',
+    client: bare('GET / HTTP/1.0', 'Host: shop.example'),
+    expect: { upstream: { has: ['via: 1.0 windrose'] }, client: ok, closed: true },
+  },
+  {
+    name: 'a request without a host tells of none',
+    rfc: 'RFC 7239 §5.3 ¶ 1',
+    client: bare('GET / HTTP/1.0'),
+    expect: {
+      upstream: { has: ['forwarded: for=127.0.0.1;proto=http'] },
+      client: ok,
+      closed: true,
+    },
+  },
+  {
+    name: 'Max-Forwards of OPTIONS is counted down',
+    rfc: 'RFC 9110 §7.6.2 ¶ 5',
+    client: head('OPTIONS /', 'Max-Forwards: 7'),
+    expect: { upstream: { has: ['max-forwards: 6'] }, client: ok },
+  },
+  {
+    name: 'Max-Forwards of OPTIONS that is used up: this is the last recipient',
+    rfc: 'RFC 9110 §7.6.2 ¶ 4',
+    client: head('OPTIONS *', 'Max-Forwards: 0'),
+    expect: {
+      upstream: 'nothing',
+      client: {
+        status: 200,
+        has: ['allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS', 'content-length: 0', DATE],
+      },
+    },
+  },
+  {
+    name: 'Max-Forwards that no number of ours holds',
+    rfc: 'RFC 9110 §7.6.2 ¶ 5',
+    client: head('OPTIONS /', `Max-Forwards: ${'9'.repeat(400)}`),
+    expect: { upstream: { has: ['max-forwards: 999999'] }, client: ok },
+  },
+  ...['-1', '1.5', '1, 2', 'one', ''].map((value): Case => ({
+    name: `Max-Forwards: ${value}`,
+    rfc: 'RFC 9110 §7.6.2 ¶ 2',
+    client: head('OPTIONS /', `Max-Forwards: ${value}`),
+    expect: refused(),
+  })),
   {
     name: 'a chain of too many proxies ends',
     rfc: 'RFC 9110 §7.6.3 ¶ 4',

@@ -30,6 +30,8 @@ export const PATHS = {
 } as const;
 /** A host for which there is a listener and no route. */
 export const VOID_HOST = 'void.example';
+/** A host whose listener, on the same port, believes the client and is less strict than others. */
+export const TRUSTING_HOST = 'trusting.example';
 
 /** A proxy as people start it, at the edge, and the upstream that it forwards to. */
 export class World {
@@ -113,6 +115,7 @@ function resources(port: number, upstream: number, unused: number): object[] {
         listeners: [
           { name: 'all', ...listener },
           { name: 'void', ...listener, hostname: VOID_HOST },
+          { name: 'trusting', ...listener, hostname: TRUSTING_HOST },
         ],
       },
     },
@@ -128,9 +131,21 @@ function resources(port: number, upstream: number, unused: number): object[] {
       },
     },
     {
+      ...{ apiVersion: 'windrose.dev/v1', kind: 'ListenerPolicy', metadata: named('trusting') },
+      spec: {
+        targetRefs: [{ kind: 'Gateway', name: 'edge', sectionName: 'trusting' }],
+        trustedHops: { cidrs: ['127.0.0.0/8', '10.0.0.0/8', 'fd00::/8'] },
+        paths: { escapedSlash: 'Keep' },
+        headers: { underscores: 'Keep' },
+      },
+    },
+    {
       ...{ apiVersion: GATEWAY_API, kind: 'HTTPRoute', metadata: named('all') },
       spec: {
-        parentRefs: [{ name: 'edge', sectionName: 'all' }],
+        parentRefs: [
+          { name: 'edge', sectionName: 'all' },
+          { name: 'edge', sectionName: 'trusting' },
+        ],
         rules: [
           rule(PATHS.refused, 'gone'),
           rule(PATHS.empty, 'none'),

@@ -10,6 +10,7 @@ import { ListenerServer } from '#proxy/listener/server.ts';
 import { RandomHex } from '#proxy/listener/trace.ts';
 import { replyFor } from '#proxy/errors.ts';
 import type { Overload } from '#proxy/overload/overload.ts';
+import { gatewayPorts } from '#proxy/ports.ts';
 import { Wheel } from '#proxy/wheel.ts';
 import { onTestFinished } from 'vitest';
 import { World, gateway, route, rule, seeded, service } from '../../unit/proxy/support/world.ts';
@@ -95,6 +96,7 @@ export async function openFront(options: FaultFrontOptions): Promise<FaultFront>
       },
       unreadable: door.unreadable.bind(door),
     },
+    gatewayPorts(options.dataPlane.snapshot?.listeners ?? [], 1).get(':80'),
   );
   const socket = new BoundSocket({ host: '127.0.0.1' });
   const { port } = socket.address();

@@ -1,4 +1,5 @@
 import { renameSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import type { Resource } from '#contracts/resources/index.ts';
@@ -78,6 +79,57 @@ test('edge, outbound and inbound in a row: one trace, one request id, four recor
   expect(new Set([first, second, third].map((each) => each?.['trace_id'])).size).toBe(1);
   expect(new Set([first, second, third].map((each) => each?.['request_id'])).size).toBe(1);
   expect(echo.headers['traceparent']).toContain(String(third?.['span_id']));
+});
+
+test('a ListenerPolicy that comes later: connections stay, and every hop obeys it', async () => {
+  const app = await startApp('packages');
+  const [edge, inbound] = [await freePort(), await freePort()];
+  const file = path.join(tempDir(), 'shop.yaml');
+  const state: Resource[] = [
+    ...[gateway([edge]), service('packages'), slice('packages', inbound)],
+    route('packages', 'packages'),
+  ];
+  write(file, state);
+  const gate = startProxy(['--resources', file, '--name', 'g']);
+  const sidecar = startProxy([
+    ...['--resources', file, '--role', 'sidecar', '--service', 'shop/packages', '--name', 'p'],
+    ...['--app', `127.0.0.1:${app.port}`, '--inbound', `127.0.0.1:${inbound}`],
+  ]);
+  await Promise.all([gate.ready(), sidecar.ready()]);
+  const socket = connect(edge, '127.0.0.1');
+  let text = '';
+  socket.on('data', (bytes) => (text += bytes.toString()));
+  const answers = (count: number): Promise<unknown> =>
+    eventually(() => text.match(/HTTP\/1\.1 200/g)?.length === count || undefined, {
+      ...{ timeoutMs: 5_000, what: `answer ${count}` },
+    });
+  socket.write('GET /open HTTP/1.1\r\nHost: shop.example\r\n\r\n');
+  await answers(1);
+  const ask = { port: edge, path: '/@scope%2fname', headers: { host: 'shop.example' } };
+  expect((await fetchOnce(ask)).status).toBe(400);
+  const targetRefs = [
+    { kind: 'Gateway', name: 'edge' } as const,
+    { kind: 'Service', name: 'packages' } as const,
+  ];
+  write(file, [
+    ...state,
+    {
+      ...{ apiVersion: 'windrose.dev/v1', kind: 'ListenerPolicy' },
+      metadata: { name: 'packages', namespace: 'shop' },
+      spec: { targetRefs, paths: { escapedSlash: 'Keep' } },
+    },
+  ]);
+  const kept = await eventually(
+    async () => {
+      const { status, body } = await fetchOnce(ask);
+      return status === 200 ? (JSON.parse(body) as Echo) : undefined;
+    },
+    { timeoutMs: 5_000, what: 'the policy acts at the edge and at the sidecar' },
+  );
+  expect(kept.url).toBe('/@scope%2Fname');
+  socket.write('GET /@scope%2Fname HTTP/1.1\r\nHost: shop.example\r\n\r\n');
+  await answers(2);
+  socket.destroy();
 });
 
 test('an explicit proxy: absolute targets go where their host says', async () => {

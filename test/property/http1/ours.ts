@@ -5,6 +5,7 @@ import { keepsAlive } from '#proxy/http1/keep-alive.ts';
 import { responseBodyLength } from '#proxy/http1/response-body.ts';
 import { readHead } from '#proxy/listener/head.ts';
 import { HEAD_LIMITS } from '#proxy/listener/limits.ts';
+import { defaultPort } from '#proxy/listener/settings.ts';
 import type { Kind } from './generate.ts';
 
 export interface Message {
@@ -132,7 +133,7 @@ export class OurReader {
     if (typeof line === 'string') return line;
     const headers = this.#head.headers();
     const fields = headers.toRaw();
-    const head = readHead(line, headers, 'inbound');
+    const head = readHead(line, headers, defaultPort('inbound'));
     if (!head.ok) return head.message;
     this.#length = head.value.bodyLength;
     this.#closesAfter = closes(headers, line.version);

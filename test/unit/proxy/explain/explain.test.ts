@@ -185,6 +185,62 @@ describe('explain', () => {
     expect(outcome.message).not.toBe('');
   });
 
+  it('says how a listener departs from the defaults, and reads the request by its rules', () => {
+    const edge = new World(
+      gateway('edge', [{ name: 'a', hostname: 'a.example' }, { name: 'rest' }]),
+      service('v1'),
+      route('all', { rules: [rule('/', 'v1')] }),
+      own('ListenerPolicy', 'kept', {
+        targetRefs: [{ kind: 'Gateway', name: 'edge', sectionName: 'a' }],
+        trustedHops: { cidrs: ['10.0.0.0/8'] },
+        limits: { connections: 20_000, headerCount: 50 },
+        timeouts: { keepAliveIdle: '30s', streamIdle: '1h' },
+        paths: { escapedSlash: 'Keep' },
+        headers: { underscores: 'Drop' },
+      }),
+    );
+    const asked = (url: string, headers = {}) =>
+      explain(edge.snapshot, { method: 'GET', url, headers }, { wallMs: NOW_MS });
+    const told = asked('http://a.example/@a%2fb', { X_Y: '1' });
+    expect(told).toMatchObject({ path: '/@a%2Fb', outcome: { forwarded: true } });
+    expect(told.steps.filter(({ phase }) => phase === 'parse')).toEqual([
+      {
+        ...{ phase: 'parse', name: 'ListenerPolicy/shop/kept' },
+        effect:
+          'believes X-Forwarded-For or Forwarded of 10.0.0.0/8, keeps %2F in paths as it is, ' +
+          'drops headers with underscores in their names, a body may stand still 3600 s',
+      },
+      {
+        ...{ phase: 'parse', name: 'ListenerPolicy/shop/kept' },
+        effect: 'port 80: 50 header fields, 30 s idle, the strictest of 2 listeners',
+      },
+    ]);
+    const other = asked('http://b.example/');
+    expect(other.steps.filter(({ phase }) => phase === 'parse')).toEqual([
+      {
+        ...{ phase: 'parse', name: 'Gateway/shop/edge/rest' },
+        effect: 'port 80: 50 header fields, 30 s idle, the strictest of 2 listeners',
+      },
+    ]);
+    edge.apply(
+      own('ListenerPolicy', 'sidecar', {
+        targetRefs: [{ kind: 'Service', name: 'v1' }],
+        paths: { escapedSlash: 'Keep' },
+      }),
+    );
+    const [, , sidecar] = asked('http://a.example/').steps;
+    expect(sidecar).toEqual({
+      ...{ phase: 'parse', name: 'ListenerPolicy/shop/sidecar' },
+      effect: 'keeps %2F in paths as it is, at the sidecar of shop/v1',
+    });
+    const call = { method: 'GET', url: 'http://v1/@a%2fb', from: 'shop/web' };
+    expect(explain(edge.snapshot, call, { wallMs: NOW_MS })).toMatchObject({
+      ...{ path: '/@a%2Fb', outcome: { forwarded: true } },
+    });
+    expect(asked('http://b.example/@a%2fb').outcome).toMatchObject({ status: 400 });
+    expect(asked('http://b.example/', { X_Y: '1' }).outcome).toMatchObject({ status: 400 });
+  });
+
   it('changes nothing', () => {
     const before = JSON.stringify(ask('http://shop.example/x'));
     for (let i = 0; i < 300; i++) ask('http://shop.example/x');

@@ -8,6 +8,7 @@ import type { AttemptLimits, Direction, Exchange } from '#proxy/exchange.ts';
 import { UpstreamPool } from '#proxy/forward/pool.ts';
 import { Door, type DoorParts } from '#proxy/listener/door.ts';
 import { ListenerServer } from '#proxy/listener/server.ts';
+import type { PortSettings } from '#proxy/listener/settings.ts';
 import { RandomHex } from '#proxy/listener/trace.ts';
 import type { CompiledSnapshot } from '#proxy/snapshot/compiled.ts';
 import { Wheel } from '#proxy/wheel.ts';
@@ -30,6 +31,7 @@ export interface FrontOptions {
   /** Milliseconds for the whole request. */
   deadlineMs?: number;
   clock?: Clock;
+  settings?: PortSettings;
 }
 
 const LIMITS: AttemptLimits = { connectTimeoutMs: 1_000, headTimeoutMs: 1_000 };
@@ -75,6 +77,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
   const server = new ListenerServer(
     { direction, socket: direction === 'edge' ? ':80' : direction },
     { clock, wheel, request: door.request.bind(door), unreadable: door.unreadable.bind(door) },
+    options.settings,
   );
   const socket = new BoundSocket({ host: '127.0.0.1' });
   const { port } = socket.address();

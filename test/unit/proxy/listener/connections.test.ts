@@ -23,7 +23,7 @@ const socketFrom = (address: string): TestSocket & Socket =>
 
 describe('Connections', () => {
   it('makes room by closing the connection that has been idle longest', () => {
-    const connections = new Connections({ total: 2, perAddress: 2 });
+    const connections = new Connections(() => ({ connections: 2, connectionsPerAddress: 2 }));
     const [first, second, third] = [socketFrom('a'), socketFrom('b'), socketFrom('c')];
     connections.admit(first);
     connections.admit(second);
@@ -35,7 +35,7 @@ describe('Connections', () => {
   });
 
   it('turns a newcomer away when none is idle', () => {
-    const connections = new Connections({ total: 1, perAddress: 1 });
+    const connections = new Connections(() => ({ connections: 1, connectionsPerAddress: 1 }));
     const [busy, late] = [socketFrom('a'), socketFrom('b')];
     connections.admit(busy);
     connections.begin(busy);
@@ -45,7 +45,7 @@ describe('Connections', () => {
   });
 
   it('holds one address to its share and leaves others alone', () => {
-    const connections = new Connections({ total: 10, perAddress: 1 });
+    const connections = new Connections(() => ({ connections: 10, connectionsPerAddress: 1 }));
     const [other, first, second] = [socketFrom('b'), socketFrom('a'), socketFrom('a')];
     connections.admit(other);
     connections.admit(first);

@@ -2,6 +2,7 @@ import type { Direction } from '#proxy/exchange.ts';
 import { HeaderList } from '#proxy/headers.ts';
 import { CHUNKED } from '#proxy/http1/body.ts';
 import { type Head, readHead as read } from '#proxy/listener/head.ts';
+import { defaultPort } from '#proxy/listener/settings.ts';
 import type { Checked } from '#proxy/listener/refusal.ts';
 import { describe, expect, it } from 'vitest';
 
@@ -19,7 +20,7 @@ function head(headers: string[], more: Partial<RawHead> = {}): RawHead {
 
 function readHead(raw: RawHead, direction: Direction): Checked<Head> {
   const { method, url: target, httpVersion: version, rawHeaders } = raw;
-  return read({ method, target, version }, HeaderList.fromRaw(rawHeaders), direction);
+  return read({ method, target, version }, HeaderList.fromRaw(rawHeaders), defaultPort(direction));
 }
 
 describe('readHead', () => {

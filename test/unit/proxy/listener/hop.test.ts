@@ -1,5 +1,6 @@
 import { HeaderList } from '#proxy/headers.ts';
 import { believedHeaders, responseHeaders, upstreamHeaders } from '#proxy/listener/hop.ts';
+import { originOfPeer } from '#proxy/listener/trusted-hops.ts';
 import { describe, expect, it } from 'vitest';
 
 const RECEIVED = HeaderList.fromRaw([
@@ -23,19 +24,22 @@ describe('believedHeaders', () => {
   });
 });
 
+const ORIGIN = originOfPeer({ address: '10.0.0.9', host: 'shop.example', scheme: 'http' });
+
 describe('upstreamHeaders', () => {
   const by = {
-    clientAddress: '10.0.0.9',
     host: 'shop.example',
     requestId: 'new',
-    scheme: 'http' as const,
+    protocol: 'http/1.1',
+    origin: undefined,
+    maxForwards: undefined,
     trace: { traceId: 't', spanId: 's', parentId: '', sampled: true, state: '' },
     connection: new Set(['keep-alive', 'x-custom']),
   };
 
   it('strips what belongs to the connection and what Connection names', () => {
     const believed = believedHeaders(RECEIVED, 'edge');
-    const headers = upstreamHeaders(believed, { ...by, direction: 'edge' });
+    const headers = upstreamHeaders(believed, { ...by, origin: ORIGIN });
     const names: string[] = [];
     headers.forEach((name) => names.push(name));
     expect(names).toEqual([
@@ -44,6 +48,7 @@ describe('upstreamHeaders', () => {
       'x-request-id',
       'via',
       'traceparent',
+      'forwarded',
       'x-forwarded-for',
       'x-forwarded-proto',
       'x-forwarded-host',
@@ -51,20 +56,17 @@ describe('upstreamHeaders', () => {
   });
 
   it('lets the peer decide the client address at the edge, and leaves it alone in the mesh', () => {
-    const edge = upstreamHeaders(believedHeaders(RECEIVED, 'edge'), { ...by, direction: 'edge' });
+    const edge = upstreamHeaders(believedHeaders(RECEIVED, 'edge'), { ...by, origin: ORIGIN });
     expect(edge.get('x-forwarded-for')).toBe('10.0.0.9');
     expect(edge.get('via')).toBe('1.0 fred, 1.1 windrose');
-    const mesh = upstreamHeaders(believedHeaders(RECEIVED, 'outbound'), {
-      ...by,
-      direction: 'outbound',
-    });
+    const mesh = upstreamHeaders(believedHeaders(RECEIVED, 'outbound'), by);
     expect(mesh.get('x-forwarded-for')).toBe('6.6.6.6');
     expect(mesh.get('x-request-id')).toBe('new');
   });
 
   it('every Via line that came goes on: a loop is not hidden by a second one', () => {
     const via = HeaderList.fromRaw(['Via', '1.1 a', 'Via', '1.1 b']);
-    const headers = upstreamHeaders(via, { ...by, direction: 'outbound' });
+    const headers = upstreamHeaders(via, by);
     expect(headers.get('via')).toBe('1.1 a, 1.1 b, 1.1 windrose');
     expect(headers.count('via')).toBe(1);
   });

@@ -52,7 +52,7 @@ test('a request is answered, recorded as http/2, and its cookie is one field', a
   expect(answer['set-cookie']).toEqual(['a=1', 'b=2']);
   expect(answer).not.toHaveProperty('x-hop');
   expect(JSON.parse(await text(stream))).toMatchObject({
-    ...{ host: 'shop.example', cookie: 'a=1; b=2', url: '/a?b=c' },
+    ...{ host: 'shop.example', cookie: 'a=1; b=2', url: '/a?b=c', via: '2.0 windrose' },
   });
   await until(() => front.records.length === 1);
   const [record] = front.records;

@@ -1,14 +1,17 @@
 import { BoundSocket, type Socket, connect } from 'node:net';
 import { createLog } from '#platform/log.ts';
 import { gatewaySockets } from '#proxy/gateway.ts';
+import { HeaderList } from '#proxy/headers.ts';
 import { FakeClock } from '#platform/clock.ts';
+import type { ReceivedRequest } from '#proxy/listener/received-request.ts';
 import { Wheel } from '#proxy/wheel.ts';
 import { Listeners } from '#proxy/listener/listeners.ts';
+import { LISTENER_DEFAULT, type PortSettings } from '#proxy/listener/settings.ts';
 import { type SocketSource, localSockets } from '#proxy/listener/sockets.ts';
 import { servedListeners } from '#proxy/scope.ts';
 import { freePort } from '#test/parts.ts';
 import { until } from '#test/processes.ts';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { World, gateway } from '../support/world.ts';
 
 const SCOPE = {
@@ -27,7 +30,11 @@ it('a Gateway on the default address and one that names it share one socket', ()
   );
   expect(world.findings).toEqual([]);
   expect(gatewaySockets(world.snapshot, SCOPE)).toEqual([
-    { arrival: { direction: 'edge', socket: '127.0.0.1:80' }, address: '127.0.0.1', port: 80 },
+    {
+      arrival: { direction: 'edge', socket: '127.0.0.1:80' },
+      ...{ address: '127.0.0.1', port: 80 },
+      settings: { limits: LISTENER_DEFAULT.limits, rulesOf: expect.any(Function) },
+    },
   ]);
   expect(servedListeners(world.snapshot, SCOPE).map(({ sockets }) => sockets)).toEqual([
     ...[['127.0.0.1:80'], ['127.0.0.1:80']],
@@ -116,4 +123,46 @@ it('paused beside others: the socket is let go, and asked for until it comes bac
   await dial(two);
   await until('both are let in', () => listeners.connections === 3);
   expect([first.destroyed, listeners.turnedAway]).toEqual([false, 0]);
+});
+
+it('a change of settings reaches the next request of an open connection, which stays', async () => {
+  const port = await freePort();
+  const clock = new FakeClock();
+  const seen: ReceivedRequest[] = [];
+  const handlers = {
+    ...{ clock, wheel: new Wheel(clock), unreadable: () => undefined },
+    request: (_arrival: unknown, request: ReceivedRequest) => {
+      seen.push(request);
+      const headers = HeaderList.fromRaw(['content-length', '0']);
+      request.stream.head({ status: 204, headers, length: 0, close: false });
+      request.stream.finish(undefined);
+    },
+  };
+  const log = createLog({ service: 'test', level: 'silent' });
+  const listeners = new Listeners(localSockets, handlers, log);
+  onTestFinished(() => listeners.drain(0));
+  const settingsOf = (escapedSlash: 'Keep' | 'Decode'): PortSettings => {
+    const rules = { ...LISTENER_DEFAULT.rules, escapedSlash };
+    return { limits: LISTENER_DEFAULT.limits, rulesOf: () => rules };
+  };
+  const arrival = { direction: 'edge', socket: `127.0.0.1:${port}` } as const;
+  const need = { arrival, address: '127.0.0.1', port };
+  await listeners.update([{ ...need, settings: settingsOf('Keep') }], () => undefined);
+  const socket = connect(port, '127.0.0.1');
+  onTestFinished(() => {
+    socket.destroy();
+  });
+  const ask = async (): Promise<unknown> => {
+    const count = seen.length;
+    socket.write('GET /a%2Fb HTTP/1.1\r\nHost: a.example\r\n\r\n');
+    await vi.waitFor(() => expect(seen.length).toBe(count + 1), { timeout: 5_000 });
+    const head = seen.at(-1)?.head;
+    return head?.ok === true ? head.value.path : head;
+  };
+  expect(await ask()).toBe('/a%2Fb');
+  await listeners.update([{ ...need, settings: settingsOf('Decode') }], () => undefined);
+  expect(await ask()).toBe('/a/b');
+  expect([listeners.connections, socket.destroyed]).toEqual([1, false]);
+  await listeners.update([need], () => undefined);
+  expect(await ask()).toMatchObject({ ok: false, status: 400 });
 });

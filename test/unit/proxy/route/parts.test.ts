@@ -1,3 +1,4 @@
+import { LISTENER_DEFAULT } from '#proxy/listener/settings.ts';
 import { describe, expect, it } from 'vitest';
 import { HeaderList } from '#proxy/headers.ts';
 import { pickBackend } from '#proxy/route/backends.ts';
@@ -69,6 +70,7 @@ describe('sockets', () => {
     port: 80,
     sockets: [':80'],
     createdAt,
+    settings: LISTENER_DEFAULT,
     ...(hostname === undefined ? {} : { hostname }),
   });
 

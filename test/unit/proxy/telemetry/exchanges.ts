@@ -52,6 +52,7 @@ export function exchangeOf(changes: ExchangeChanges = {}): Exchange {
     },
     source: 'Gateway/shop/edge',
     deadlineMs: Number.POSITIVE_INFINITY,
+    streamIdleMs: Number.POSITIVE_INFINITY,
     consumer: 'shop/acme',
     destination: 'shop/catalog',
     route: 'shop/storefront',

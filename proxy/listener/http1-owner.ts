@@ -1,0 +1,21 @@
+import type { Socket } from 'node:net';
+import type { Clock } from '#platform/clock.ts';
+import type { Cause } from '../errors.ts';
+import type { Wheel } from '../wheel.ts';
+import type { ReceivedRequest } from './received-request.ts';
+import type { PortSettings } from './settings.ts';
+
+/** What a connection asks of the port that accepted it, in whatever version of HTTP. */
+export interface Http1Owner {
+  readonly clock: Clock;
+  readonly wheel: Wheel;
+  /** As of now; a connection keeps the limits that it began with. */
+  readonly settings: PortSettings;
+  readonly draining: boolean;
+  request(request: ReceivedRequest, socket: Socket): void;
+  /** Bytes that are no request; they were answered. */
+  unreadable(socket: Socket, cause: Cause): void;
+  /** The connection has begun a request, or has become idle. */
+  busy(socket: Socket): void;
+  idle(socket: Socket): void;
+}
