@@ -1,6 +1,7 @@
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
 import { DURATION } from '../duration.ts';
 import { ListenerTargetRefs, NamespacedMetadata, oneOf, strict } from './schema.ts';
+import { Type } from './type.ts';
 import { WINDROSE_GROUP } from './windrose.ts';
 
 const Cidr = Type.String({ minLength: 3, maxLength: 49 });
