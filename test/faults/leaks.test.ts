@@ -99,7 +99,9 @@ async function visit(port: number, random: () => number): Promise<number> {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => socket.destroy());
   const closed = new Promise<void>((resolve) => void socket.once('close', () => resolve()));
-  const isReset = random() < 0.3;
+  const way = oneOf(random, ['sends a part', 'takes a part', 'stays', 'ends its side']);
+  // Node does not reset a socket whose end is on its way: that would never say `close`.
+  const isReset = way !== 'ends its side' && random() < 0.3;
   const leave = (): void => void (isReset ? socket.resetAndDestroy() : socket.destroy());
   const cutAt = Math.floor(random() * bytes.length);
   const takes = Math.floor(random() * 400);
@@ -111,7 +113,6 @@ async function visit(port: number, random: () => number): Promise<number> {
     if (way === 'takes a part' && got >= takes) leave();
     else quiet = setTimeout(leave, 15);
   });
-  const way = oneOf(random, ['sends a part', 'takes a part', 'stays', 'ends its side']);
   if (way === 'sends a part') socket.write(bytes.slice(0, cutAt), 'latin1', leave);
   else if (way === 'ends its side') socket.end(bytes, 'latin1');
   else socket.write(bytes, 'latin1');
