@@ -100,7 +100,7 @@ async function visit(port: number, random: () => number): Promise<number> {
   socket.on('error', () => socket.destroy());
   const closed = new Promise<void>((resolve) => void socket.once('close', () => resolve()));
   const way = oneOf(random, ['sends a part', 'takes a part', 'stays', 'ends its side']);
-  // Node cannot reset a socket that it is shutting down: it would never close.
+  // Node does not reset a socket whose end is on its way: that would never say `close`.
   const isReset = way !== 'ends its side' && random() < 0.3;
   const leave = (): void => void (isReset ? socket.resetAndDestroy() : socket.destroy());
   const cutAt = Math.floor(random() * bytes.length);
