@@ -224,7 +224,7 @@ function failure(
   nowMs: number,
 ): Reply {
   const isLate = result.reason === 'upstream_timeout' && nowMs >= exchange.deadlineMs;
-  return replyFor(isLate ? 'request_timeout' : result.reason);
+  return replyFor(isLate ? 'request_timeout' : result.reason, result.told);
 }
 
 function isServerError(status: number): boolean {

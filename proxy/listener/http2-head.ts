@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Direction } from '../exchange.ts';
-import { HeaderList } from '../headers.ts';
+import { FIELD, HeaderList } from '../headers.ts';
 import { CHUNKED } from '../http1/body.ts';
 import { type Head, readHead } from './head.ts';
 import { readAuthority } from './host.ts';
@@ -59,10 +59,22 @@ export function readHttp2Head(
   return { head, method, target: path };
 }
 
-/** Trailers obey the rules of fields, and have no pseudo-header fields. */
-export function readHttp2Trailers(raw: readonly string[]): HeaderList | undefined {
+/**
+ * Fields without pseudo-header fields, from the number in `raw` on: of a trailer section, or behind
+ * the status of a response. Undefined: they break the rules.
+ */
+export function readHttp2Fields(raw: readonly string[], from = 0): HeaderList | undefined {
   const headers = new HeaderList();
-  return readFields(raw, undefined, headers) === undefined ? headers : undefined;
+  return readFields(raw, undefined, headers, from) === undefined ? headers : undefined;
+}
+
+/** Fields as node takes them beside a head: no field of HTTP/1.1's connections, each name once. */
+export function toHttp2Fields(headers: HeaderList | undefined): Record<string, string> {
+  const fields = Object.create(null) as Record<string, string>;
+  headers?.forEach((name, _value, _written, bits) => {
+    if ((bits & FIELD.hop) === 0) fields[name] = headers.get(name) ?? '';
+  });
+  return fields;
 }
 
 type Refusal = Extract<Checked<never>, { ok: false }>;
@@ -71,11 +83,14 @@ function readFields(
   raw: readonly string[],
   pseudo: Pseudo | undefined,
   headers: HeaderList,
+  from = 0,
 ): Refusal | undefined {
   let cookie = '';
-  for (let i = 0; i + 1 < raw.length; i += 2) {
+  let bytes = 0;
+  for (let i = from; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? '';
     const value = raw[i + 1] ?? '';
+    bytes += name.length + value.length;
     if (!VALUE.test(value)) return refuse('a header field has a value that is not valid');
     if (name.startsWith(':')) {
       if (pseudo === undefined || !PSEUDO.has(name) || headers.size > 0 || cookie !== '') {
@@ -96,8 +111,9 @@ function readFields(
     } else headers.add(name, value);
   }
   if (cookie !== '') headers.add('cookie', cookie);
-  if (headers.size > LIMITS.headerCount) {
-    return refuse('the message has too many header fields', 'headers_too_large');
+  // Node bounds how many lines there are, and not their bytes.
+  if (headers.size > LIMITS.headerCount || bytes > LIMITS.headerBytes) {
+    return refuse('the header fields are too many or too large', 'headers_too_large');
   }
   return undefined;
 }

@@ -1,14 +1,9 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { FIELD, type HeaderList } from '../headers.ts';
-import {
-  NGHTTP2_CANCEL,
-  NGHTTP2_INTERNAL_ERROR,
-  NGHTTP2_NO_ERROR,
-  NGHTTP2_PROTOCOL_ERROR,
-} from '../node-http2.ts';
+import { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR } from '../node-http2.ts';
 import type { BodySink, ClientStream, ResponseHead } from '../stream.ts';
-import { readHttp2Trailers } from './http2-head.ts';
+import { readHttp2Fields, toHttp2Fields } from './http2-head.ts';
 
 /** What a stream asks of the connection that carries it. */
 export interface Http2Carrier {
@@ -29,6 +24,8 @@ const CONNECTED = 200;
 const SENT_POLL_MS = 10;
 /** Of HTTP/1.1's handshake: an extended CONNECT has no use for it (RFC 8441 section 5). */
 const OF_HANDSHAKE = new Set(['sec-websocket-accept', 'content-length']);
+/** Resets a stream with INTERNAL_ERROR. */
+const BROKEN_OFF = new Error('the response was broken off');
 
 /** One request and its response on an HTTP/2 connection. */
 export class Http2Stream implements ClientStream {
@@ -113,11 +110,7 @@ export class Http2Stream implements ClientStream {
 
   inform(status: number, headers: HeaderList): void {
     if (this.headSent || status === CONTINUE || !this.#isOpen) return;
-    const fields: Record<string, string | number> = { ':status': status };
-    headers.forEach((name, _value, _written, bits) => {
-      if ((bits & FIELD.hop) === 0) fields[name] = headers.get(name) ?? '';
-    });
-    this.#stream.additionalHeaders(fields);
+    this.#stream.additionalHeaders({ ...toHttp2Fields(headers), ':status': status });
   }
 
   head(head: ResponseHead): void {
@@ -163,13 +156,19 @@ export class Http2Stream implements ClientStream {
 
   abort(): void {
     this.aborted = true;
-    const code = this.headSent ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL;
-    if (!this.#stream.destroyed) this.#stream.close(code);
+    this.#breakOff();
   }
 
   /** The client neither sends nor takes what it should. */
   stalled(): void {
-    if (!this.#stream.destroyed) this.#stream.close(NGHTTP2_CANCEL);
+    this.#breakOff();
+  }
+
+  /** Node's `close` ends a body in order before it resets: half of one would look whole. */
+  #breakOff(): void {
+    if (this.#stream.destroyed) return;
+    if (this.headSent) this.#stream.destroy(BROKEN_OFF);
+    else this.#stream.close(NGHTTP2_CANCEL);
   }
 
   get #isOpen(): boolean {
@@ -182,7 +181,7 @@ export class Http2Stream implements ClientStream {
   }
 
   #onTrailers(raw: readonly string[] | undefined): void {
-    const trailers = readHttp2Trailers(raw ?? []);
+    const trailers = readHttp2Fields(raw ?? []);
     if (trailers !== undefined) {
       this.#trailers = trailers;
       return;
@@ -206,10 +205,7 @@ export class Http2Stream implements ClientStream {
   }
 
   #onWantTrailers(): void {
-    const fields: Record<string, string> = {};
-    this.#responseTrailers?.forEach((name, _value, _written, bits) => {
-      if ((bits & FIELD.hop) === 0) fields[name] = this.#responseTrailers?.get(name) ?? '';
-    });
+    const fields = toHttp2Fields(this.#responseTrailers);
     if (!this.#stream.destroyed) this.#stream.sendTrailers(fields);
     this.#wantsTrailers = false;
     this.#endEarly();

@@ -16,6 +16,7 @@ import { onTestFinished } from 'vitest';
 export interface Front {
   port: number;
   server: ListenerServer;
+  pool: UpstreamPool;
   /** Exchanges in the order in which they were recorded. */
   records: Exchange[];
   /** How often an exchange was released. */
@@ -25,6 +26,8 @@ export interface Front {
 
 export interface FrontOptions {
   endpoint: Endpoint;
+  /** As a Service port with `appProtocol: kubernetes.io/h2c`. */
+  isHttp2Backend?: boolean;
   direction?: Direction;
   limits?: Partial<AttemptLimits>;
   /** Milliseconds for the whole request. */
@@ -44,6 +47,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
   const dataPlane: DoorParts['dataPlane'] = {
     snapshot: { revision: { epoch: 1, sequence: 1 } } as CompiledSnapshot,
     handle: (exchange, attempt, done) => {
+      exchange.isHttp2Backend = options.isHttp2Backend === true;
       if (options.deadlineMs !== undefined) {
         exchange.deadlineMs = exchange.startedMs + options.deadlineMs;
       }
@@ -53,7 +57,8 @@ export async function startFront(options: FrontOptions): Promise<Front> {
           done({ kind: 'head', head: result });
           return;
         }
-        done({ kind: 'reply', reply: replyFor(result.reason, result.message) });
+        const { reason, message, told } = result;
+        done({ kind: 'reply', reply: replyFor(reason, told ?? message) });
       });
     },
     release: () => {
@@ -84,7 +89,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     pool.destroy();
   });
   const front: Front = {
-    ...{ port, server, records },
+    ...{ port, server, pool, records },
     released: 0,
     setDraining: () => {
       draining = true;
