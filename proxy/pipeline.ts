@@ -236,7 +236,8 @@ function forwardToApp(
   exchange.endpoint = endpointName(app);
   exchange.isHttp2Backend = port?.isHttp2 === true;
   // Only a proxy of the mesh leaves the source open (UNKNOWN_SOURCE).
-  const headMs = inboundHeadTimeoutMs(service.traffic.timeouts, exchange.source === '');
+  const fromMesh = exchange.source === '';
+  const headMs = inboundHeadTimeoutMs(service.traffic.timeouts, fromMesh, exchange.isGrpc);
   return attempt(exchange, app, attemptLimits(headMs, undefined, remainingMs), (result) => {
     if (result.kind === 'head') done(result);
     else done(replyFor(result.reason, result.told ?? 'the application did not answer'));

@@ -174,8 +174,9 @@ class Run {
 
   #limits(remainingMs: number) {
     const { service, rule } = this.#destination;
+    const { isGrpc } = this.#permit.exchange;
     const { timeouts, retry } = service.traffic;
-    const headMs = headTimeoutMs(rule?.timeouts ?? NO_ROUTE_TIMEOUTS, timeouts);
+    const headMs = headTimeoutMs(rule?.timeouts ?? NO_ROUTE_TIMEOUTS, timeouts, isGrpc);
     return attemptLimits(Math.min(headMs, retry.perTryMs), timeouts.connectMs, remainingMs);
   }
 

@@ -141,9 +141,8 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
     this.#isBlocked = !ready;
     if (!ready) this.#client.pause();
     // A long upload is bounded by its pauses and the deadline; the head is waited for after it.
-    if (!this.#settled) {
-      this.#arm(LIMITS.streamIdleMs, 'upstream_timeout', 'the upload came to a halt');
-    }
+    if (this.#settled) this.#passage?.requestMoved();
+    else this.#arm(LIMITS.streamIdleMs, 'upstream_timeout', 'the upload came to a halt');
   }
 
   end(trailers: HeaderList | undefined): void {

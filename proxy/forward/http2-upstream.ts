@@ -110,7 +110,7 @@ export class Http2Upstream implements UpstreamStream {
     if (stream === undefined || stream.closed || stream.destroyed) return;
     // What it still holds is read by nobody, and would keep the stream from its end.
     stream.resume();
-    stream.close(NGHTTP2_CANCEL);
+    setImmediate(cancel, stream);
   }
 
   #onInterim(raw: readonly string[] = []): void {
@@ -225,6 +225,14 @@ export class Http2Upstream implements UpstreamStream {
 
 function isWritable(stream: ClientHttp2Stream): boolean {
   return !stream.closed && !stream.destroyed && !stream.writableEnded;
+}
+
+/**
+ * Not while the session reads: node keeps a CANCEL of such a moment back until it has sent what is
+ * there, and ends the process in an assertion where that is the place of trailers.
+ */
+function cancel(stream: ClientHttp2Stream): void {
+  if (!stream.closed && !stream.destroyed) stream.close(NGHTTP2_CANCEL);
 }
 
 function endPiece(upstream: Http2Upstream): void {

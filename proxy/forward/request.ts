@@ -1,6 +1,7 @@
 import { HEADERS } from '#contracts/headers.ts';
 import type { Endpoint } from '#contracts/events.ts';
 import type { Exchange } from '../exchange.ts';
+import { GRPC_TIMEOUT, formatGrpcTimeout } from '../grpc/timeout.ts';
 import type { HeaderList } from '../headers.ts';
 import type { UpstreamRequest } from './upstream.ts';
 
@@ -40,10 +41,11 @@ function headersOf(exchange: Exchange, endpoint: Endpoint, nowMs: number): Heade
   }
   headers.remove(HEADERS.hop);
   headers.remove(HEADERS.timeout);
-  if (endpoint.proxy !== '' && view.direction !== 'inbound') {
-    headers.add(HEADERS.hop, '1');
-    const leftMs = Math.floor(deadlineMs - nowMs);
-    if (Number.isFinite(leftMs)) headers.add(HEADERS.timeout, String(Math.max(1, leftMs)));
-  }
+  const toProxy = endpoint.proxy !== '' && view.direction !== 'inbound';
+  if (toProxy) headers.add(HEADERS.hop, '1');
+  const leftMs = deadlineMs - nowMs;
+  if (!Number.isFinite(leftMs)) return headers;
+  if (exchange.isGrpc) headers.set(GRPC_TIMEOUT, formatGrpcTimeout(leftMs));
+  else if (toProxy) headers.add(HEADERS.timeout, String(Math.max(1, Math.floor(leftMs))));
   return headers;
 }

@@ -59,6 +59,8 @@ export class Http2Stream implements ClientStream {
     this.requestEnded = request.ended;
     this.#quietSinceMs = carrier.nowMs();
     stream.on('trailers', (_headers, _flags, raw?: readonly string[]) => this.#onTrailers(raw));
+    // An empty body may end before anybody receives it.
+    stream.on('end', () => this.#onEnd());
     stream.on('drain', () => this.#onDrain());
     stream.on('finish', () => this.#endEarly());
     stream.on('wantTrailers', () => this.#onWantTrailers());
@@ -86,7 +88,6 @@ export class Http2Stream implements ClientStream {
     this.#expectsContinue = false;
     this.#quietSinceMs = this.#carrier.nowMs();
     this.#stream.on('data', (bytes: Buffer) => this.#onData(bytes));
-    this.#stream.on('end', () => this.#onEnd());
     if (!this.#paused) this.#stream.resume();
   }
 
@@ -127,9 +128,9 @@ export class Http2Stream implements ClientStream {
 
   body(bytes: Buffer): boolean {
     if (!this.#isOpen || this.#stream.writableEnded) return true;
-    if (this.#stream.write(bytes)) return true;
+    // While the answer moves, a client that sends no more of its request need not.
     this.#quietSinceMs = this.#carrier.nowMs();
-    return false;
+    return this.#stream.write(bytes);
   }
 
   /** Node gathers what is written in one turn. */

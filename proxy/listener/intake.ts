@@ -3,6 +3,7 @@ import { HEADERS } from '#contracts/headers.ts';
 import { UNKNOWN_SOURCE } from '#contracts/record.ts';
 import type { Clock } from '#platform/clock.ts';
 import { type Direction, type Exchange, type RequestView, newExchange } from '../exchange.ts';
+import { GRPC_TIMEOUT, grpcTimeoutMs } from '../grpc/timeout.ts';
 import { HeaderList } from '../headers.ts';
 import type { CompiledSnapshot } from '../snapshot/compiled.ts';
 import type { Head } from './head.ts';
@@ -117,7 +118,7 @@ function accept(
     ...{ direction, clientAddress, host, requestId, trace, connection },
     scheme: 'http',
   };
-  return newExchange({
+  const exchange = newExchange({
     request: view,
     snapshot,
     arrivedAtUs: Math.round(parts.clock.wallMs() * 1_000),
@@ -128,6 +129,11 @@ function accept(
     deadlineMs: hop ? deadlineOf(head.headers, startedMs) : Number.POSITIVE_INFINITY,
     upstreamHeaders: upstreamHeaders(believed, forwardedBy),
   });
+  if (exchange.isGrpc) {
+    const callMs = grpcTimeoutMs(believed.get(GRPC_TIMEOUT));
+    exchange.deadlineMs = Math.min(exchange.deadlineMs, startedMs + callMs);
+  }
+  return exchange;
 }
 
 function authorityOf(head: Head): string {

@@ -49,7 +49,8 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     handle: (exchange, attempt, done) => {
       exchange.isHttp2Backend = options.isHttp2Backend === true;
       if (options.deadlineMs !== undefined) {
-        exchange.deadlineMs = exchange.startedMs + options.deadlineMs;
+        const routeMs = exchange.startedMs + options.deadlineMs;
+        exchange.deadlineMs = Math.min(exchange.deadlineMs, routeMs);
       }
       const limits = { ...LIMITS, ...options.limits };
       attempt(exchange, options.endpoint, limits, (result) => {

@@ -142,7 +142,7 @@ export const askHttp2: Ask = (port, asked = {}) =>
         ...{ ':method': method, ':path': path, ':authority': 'shop.example' },
         ...{ ...lengthOf(asked), ...asked.headers },
       },
-      { endStream: pieces.length === 0, waitForTrailers: trailers !== undefined },
+      { endStream: asked.body === undefined, waitForTrailers: trailers !== undefined },
     );
     stream.on('wantTrailers', () => stream.sendTrailers(trailers ?? {}));
     stream.on('headers', (headers) => answer.interim.push(Number(headers[':status'])));
@@ -165,5 +165,5 @@ export const askHttp2: Ask = (port, asked = {}) =>
       resolve(answer);
     });
     for (const piece of pieces) stream.write(piece);
-    if (pieces.length > 0) stream.end();
+    if (asked.body !== undefined) stream.end();
   });

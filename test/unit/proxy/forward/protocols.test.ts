@@ -103,6 +103,13 @@ describe.each(PAIRS)('$client to $origin', ({ ask, origin }) => {
     expect(await record()).toEqual({ status: 413, reason: 'ok' });
   });
 
+  test('an answer before anything of the request came', async () => {
+    const { port, front } = await start(origin, (request) => request.answer({ status: 403 }));
+    const answers = await Promise.all([1, 2, 3].map(() => ask(port, { method: 'PUT', body: [] })));
+    expect(answers.map(({ status }) => status)).toEqual([403, 403, 403]);
+    await until('the records', () => front.records.length === 3);
+  });
+
   test('cookies arrive as one field, and what frames a connection goes no further', async () => {
     const { port } = await start(origin, ({ headers, answer }) => {
       const { cookie, te, connection, 'x-hop': hop } = headers;
