@@ -61,6 +61,7 @@ export class Http2Connection {
   #windowEndsMs = 0;
   /** Since when no stream is open. */
   #idleSinceMs: number;
+  #hasServed = false;
   #refused = false;
   #isClosing = false;
 
@@ -136,6 +137,7 @@ export class Http2Connection {
       expectsContinue: head.ok && head.value.expectsContinue,
     });
     this.#streams.add(own);
+    this.#hasServed = true;
     if (this.#streams.size === 1) this.#arm(LIMITS.streamIdleMs);
     this.#owner.busy(this.#socket);
     this.#owner.request({ stream: own, head, method, target, protocol: PROTOCOL }, this.#socket);
@@ -177,9 +179,13 @@ export class Http2Connection {
     this.#owner.unreadable(this.#socket, 'bad_frames');
   }
 
-  /** Of nghttp2, or of node's own counts; a connection that broke is nobody's bad request. */
+  /**
+   * Of nghttp2, or of node's own counts; a connection that broke is nobody's bad request. Where
+   * there have been streams, these have records, and it is none either: clients of gRPC in Go leave
+   * with a GOAWAY that nghttp2 does not take (its last stream is none of the server's).
+   */
   #onError(error: NodeJS.ErrnoException): void {
-    if (REFUSALS.test(error.code ?? '')) this.#refuse();
+    if (!this.#hasServed && REFUSALS.test(error.code ?? '')) this.#refuse();
     this.#arm(HTTP2_LIMITS.lingerMs);
   }
 
