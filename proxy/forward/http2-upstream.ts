@@ -36,6 +36,8 @@ export class Http2Upstream implements UpstreamStream {
   #method = '';
   #webSocketKey: string | undefined;
   #headSeen = false;
+  /** Bytes of the response's body that are still to come; undefined: nobody said how many. */
+  #left: number | undefined;
   #trailers: HeaderList | undefined;
   #requestTrailers: HeaderList | undefined;
   #endsPiece = false;
@@ -140,6 +142,7 @@ export class Http2Upstream implements UpstreamStream {
       this.#invalid('the content length is not a number');
       return;
     }
+    this.#left = length;
     events.head(head.status, head.headers, length);
     if (this.#events === undefined) return;
     stream.on('data', (bytes: Buffer) => this.#onData(bytes));
@@ -168,6 +171,7 @@ export class Http2Upstream implements UpstreamStream {
   }
 
   #onData(bytes: Buffer): void {
+    if (this.#left !== undefined) this.#left -= bytes.length;
     this.#events?.response(bytes);
     this.#endPieceSoon();
   }
@@ -195,7 +199,8 @@ export class Http2Upstream implements UpstreamStream {
     const events = this.#events;
     // Node ends a stream that was reset, too: `close` follows.
     if (events === undefined || stream === undefined || stream.rstCode !== NGHTTP2_NO_ERROR) return;
-    if (this.#session.cutOff(stream)) return;
+    // Servers of node send the reset in place of the end now and then, behind the whole body.
+    if (this.#left !== 0 && this.#session.cutOff(stream)) return;
     this.#events = undefined;
     events.responseEnd(this.#trailers);
   }

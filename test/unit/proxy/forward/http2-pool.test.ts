@@ -157,6 +157,20 @@ test('a stream that was reset without an error before its end is broken off', as
   ]);
 });
 
+test('one whose whole length has come by then is not', async () => {
+  const peer = await startPeer((got, connection) => {
+    if (got.type !== TYPE.headers) return;
+    connection.send(headers(got.stream, [...OK, ['content-length', '5']], 4));
+    connection.send(frame(TYPE.data, 0, got.stream, Buffer.from('whole')));
+    connection.send(reset(got.stream, NO_ERROR));
+  });
+  const front = await start(peer);
+  for (const ask of [askHttp1, askHttp2]) {
+    const answer = await ask(front.port);
+    expect([answer.ended, answer.body.toString()]).toEqual([true, 'whole']);
+  }
+});
+
 test('a whole answer and then a reset: nobody wants the rest of the request', async () => {
   const peer = await startPeer((got, connection) => {
     if (got.type !== TYPE.headers) return;
