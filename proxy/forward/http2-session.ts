@@ -1,16 +1,13 @@
 import { subscribe } from 'node:diagnostics_channel';
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  type ClientSessionRequestOptions,
-  type Settings,
-  connect,
-  constants,
+import type {
+  ClientHttp2Session,
+  ClientHttp2Stream,
+  ClientSessionRequestOptions,
+  Settings,
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import { HTTP2_LIMITS, LIMITS } from '../listener/limits.ts';
-
-const { NGHTTP2_NO_ERROR } = constants;
+import { NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM, http2 } from '../node-http2.ts';
 
 const OPTIONS = {
   settings: {
@@ -81,7 +78,7 @@ export class Http2Session {
     this.#owner = owner;
     this.#socket = socket;
     this.scheme = 'encrypted' in socket ? 'https' : 'http';
-    const session = connect(`${this.scheme}://upstream.invalid`, {
+    const session = http2().connect(`${this.scheme}://upstream.invalid`, {
       ...OPTIONS,
       createConnection: () => socket,
     });
@@ -116,7 +113,7 @@ export class Http2Session {
 
   /** Sections 6.8 and 8.7: the server has not looked at a stream that it closed like this. */
   refused(stream: ClientHttp2Stream): boolean {
-    if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) return true;
+    if (stream.rstCode === NGHTTP2_REFUSED_STREAM) return true;
     return stream.id === undefined || stream.id > this.#refusedBehind;
   }
 

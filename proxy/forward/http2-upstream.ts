@@ -1,13 +1,8 @@
-import { type ClientHttp2Stream, constants } from 'node:http2';
+import type { ClientHttp2Stream } from 'node:http2';
 import type { HeaderList } from '../headers.ts';
 import { CONTENT_LENGTH } from '../http1/body.ts';
 import { readHttp2Fields, toHttp2Fields } from '../listener/http2-head.ts';
-import { type Http2ResponseHead, asHandshake } from './http2-fields.ts';
-import { readHttp2Response, toHttp2Request } from './http2-fields.ts';
-import type { Http2Session } from './http2-session.ts';
-import type { UpstreamEvents, UpstreamRequest, UpstreamStream } from './upstream.ts';
-
-const {
+import {
   NGHTTP2_CANCEL,
   NGHTTP2_COMPRESSION_ERROR,
   NGHTTP2_FLAG_END_STREAM,
@@ -15,7 +10,11 @@ const {
   NGHTTP2_FRAME_SIZE_ERROR,
   NGHTTP2_NO_ERROR,
   NGHTTP2_PROTOCOL_ERROR,
-} = constants;
+} from '../node-http2.ts';
+import { type Http2ResponseHead, asHandshake } from './http2-fields.ts';
+import { readHttp2Response, toHttp2Request } from './http2-fields.ts';
+import type { Http2Session } from './http2-session.ts';
+import type { UpstreamEvents, UpstreamRequest, UpstreamStream } from './upstream.ts';
 
 /** Codes by which either side says that the other broke the rules. */
 const BROKEN_RULES: ReadonlySet<number | undefined> = new Set([

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freeList } from '#local/ports.ts';
 import { Running, interopPrograms, run } from './programs.ts';
 
-const MAIN = fileURLToPath(new URL('../../../proxy/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../../proxy/main.mjs', import.meta.url));
 const GATEWAY_API = 'gateway.networking.k8s.io/v1';
 const CASE_MS = 60_000;
 const BUILD_MS = 600_000;
