@@ -51,7 +51,7 @@ export class Passage implements UpstreamBody {
     this.#mode = 'passing';
     this.#head = head;
     this.#exchange.status = head.status;
-    if (this.#exchange.isGrpc) this.#exchange.grpcStatus = grpcStatusIn(head.headers);
+    if (this.#exchange.isGrpc) this.#beginCall(head);
     if (head.status === 101) return;
     const client = this.#client;
     const onGone = (): void => this.clientBroke('client_closed');
@@ -186,6 +186,14 @@ export class Passage implements UpstreamBody {
     this.abort();
     if (this.#exchange.isGrpc && this.#endCall(reason)) return;
     this.#client.abort();
+  }
+
+  /** Its trailers are what matters: no length may let a client take the body for all there is. */
+  #beginCall(head: ResponseHead): void {
+    this.#exchange.grpcStatus = grpcStatusIn(head.headers);
+    if (head.length === undefined || head.length === 0) return;
+    head.length = undefined;
+    head.headers.remove('content-length');
   }
 
   /** A call of gRPC can say why it ends, as long as its trailers are still to come. */

@@ -21,6 +21,8 @@ export interface Front {
   records: Exchange[];
   /** How often an exchange was released. */
   released: number;
+  /** Of these, those whose upstream did not keep its word. */
+  aborted: number;
   setDraining(): void;
 }
 
@@ -62,8 +64,9 @@ export async function startFront(options: FrontOptions): Promise<Front> {
         done({ kind: 'reply', reply: replyFor(reason, told ?? message) });
       });
     },
-    release: () => {
+    release: (_exchange, { aborted }) => {
       front.released++;
+      if (aborted) front.aborted++;
     },
   };
   const door = new Door({
@@ -91,7 +94,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
   });
   const front: Front = {
     ...{ port, server, pool, records },
-    released: 0,
+    ...{ released: 0, aborted: 0 },
     setDraining: () => {
       draining = true;
     },

@@ -3,7 +3,7 @@ import { FakeClock } from '#platform/clock.ts';
 import { until } from '#test/processes.ts';
 import { expect, test } from 'vitest';
 import { frame, headers, TYPE, uint32 } from '../listener/http2-frames.ts';
-import { type FrontOptions, startFront, startRawUpstream } from './harness.ts';
+import { type FrontOptions, startFront, startRawUpstream, startUpstream } from './harness.ts';
 import { startPeer } from './http2-peer.ts';
 import { askHttp1, askHttp2, startHttp2Upstream } from './http2-upstream.ts';
 
@@ -33,6 +33,12 @@ test('requests share one connection, also those that came before it stood', asyn
   expect(upstream.connections).toBe(1);
   expect(front.records[0]?.connectMs).toBeGreaterThan(0);
   expect(front.records.at(-1)?.connectMs).toBe(0);
+});
+
+test('to a proxy of the mesh an ordinary request goes by HTTP/1.1', async () => {
+  const upstream = await startUpstream((_request, response) => response.end('x'), 'sidecar');
+  const front = await start(upstream);
+  expect((await askHttp2(front.port)).body.toString()).toBe('x');
 });
 
 test('beyond the streams that the server allows there is a further connection', async () => {

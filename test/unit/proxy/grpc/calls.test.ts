@@ -81,6 +81,36 @@ test('a head that is the trailers too stays one', async () => {
   expect(await record()).toEqual({ reason: 'ok', status: 200, grpc: 14 });
 });
 
+test.each([
+  ['14', 1],
+  ['13', 0],
+  ['0', 0],
+])(
+  'the status %s behind an answer counts as an error of the endpoint: %i',
+  async (code, errors) => {
+    const { port, front } = await start((stream) => answerWith(stream, { 'grpc-status': code }));
+    const made = call(port);
+    made.stream.end('hello');
+    await made.closed;
+    await until('its release', () => front.released === 1);
+    expect(front.aborted).toBe(errors);
+  },
+);
+
+test('a length that a server gives does not cost the trailers', async () => {
+  const { port, record } = await start((stream) => {
+    const head = { ':status': 200, ...CALL, 'content-length': '5' };
+    stream.respond(head, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '7' }));
+    stream.end('hello');
+  });
+  const made = call(port);
+  made.stream.end();
+  await made.closed;
+  expect([made.body.toString(), made.trailers['grpc-status']]).toEqual(['hello', '7']);
+  expect(await record()).toEqual({ reason: 'ok', status: 200, grpc: 7 });
+});
+
 test('an answer that says no status is recorded as the client takes it', async () => {
   const { port, record } = await start((stream) => {
     stream.respond({ ':status': 503, 'content-type': 'text/plain' });
