@@ -68,7 +68,7 @@ test('a server that allows no stream at all is no server', async () => {
     settings: { maxConcurrentStreams: 0 },
   });
   const front = await start(upstream);
-  expect((await askHttp1(front.port)).status).toBe(502);
+  expect((await askHttp1(front.port)).status).toBe(503);
   expect(front.records[0]?.reason).toBe('upstream_refused');
   expect(upstream.seen).toEqual([]);
 });

@@ -161,7 +161,7 @@ describe.each(PAIRS)('$client to $origin', ({ ask, origin }) => {
     });
     const front = await startFront({ ...upstream, limits: { headTimeoutMs: 50 } });
     const answer = await ask(front.port);
-    expect(answer.status).toBe(502);
+    expect(answer.status).toBe(504);
     await until('the upstream was told', () => isAborted);
     expect(front.records[0]?.reason).toBe('upstream_timeout');
   });
