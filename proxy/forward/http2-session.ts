@@ -107,6 +107,8 @@ export class Http2Session {
     stream.once('close', () => {
       this.streams--;
       this.#owner.left(this);
+      // Whoever is refused goes elsewhere; connections that refuse all must not add up.
+      if (stream.rstCode === NGHTTP2_REFUSED_STREAM) this.close();
     });
     return stream;
   }

@@ -91,6 +91,39 @@ test('a connection that nobody uses is closed after a minute, one in use is not'
   await until('it is closed', () => front.pool.size === 0 && upstream.sessions.size === 0);
 });
 
+test('however streams end, nothing of them is left', async () => {
+  const clock = new FakeClock(1_000);
+  const upstream = await startHttp2Upstream((stream, { ':path': path }) => {
+    if (path === '/reset') stream.destroy(new Error('reset'));
+    else if (path === '/refused') stream.close(REFUSED_STREAM);
+    else stream.respond({ ':status': path === '/none' ? 204 : 200 });
+    if (path === '/leaves' || path === '/half') stream.write('half');
+    if (path === '/half') setImmediate(() => stream.destroy(new Error('reset')));
+    if (path === '/whole') stream.end('whole');
+  });
+  const front = await start({ ...upstream, clock, limits: { headTimeoutMs: 60_000 } });
+  const paths = ['/reset', '/refused', '/none', '/leaves', '/half', '/whole'];
+  const asked = Array.from({ length: 120 }, (_, index) => {
+    const path = paths[index % paths.length] ?? '';
+    const ask = index % 4 < 2 ? askHttp1 : askHttp2;
+    const body = index % 3 === 0 ? { method: 'POST', body: [Buffer.alloc(1_000)] } : {};
+    return ask(front.port, { path, leaves: path === '/leaves', ...body });
+  });
+  await Promise.all(asked);
+  await until('the records', () => {
+    // A client of HTTP/1.1 that left is asked after a second.
+    clock.advance(1_000);
+    return front.records.length === asked.length;
+  });
+  expect(front.released).toBe(asked.length);
+  // Only a connection without streams is idle; a stream that was lost would keep it.
+  await until('their ends', () => {
+    clock.advance(70_000);
+    return front.pool.size === 0;
+  });
+  expect(upstream.seen.length).toBeGreaterThanOrEqual(asked.length);
+});
+
 test('GOAWAY: what runs ends in order, what comes goes elsewhere', async () => {
   const waiting: ServerHttp2Stream[] = [];
   const upstream = await startHttp2Upstream((stream) => waiting.push(stream));
@@ -136,8 +169,12 @@ test('refused twice, it is told; refused with a large body, it is told at once',
     if (got.type === TYPE.headers) connection.send(reset(got.stream, REFUSED_STREAM));
   });
   const front = await start(peer);
-  expect((await askHttp1(front.port)).status).toBe(502);
-  expect(peer.connections).toHaveLength(2);
+  for (const connections of [2, 4]) {
+    expect((await askHttp1(front.port)).status).toBe(502);
+    expect(peer.connections).toHaveLength(connections);
+  }
+  // What refuses is not kept.
+  await until('both are closed', () => front.pool.size === 0);
   const slow = await startPeer((got, connection) => {
     const isLate = connection.frames.filter(({ type }) => type === TYPE.data).length === 4;
     if (got.type === TYPE.data && isLate) connection.send(reset(got.stream, REFUSED_STREAM));
