@@ -131,7 +131,10 @@ export class DataPlane {
     done(replyFor('internal'));
   }
 
-  /** `aborted`: the upstream broke off after its head. Calls after the first do nothing. */
+  /**
+   * `aborted`: the upstream broke off after its head, or ended a call of gRPC with UNAVAILABLE.
+   * Calls after the first do nothing.
+   */
   release(exchange: Exchange, result: { aborted: boolean }): void {
     const { flight } = exchange;
     if (flight === undefined) return;

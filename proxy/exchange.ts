@@ -1,6 +1,7 @@
 import type { Endpoint } from '#contracts/events.ts';
 import type { Reason } from '#contracts/reasons.ts';
 import type { Cause, FailureReason } from './errors.ts';
+import { NO_GRPC_STATUS, isGrpcType } from './grpc/protocol.ts';
 import type { HeaderList } from './headers.ts';
 import type { CompiledSnapshot } from './snapshot/compiled.ts';
 import type { Flight } from './tries.ts';
@@ -46,6 +47,8 @@ export interface Exchange {
   readonly startedMs: number;
   readonly requestId: string;
   readonly trace: TraceContext;
+  /** A call of gRPC, by its content type. */
+  readonly isGrpc: boolean;
   /** See UNKNOWN_SOURCE in contracts/record.ts. */
   source: string;
   /** Monotonic ms by which the exchange has to be over; Infinity without a limit. */
@@ -61,7 +64,11 @@ export interface Exchange {
   endpoint: string;
   /** What goes upstream; filters and policies change these, never `request.headers`. */
   upstreamHeaders: HeaderList;
+  /** The chosen backend's port says that it speaks HTTP/2. */
+  isHttp2Backend: boolean;
   status: number;
+  /** NO_GRPC_STATUS: none was said. */
+  grpcStatus: number;
   reason: Reason;
   retries: number;
   retryReason: string;
@@ -93,6 +100,7 @@ export function newExchange(start: ExchangeStart): Exchange {
     startedMs: start.startedMs,
     requestId: start.requestId,
     trace: start.trace,
+    isGrpc: isGrpcType(start.request.headers.get('content-type')),
     source: start.source,
     deadlineMs: start.deadlineMs,
     streamIdleMs: start.streamIdleMs,
@@ -104,7 +112,9 @@ export function newExchange(start: ExchangeStart): Exchange {
     pathTemplate: '',
     backend: '',
     endpoint: '',
+    isHttp2Backend: false,
     status: 0,
+    grpcStatus: NO_GRPC_STATUS,
     reason: 'ok',
     retries: 0,
     retryReason: '',
@@ -167,7 +177,14 @@ export type AttemptResult =
       length?: number | undefined;
       body: UpstreamBody;
     }
-  | { kind: 'failed'; reason: FailureReason; sent: boolean; message: string };
+  /** `told`: what the client may know of it, where the reason's own sentence says too little. */
+  | {
+      kind: 'failed';
+      reason: FailureReason;
+      sent: boolean;
+      message: string;
+      told?: string | undefined;
+    };
 
 /** A response body that is still to be read, or to be thrown away before another try. */
 export interface UpstreamBody {

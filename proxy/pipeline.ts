@@ -126,7 +126,7 @@ function balance(
   if (routed.kind === 'service') {
     const { service, port } = routed;
     exchange.backend = `${service.name}:${port}`;
-    return destination(service, port, undefined, undefined, parts);
+    return destination(exchange, service, port, undefined, undefined, parts);
   }
   const rule = routed.match.leadsTo;
   const backend = pickBackend(rule, parts.random);
@@ -136,20 +136,22 @@ function balance(
   const service = backend.valid ? exchange.snapshot.services.get(backend.service) : undefined;
   if (service === undefined) return replyFor('invalid_backend');
   const called = routed.service?.name === service.name ? undefined : routed.service;
-  return destination(service, backend.port, rule, called, parts);
+  return destination(exchange, service, backend.port, rule, called, parts);
 }
 
 function destination(
+  exchange: Exchange,
   service: CompiledService,
   port: number,
   rule: CompiledRule | undefined,
   called: CompiledService | undefined,
   parts: PipelineParts,
 ): Balanced {
-  const portName = service.ports.find((other) => other.port === port)?.name ?? '';
+  const found = service.ports.find((other) => other.port === port);
+  exchange.isHttp2Backend = found?.isHttp2 === true;
   return {
     service,
-    portName,
+    portName: found?.name ?? '',
     state: parts.states.of(service),
     rule,
     called,
@@ -231,12 +233,15 @@ function forwardToApp(
   if (remainingMs <= 0) {
     return done(replyFor('request_timeout'));
   }
-  exchange.backend = `${service.name}:${service.ports[0]?.port ?? 0}`;
+  const [port] = service.ports;
+  exchange.backend = `${service.name}:${port?.port ?? 0}`;
   exchange.endpoint = endpointName(app);
+  exchange.isHttp2Backend = port?.isHttp2 === true;
   // Only a proxy of the mesh leaves the source open (UNKNOWN_SOURCE).
-  const headMs = inboundHeadTimeoutMs(service.traffic.timeouts, exchange.source === '');
+  const fromMesh = exchange.source === '';
+  const headMs = inboundHeadTimeoutMs(service.traffic.timeouts, fromMesh, exchange.isGrpc);
   return attempt(exchange, app, attemptLimits(headMs, undefined, remainingMs), (result) => {
     if (result.kind === 'head') done(result);
-    else done(replyFor(result.reason, 'the application did not answer'));
+    else done(replyFor(result.reason, result.told ?? 'the application did not answer'));
   });
 }

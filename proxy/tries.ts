@@ -174,8 +174,9 @@ class Run {
 
   #limits(remainingMs: number) {
     const { service, rule } = this.#destination;
+    const { isGrpc } = this.#permit.exchange;
     const { timeouts, retry } = service.traffic;
-    const headMs = headTimeoutMs(rule?.timeouts ?? NO_ROUTE_TIMEOUTS, timeouts);
+    const headMs = headTimeoutMs(rule?.timeouts ?? NO_ROUTE_TIMEOUTS, timeouts, isGrpc);
     return attemptLimits(Math.min(headMs, retry.perTryMs), timeouts.connectMs, remainingMs);
   }
 
@@ -224,7 +225,7 @@ function failure(
   nowMs: number,
 ): Reply {
   const isLate = result.reason === 'upstream_timeout' && nowMs >= exchange.deadlineMs;
-  return replyFor(isLate ? 'request_timeout' : result.reason);
+  return replyFor(isLate ? 'request_timeout' : result.reason, result.told);
 }
 
 function isServerError(status: number): boolean {

@@ -161,7 +161,7 @@ class Explainer {
     }
     for (const service of new Set(services)) {
       this.#step('balance', service.name, balancingInWords(service));
-      this.#step('forward', service.name, forwardingInWords(service, rule));
+      this.#step('forward', service.name, forwardingInWords(service, rule, this.#exchange.isGrpc));
     }
   }
 

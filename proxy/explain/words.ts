@@ -35,10 +35,11 @@ export function balancingInWords(service: CompiledService): string {
 export function forwardingInWords(
   service: CompiledService,
   rule: CompiledRule | undefined,
+  isGrpc: boolean,
 ): string {
   const { timeouts, retry } = service.traffic;
   const route = rule?.timeouts ?? NO_ROUTE_TIMEOUTS;
-  const headMs = Math.min(headTimeoutMs(route, timeouts), retry.perTryMs);
+  const headMs = Math.min(headTimeoutMs(route, timeouts, isGrpc), retry.perTryMs);
   const whole = route.requestMs === undefined ? '' : `whole request ${span(route.requestMs)}, `;
   const retries =
     retry.attempts === 0

@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream';
-import { HEADERS } from '#contracts/headers.ts';
 import type { Endpoint } from '#contracts/events.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { FailureReason } from '../errors.ts';
@@ -11,12 +10,14 @@ import { IDEMPOTENT } from '../methods.ts';
 import { isShortage } from '../overload/descriptors.ts';
 import type { BodySink, ClientStream } from '../stream.ts';
 import { type Wheel, WheelTimer } from '../wheel.ts';
-import type { Http1Upstream } from './http1-upstream.ts';
 import { Passage } from './passage.ts';
+import { speaksHttp2, upstreamRequest } from './request.ts';
 import type { Connecting, UpstreamPool } from './pool.ts';
-import type { UpstreamEvents, UpstreamFailure } from './upstream.ts';
+import { SentBody } from './sent-body.ts';
+import type { UpstreamEvents, UpstreamFailure, UpstreamStream } from './upstream.ts';
 
-const WITH_BODY_BY_DEFAULT: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
+/** Of nghttp2: what the server said first is no HTTP/2. */
+const NO_HTTP2 = 'ERR_HTTP2_ERROR';
 
 export interface ForwardParts {
   pool: UpstreamPool;
@@ -38,11 +39,13 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
   readonly #done: (result: AttemptResult) => void;
   readonly #timer: WheelTimer;
   #connecting: Connecting | undefined;
-  #stream: Http1Upstream | undefined;
+  #stream: UpstreamStream | undefined;
   #passage: Passage | undefined;
   #lateReason: FailureReason = 'upstream_refused';
   #lateMessage = '';
-  #triedStale = false;
+  #triedAgain = false;
+  /** What may have to be sent again, while it is small. */
+  #sentBody: SentBody | undefined;
   #settled = false;
   #sending = false;
   #requestSent = false;
@@ -76,44 +79,46 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
     const onGone = (): void => this.broken('client_closed');
     this.#client.onGone = onGone;
     this.#startedMs = this.#parts.clock.nowMs();
-    const kept = this.#parts.pool.take(this.#endpoint);
+    const { pool } = this.#parts;
+    const isHttp2 = speaksHttp2(this.#exchange, this.#endpoint);
+    const carrier = isHttp2 ? pool.http2 : pool;
+    if (isHttp2 && this.#exchange.request.hasBody) this.#sentBody ??= new SentBody();
+    const kept = this.#triedAgain ? undefined : carrier.take(this.#endpoint);
     if (kept !== undefined) {
       this.#use(kept);
       return;
     }
     this.#arm(this.#limits.connectTimeoutMs, 'upstream_refused', 'no connection in time');
-    this.#connecting = this.#parts.pool.connect(
+    this.#connecting = carrier.connect(
       this.#endpoint,
-      (connection) => {
+      (stream) => {
         this.#connecting = undefined;
-        this.#use(connection);
+        this.#use(stream);
       },
       (error) => {
         this.#connecting = undefined;
-        const cause = isShortage(error) ? 'overloaded' : 'upstream_refused';
-        this.#fail(cause, `no connection: ${error.code ?? error.message}`);
+        this.#fail(refusalOf(error), `no connection: ${error.code ?? error.message}`);
       },
     );
   }
 
-  #use(stream: Http1Upstream): void {
+  #use(stream: UpstreamStream): void {
     const { request: view } = this.#exchange;
     const nowMs = this.#parts.clock.nowMs();
     this.#stream = stream;
     this.#sentMs = nowMs;
     this.#exchange.connectMs = stream.reused ? 0 : nowMs - this.#startedMs;
     stream.begin(this);
-    stream.send({
-      method: view.method,
-      target: view.query === '' ? view.path : view.path + view.query,
-      headers: this.#headers(),
-      isChunked: view.hasBody && !view.headers.has('content-length'),
-      upgrade: view.upgrade,
-    });
+    stream.send(upstreamRequest(this.#exchange, this.#endpoint, nowMs));
+    if (this.#settled) return;
     if (!view.hasBody) {
       this.#requestSent = true;
       this.#awaitHead();
       stream.finish(undefined);
+      return;
+    }
+    if (this.#triedAgain) {
+      this.#sendAgain(stream);
       return;
     }
     this.#sending = true;
@@ -127,6 +132,7 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
 
   data(bytes: Buffer): void {
     this.#exchange.bytesIn += bytes.length;
+    this.#sentBody?.add(bytes, this.#stream === undefined);
     const stream = this.#stream;
     if (stream === undefined) return;
     const ready = stream.body(bytes);
@@ -134,15 +140,31 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
     this.#isBlocked = !ready;
     if (!ready) this.#client.pause();
     // A long upload is bounded by its pauses and the deadline; the head is waited for after it.
-    if (!this.#settled) {
-      this.#arm(this.#exchange.streamIdleMs, 'upstream_timeout', 'the upload came to a halt');
-    }
+    if (this.#settled) this.#passage?.requestMoved();
+    else this.#arm(this.#exchange.streamIdleMs, 'upstream_timeout', 'the upload came to a halt');
   }
 
   end(trailers: HeaderList | undefined): void {
+    const passable = passableTrailers(trailers);
     this.#requestSent = true;
-    if (!this.#settled) this.#awaitHead();
-    this.#stream?.finish(passableTrailers(trailers));
+    if (this.#sentBody !== undefined) this.#sentBody.trailers = passable;
+    if (!this.#settled && this.#connecting === undefined) this.#awaitHead();
+    this.#stream?.finish(passable);
+  }
+
+  /** What the first stream got of the body goes to the second, then what is left of it. */
+  #sendAgain(stream: UpstreamStream): void {
+    const sent = this.#sentBody;
+    this.#sentBody = undefined;
+    this.#isBlocked = sent?.sendTo(stream) === false;
+    if (this.#requestSent) {
+      this.#awaitHead();
+      stream.finish(sent?.trailers);
+      return;
+    }
+    this.#arm(this.#exchange.streamIdleMs, 'upstream_timeout', 'the upload came to a halt');
+    stream.flush();
+    if (!this.#isBlocked) this.#client.resume();
   }
 
   broken(why: 'client_closed' | 'bad_request'): void {
@@ -165,6 +187,7 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
   head(status: number, received: HeaderList, length: number | undefined): void {
     const stream = this.#stream;
     if (this.#settled || stream === undefined) return;
+    this.#sentBody = undefined;
     this.#exchange.upstreamMs = this.#parts.clock.nowMs() - this.#sentMs;
     const headers = responseHeaders(received);
     // RFC 9110 section 8.6: it has no body and says nothing of one.
@@ -177,8 +200,8 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
     this.#settle({ kind: 'head', status, headers, length, body });
   }
 
-  tunnel(socket: Duplex): void {
-    this.#passage?.tunnel(socket);
+  tunnel(bytes: Duplex): void {
+    this.#passage?.tunnel(bytes);
   }
 
   response(bytes: Buffer): void {
@@ -193,25 +216,29 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
     this.#passage?.pieceEnd();
   }
 
-  failed(reason: UpstreamFailure, seen: boolean, message: string): void {
+  failed(reason: UpstreamFailure, seen: boolean, message: string, told?: string): void {
     const stream = this.#stream;
     this.#stream = undefined;
-    if (this.#passage !== undefined) {
-      this.#passage.upstreamBroke();
-    } else if (reason === 'upstream_reset' && !seen && this.#mayBeStale(stream)) {
-      this.#triedStale = true;
+    if (this.#passage !== undefined) this.#passage.upstreamBroke();
+    else if (!seen && !this.#triedAgain && this.#mayGoAgain(stream, reason)) {
+      this.#triedAgain = true;
+      if (this.#sentBody !== undefined && !this.#requestSent) this.#client.pause();
       this.#parts.pool.forget(this.#endpoint);
       this.start();
-    } else this.#fail(reason, message);
+    } else this.#fail(reason, message, told);
   }
 
   /**
-   * A kept connection that broke before a byte came back was most likely closed while idle. Tried
-   * again once, on a new connection, when it does no harm to have been seen twice.
+   * Tried again once, on a new connection. Either the upstream says that it did not look at the
+   * request, and what it got of the body is still at hand; or a kept connection broke before a byte
+   * came back, so that it was most likely closed while idle, and to be seen twice does no harm.
    */
-  #mayBeStale(stream: Http1Upstream | undefined): boolean {
+  #mayGoAgain(stream: UpstreamStream | undefined, reason: UpstreamFailure): boolean {
     const { method, hasBody } = this.#exchange.request;
-    return stream?.reused === true && !this.#triedStale && !hasBody && IDEMPOTENT.has(method);
+    if (stream === undefined) return false;
+    if (stream.refused) return !hasBody || this.#sentBody?.isWhole === true;
+    if (hasBody || reason !== 'upstream_reset') return false;
+    return stream.reused && IDEMPOTENT.has(method);
   }
 
   #awaitHead(): void {
@@ -236,14 +263,14 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
     this.#fail(this.#lateReason, this.#lateMessage);
   }
 
-  #fail(reason: FailureReason, message: string): void {
+  #fail(reason: FailureReason, message: string, told?: string): void {
     if (this.#settled) return;
     const sent = this.#stream !== undefined || this.#sentMs > 0;
     if (sent) this.#exchange.upstreamMs = this.#parts.clock.nowMs() - this.#sentMs;
     this.#connecting?.cancel();
     this.#stream?.abort();
     this.#stream = undefined;
-    this.#settle({ kind: 'failed', reason, sent, message });
+    this.#settle({ kind: 'failed', reason, sent, message, told });
   }
 
   #settle(result: AttemptResult): void {
@@ -252,20 +279,9 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
     if (result.kind === 'failed') this.#client.onGone = undefined;
     this.#done(result);
   }
+}
 
-  /** What this try adds to the headers that were decided: framing and, in the mesh, time. */
-  #headers(): HeaderList {
-    const { request: view, upstreamHeaders: headers, deadlineMs } = this.#exchange;
-    if (!view.hasBody && WITH_BODY_BY_DEFAULT.has(view.method) && !headers.has('content-length')) {
-      headers.add('content-length', '0');
-    }
-    headers.remove(HEADERS.hop);
-    headers.remove(HEADERS.timeout);
-    if (this.#endpoint.proxy !== '' && view.direction !== 'inbound') {
-      headers.add(HEADERS.hop, '1');
-      const leftMs = Math.floor(deadlineMs - this.#parts.clock.nowMs());
-      if (Number.isFinite(leftMs)) headers.add(HEADERS.timeout, String(Math.max(1, leftMs)));
-    }
-    return headers;
-  }
+function refusalOf(error: NodeJS.ErrnoException): FailureReason {
+  if (isShortage(error)) return 'overloaded';
+  return error.code === NO_HTTP2 ? 'upstream_invalid' : 'upstream_refused';
 }

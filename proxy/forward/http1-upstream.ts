@@ -39,6 +39,8 @@ export class Http1Upstream implements UpstreamStream {
   #keepAliveHint: string | undefined;
   #length = 0;
   reused = false;
+  /** HTTP/1.1 has no way to say so. */
+  readonly refused = false;
   /** For the pool: until when it may be idle, monotonic ms. */
   idleUntilMs = 0;
 

@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream';
-import type { Reason } from '#contracts/reasons.ts';
+import { ERRORS, type FailureReason } from '../errors.ts';
 import type { Exchange, UpstreamBody } from '../exchange.ts';
+import { grpcTrailers } from '../grpc/reply.ts';
+import { grpcStatusIn, grpcStatusOf } from '../grpc/status.ts';
 import type { HeaderList } from '../headers.ts';
 import { passableTrailers } from '../listener/hop.ts';
 import type { ClientStream, ResponseHead } from '../stream.ts';
@@ -48,6 +50,7 @@ export class Passage implements UpstreamBody {
     this.#mode = 'passing';
     this.#head = head;
     this.#exchange.status = head.status;
+    if (this.#exchange.isGrpc) this.#beginCall(head);
     if (head.status === 101) return;
     const client = this.#client;
     const onGone = (): void => this.clientBroke('client_closed');
@@ -89,6 +92,11 @@ export class Passage implements UpstreamBody {
     this.#stream.pause();
   }
 
+  /** The request moves: a stream of messages is at rest when both directions are. */
+  requestMoved(): void {
+    this.#movedMs = this.#parts.clock.nowMs();
+  }
+
   /** What of the body came in one piece was handed on, and more is to come. */
   pieceEnd(): void {
     if (this.#mode !== 'passing' && this.#mode !== 'dropping') return;
@@ -102,6 +110,9 @@ export class Passage implements UpstreamBody {
     // The answer is complete and the request is not: nobody wants the rest of it.
     if (!requestSent) this.#stream.abort();
     if (!isPassing || this.#head?.status === 101) return;
+    if (this.#exchange.isGrpc && trailers !== undefined) {
+      this.#exchange.grpcStatus = grpcStatusIn(trailers);
+    }
     this.#client.drop();
     this.#client.finish(passableTrailers(trailers));
   }
@@ -111,7 +122,7 @@ export class Passage implements UpstreamBody {
     else this.#over();
   }
 
-  clientBroke(why: Extract<Reason, 'client_closed' | 'bad_request'>): void {
+  clientBroke(why: Extract<FailureReason, 'client_closed' | 'bad_request'>): void {
     if (this.#mode === 'over') return;
     this.#breakOff(why);
   }
@@ -170,10 +181,31 @@ export class Passage implements UpstreamBody {
     else this.#setTimer();
   }
 
-  #breakOff(reason: Reason): void {
+  #breakOff(reason: FailureReason): void {
     this.#exchange.reason = reason;
     this.abort();
+    if (this.#exchange.isGrpc && this.#endCall(reason)) return;
     this.#client.abort();
+  }
+
+  /** Its trailers are what matters: no length may let a client take the body for all there is. */
+  #beginCall(head: ResponseHead): void {
+    this.#exchange.grpcStatus = grpcStatusIn(head.headers);
+    if (head.length === undefined || head.length === 0) return;
+    head.length = undefined;
+    head.headers.remove('content-length');
+  }
+
+  /** A call of gRPC can say why it ends, as long as its trailers are still to come. */
+  #endCall(reason: FailureReason): boolean {
+    const client = this.#client;
+    const hasTrailers = this.#head?.length === undefined && client.headSent;
+    if (client.gone || !hasTrailers || this.#exchange.request.protocol !== 'http/2') return false;
+    const code = grpcStatusOf(reason, 0);
+    this.#exchange.grpcStatus = code;
+    client.drop();
+    client.finish(grpcTrailers(code, ERRORS[reason].message));
+    return true;
   }
 
   #over(): void {

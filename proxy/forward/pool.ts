@@ -4,6 +4,7 @@ import type { Clock } from '#platform/clock.ts';
 import { LIMITS } from '../listener/limits.ts';
 import { type Wheel, WheelTimer } from '../wheel.ts';
 import { Http1Upstream, type Http1UpstreamOwner } from './http1-upstream.ts';
+import { type ConnectFailed, Http2Pool } from './http2-pool.ts';
 
 /** Idle connections kept per endpoint. Those in use are bounded by the circuit limit. */
 const IDLE_PER_ENDPOINT_MAX = 256;
@@ -21,9 +22,9 @@ export interface Connecting {
 }
 
 /**
- * Kept connections to endpoints, newest first. How long an idle one is kept follows what the
- * server's Keep-Alive field says, and is short when it says nothing: a request on a connection
- * that the server is just closing is lost.
+ * Kept connections to endpoints; of HTTP/1.1 the newest first. How long an idle one of these is
+ * kept follows what the server's Keep-Alive field says, and is short when it says nothing: a
+ * request on a connection that the server is just closing is lost.
  */
 export class UpstreamPool {
   readonly #clock: Clock;
@@ -31,15 +32,17 @@ export class UpstreamPool {
   readonly #idle = new Map<string, Http1Upstream[]>();
   readonly #open = new Set<Http1Upstream>();
   readonly #sweeper = new WheelTimer(() => this.#sweep());
+  readonly http2: Http2Pool;
 
   constructor(clock: Clock, wheel: Wheel) {
     this.#clock = clock;
     this.#wheel = wheel;
+    this.http2 = new Http2Pool(clock, wheel, openSocket);
   }
 
   /** Connections that stand, in use or not. */
   get size(): number {
-    return this.#open.size;
+    return this.#open.size + this.http2.size;
   }
 
   /** An idle connection to the endpoint. */
@@ -55,27 +58,9 @@ export class UpstreamPool {
   connect(
     endpoint: Endpoint,
     done: (connection: Http1Upstream) => void,
-    failed: (error: NodeJS.ErrnoException) => void,
+    failed: ConnectFailed,
   ): Connecting {
-    const { address, port } = endpoint;
-    const options = {
-      ...{ host: address, port, noDelay: true },
-      keepAlive: true,
-      keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
-      highWaterMark: LIMITS.bufferBytes,
-    };
-    const socket = connect(options);
-    const fail = (error: NodeJS.ErrnoException): void => failed(error);
-    socket.once('error', fail);
-    socket.once('connect', () => {
-      socket.off('error', fail);
-      done(this.#adopt(socket, endpoint));
-    });
-    return {
-      cancel: () => {
-        socket.off('error', fail).on('error', ignore).destroy();
-      },
-    };
+    return openSocket(endpoint, (socket) => done(this.#adopt(socket, endpoint)), failed);
   }
 
   /** Closes the idle connections to an endpoint, for one of them has proved stale. */
@@ -90,6 +75,7 @@ export class UpstreamPool {
     this.#wheel.clear(this.#sweeper);
     for (const connection of this.#open) connection.abort();
     this.#idle.clear();
+    this.http2.destroy();
   }
 
   #adopt(socket: Socket, endpoint: Endpoint): Http1Upstream {
@@ -135,6 +121,31 @@ export class UpstreamPool {
     }
     if (this.#idle.size > 0) this.#wheel.set(this.#sweeper, SWEEP_MS);
   }
+}
+
+function openSocket(
+  { address, port }: Endpoint,
+  done: (socket: Socket) => void,
+  failed: ConnectFailed,
+): Connecting {
+  const options = {
+    ...{ host: address, port, noDelay: true },
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
+    highWaterMark: LIMITS.bufferBytes,
+  };
+  const socket = connect(options);
+  const fail = (error: NodeJS.ErrnoException): void => failed(error);
+  socket.once('error', fail);
+  socket.once('connect', () => {
+    socket.off('error', fail);
+    done(socket);
+  });
+  return {
+    cancel: () => {
+      socket.off('error', fail).on('error', ignore).destroy();
+    },
+  };
 }
 
 function nameOf({ address, port }: Endpoint): string {

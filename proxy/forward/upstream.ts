@@ -9,9 +9,12 @@ export interface UpstreamRequest {
   target: string;
   /** With `host`, and with the body's length where it is known. */
   headers: HeaderList;
-  /** A body follows whose length is not known. */
+  hasBody: boolean;
+  /** The length of the body is not known. */
   isChunked: boolean;
   upgrade: 'websocket' | undefined;
+  /** It is a call of gRPC, whose answer ends with trailers. */
+  isGrpc: boolean;
 }
 
 /** What an upstream answers with, as it comes. */
@@ -19,15 +22,18 @@ export interface UpstreamEvents {
   inform(status: number, headers: HeaderList): void;
   /** `length`: bytes of the body; undefined when they are not known. */
   head(status: number, headers: HeaderList, length: number | undefined): void;
-  /** After a head with 101: the connection is bytes from here on. */
-  tunnel(socket: Duplex): void;
+  /** After a head with 101: the connection, or its stream, is bytes from here on. */
+  tunnel(bytes: Duplex): void;
   response(bytes: Buffer): void;
   responseEnd(trailers: HeaderList | undefined): void;
   /** All that came in one piece was handed on: what is gathered may go out. */
   pieceEnd(): void;
   drain(): void;
-  /** `seen`: something of an answer came before. Called at most once, and nothing after it. */
-  failed(reason: UpstreamFailure, seen: boolean, message: string): void;
+  /**
+   * `seen`: something of an answer came before; `told`: what the client may know of it. Called at
+   * most once, and nothing after it.
+   */
+  failed(reason: UpstreamFailure, seen: boolean, message: string, told?: string): void;
 }
 
 export type UpstreamFailure = Extract<
@@ -39,6 +45,9 @@ export type UpstreamFailure = Extract<
 export interface UpstreamStream {
   /** The connection has carried another request before. */
   readonly reused: boolean;
+  /** After `failed`: the upstream says that it has not looked at the request. */
+  readonly refused: boolean;
+  begin(events: UpstreamEvents): void;
   send(request: UpstreamRequest): void;
   /** False: hold on until `drain`. */
   body(bytes: Buffer): boolean;

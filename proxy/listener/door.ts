@@ -7,6 +7,8 @@ import { type Cause, ERRORS, replyFor } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { type ForwardParts, UpstreamAttempt } from '../forward/attempt.ts';
 import { Passage } from '../forward/passage.ts';
+import { NO_GRPC_STATUS } from '../grpc/protocol.ts';
+import { GRPC, grpcStatusOf } from '../grpc/status.ts';
 import type { ClientStream } from '../stream.ts';
 import type { Telemetry } from '../telemetry/index.ts';
 import type { ReceivedRequest } from './received-request.ts';
@@ -121,7 +123,13 @@ export class Door {
 
   #over(client: ClientStream, exchange: Exchange): void {
     if (client.gone && exchange.reason === 'ok') exchange.reason = 'client_closed';
-    this.#parts.dataPlane.release(exchange, { aborted: BROKEN_UPSTREAM.has(exchange.reason) });
+    const { reason } = exchange;
+    if (exchange.isGrpc && exchange.grpcStatus === NO_GRPC_STATUS) {
+      exchange.grpcStatus = grpcStatusOf(reason, exchange.status);
+    }
+    const isUnavailable = exchange.grpcStatus === GRPC.unavailable && reason === 'ok';
+    const aborted = isUnavailable || BROKEN_UPSTREAM.has(reason);
+    this.#parts.dataPlane.release(exchange, { aborted });
     this.inFlight--;
     this.#parts.telemetry.record(exchange);
   }

@@ -1,3 +1,4 @@
+import type { HeadLimits } from '../http1/head-scanner.ts';
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import {
@@ -73,6 +74,7 @@ export class Http2Connection {
   #dueMs = 0;
   /** Since when no stream is open. */
   #idleSinceMs: number;
+  #hasServed = false;
   #refused = false;
   #isClosing = false;
 
@@ -97,8 +99,8 @@ export class Http2Connection {
     if (owner.draining) this.drain();
   }
 
-  get fieldsMax(): number {
-    return this.#limits.head.fields;
+  get headLimits(): HeadLimits {
+    return this.#limits.head;
   }
 
   nowMs(): number {
@@ -155,6 +157,7 @@ export class Http2Connection {
       idleMs: head.ok ? head.value.rules.streamIdleMs : LIMITS.streamIdleMs,
     });
     this.#streams.add(own);
+    this.#hasServed = true;
     const isSooner = this.nowMs() + own.idleMs < this.#dueMs;
     if (this.#streams.size === 1 || isSooner) this.#arm(own.idleMs);
     this.#owner.busy(this.#socket);
@@ -197,9 +200,13 @@ export class Http2Connection {
     this.#owner.unreadable(this.#socket, 'bad_frames');
   }
 
-  /** Of nghttp2, or of node's own counts; a connection that broke is nobody's bad request. */
+  /**
+   * Of nghttp2, or of node's own counts; a connection that broke is nobody's bad request. Where
+   * there have been streams, these have records, and it is none either: clients of gRPC in Go leave
+   * with a GOAWAY that nghttp2 does not take (its last stream is none of the server's).
+   */
   #onError(error: NodeJS.ErrnoException): void {
-    if (REFUSALS.test(error.code ?? '')) this.#refuse();
+    if (!this.#hasServed && REFUSALS.test(error.code ?? '')) this.#refuse();
     this.#arm(HTTP2_LIMITS.lingerMs);
   }
 

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { HeaderList } from '../headers.ts';
+import { FIELD, HeaderList } from '../headers.ts';
+import type { HeadLimits } from '../http1/head-scanner.ts';
 import { CHUNKED } from '../http1/body.ts';
 import { type Head, readHead } from './head.ts';
 import { readAuthority } from './host.ts';
+import { HEAD_LIMITS } from './limits.ts';
 import { type Checked, refuse } from './refusal.ts';
 import type { PortSettings } from './settings.ts';
 
@@ -34,6 +36,8 @@ const OF_CONNECTION = new Set([
 ]);
 const KEY_BYTES = 16;
 
+type FieldLimits = Pick<HeadLimits, 'fields' | 'headBytes'>;
+
 /**
  * Reads what node gives of a HEADERS frame (name, value, name, value …) as the head that an
  * HTTP/1.1 request of the same meaning has, so that it goes through the same checks. nghttp2
@@ -49,8 +53,9 @@ export function readHttp2Head(
     ...{ method: '', path: '', scheme: '' },
     ...{ authority: undefined, protocol: undefined },
   };
-  const { fields, startLineBytes } = port.limits.head;
-  const problem = readFields(raw, pseudo, headers, fields) ?? checkPseudo(pseudo, startLineBytes);
+  const limits = port.limits.head;
+  const problem =
+    readFields(raw, pseudo, headers, limits) ?? checkPseudo(pseudo, limits.startLineBytes);
   const { method, path } = pseudo;
   if (problem !== undefined) return { head: problem, method, target: path };
   const host = nameHost(pseudo, headers);
@@ -59,10 +64,26 @@ export function readHttp2Head(
   return { head, method, target: path };
 }
 
-/** Trailers obey the rules of fields, and have no pseudo-header fields. */
-export function readHttp2Trailers(raw: readonly string[], fields: number): HeaderList | undefined {
+/**
+ * Fields without pseudo-header fields, from the number in `raw` on: of a trailer section, or behind
+ * the status of a response. Undefined: they break the rules.
+ */
+export function readHttp2Fields(
+  raw: readonly string[],
+  limits: FieldLimits = HEAD_LIMITS,
+  from = 0,
+): HeaderList | undefined {
   const headers = new HeaderList();
-  return readFields(raw, undefined, headers, fields) === undefined ? headers : undefined;
+  return readFields(raw, undefined, headers, limits, from) === undefined ? headers : undefined;
+}
+
+/** Fields as node takes them beside a head: no field of HTTP/1.1's connections, each name once. */
+export function toHttp2Fields(headers: HeaderList | undefined): Record<string, string> {
+  const fields = Object.create(null) as Record<string, string>;
+  headers?.forEach((name, _value, _written, bits) => {
+    if ((bits & FIELD.hop) === 0) fields[name] = headers.get(name) ?? '';
+  });
+  return fields;
 }
 
 type Refusal = Extract<Checked<never>, { ok: false }>;
@@ -71,12 +92,15 @@ function readFields(
   raw: readonly string[],
   pseudo: Pseudo | undefined,
   headers: HeaderList,
-  fieldsMax: number,
+  limits: FieldLimits,
+  from = 0,
 ): Refusal | undefined {
   let cookie = '';
-  for (let i = 0; i + 1 < raw.length; i += 2) {
+  let bytes = 0;
+  for (let i = from; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? '';
     const value = raw[i + 1] ?? '';
+    bytes += name.length + value.length;
     if (!VALUE.test(value)) return refuse('a header field has a value that is not valid');
     if (name.startsWith(':')) {
       if (pseudo === undefined || !PSEUDO.has(name) || headers.size > 0 || cookie !== '') {
@@ -97,8 +121,9 @@ function readFields(
     } else headers.add(name, value);
   }
   if (cookie !== '') headers.add('cookie', cookie);
-  if (headers.size > fieldsMax) {
-    return refuse('the message has too many header fields', 'headers_too_large');
+  // Node bounds how many lines there are, and not their bytes.
+  if (headers.size > limits.fields || bytes > limits.headBytes) {
+    return refuse('the header fields are too many or too large', 'headers_too_large');
   }
   return undefined;
 }

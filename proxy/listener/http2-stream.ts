@@ -1,19 +1,15 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { FIELD, type HeaderList } from '../headers.ts';
-import {
-  NGHTTP2_CANCEL,
-  NGHTTP2_INTERNAL_ERROR,
-  NGHTTP2_NO_ERROR,
-  NGHTTP2_PROTOCOL_ERROR,
-} from '../node-http2.ts';
+import type { HeadLimits } from '../http1/head-scanner.ts';
+import { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR } from '../node-http2.ts';
 import type { BodySink, ClientStream, ResponseHead } from '../stream.ts';
-import { readHttp2Trailers } from './http2-head.ts';
+import { readHttp2Fields, toHttp2Fields } from './http2-head.ts';
 
 /** What a stream asks of the connection that carries it. */
 export interface Http2Carrier {
   /** Of trailers, too. */
-  readonly fieldsMax: number;
+  readonly headLimits: HeadLimits;
   nowMs(): number;
   /** The stream is closed, in whatever way. */
   closed(stream: Http2Stream): void;
@@ -33,6 +29,8 @@ const CONNECTED = 200;
 const SENT_POLL_MS = 10;
 /** Of HTTP/1.1's handshake: an extended CONNECT has no use for it (RFC 8441 section 5). */
 const OF_HANDSHAKE = new Set(['sec-websocket-accept', 'content-length']);
+/** Resets a stream with INTERNAL_ERROR. */
+const BROKEN_OFF = new Error('the response was broken off');
 
 /** One request and its response on an HTTP/2 connection. */
 export class Http2Stream implements ClientStream {
@@ -68,6 +66,8 @@ export class Http2Stream implements ClientStream {
     this.requestEnded = request.ended;
     this.#quietSinceMs = carrier.nowMs();
     stream.on('trailers', (_headers, _flags, raw?: readonly string[]) => this.#onTrailers(raw));
+    // An empty body may end before anybody receives it.
+    stream.on('end', () => this.#onEnd());
     stream.on('drain', () => this.#onDrain());
     stream.on('finish', () => this.#endEarly());
     stream.on('wantTrailers', () => this.#onWantTrailers());
@@ -95,7 +95,6 @@ export class Http2Stream implements ClientStream {
     this.#expectsContinue = false;
     this.#quietSinceMs = this.#carrier.nowMs();
     this.#stream.on('data', (bytes: Buffer) => this.#onData(bytes));
-    this.#stream.on('end', () => this.#onEnd());
     if (!this.#paused) this.#stream.resume();
   }
 
@@ -119,11 +118,7 @@ export class Http2Stream implements ClientStream {
 
   inform(status: number, headers: HeaderList): void {
     if (this.headSent || status === CONTINUE || !this.#isOpen) return;
-    const fields: Record<string, string | number> = { ':status': status };
-    headers.forEach((name, _value, _written, bits) => {
-      if ((bits & FIELD.hop) === 0) fields[name] = headers.get(name) ?? '';
-    });
-    this.#stream.additionalHeaders(fields);
+    this.#stream.additionalHeaders({ ...toHttp2Fields(headers), ':status': status });
   }
 
   head(head: ResponseHead): void {
@@ -140,9 +135,9 @@ export class Http2Stream implements ClientStream {
 
   body(bytes: Buffer): boolean {
     if (!this.#isOpen || this.#stream.writableEnded) return true;
-    if (this.#stream.write(bytes)) return true;
+    // While the answer moves, a client that sends no more of its request need not.
     this.#quietSinceMs = this.#carrier.nowMs();
-    return false;
+    return this.#stream.write(bytes);
   }
 
   /** Node gathers what is written in one turn. */
@@ -169,13 +164,19 @@ export class Http2Stream implements ClientStream {
 
   abort(): void {
     this.aborted = true;
-    const code = this.headSent ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL;
-    if (!this.#stream.destroyed) this.#stream.close(code);
+    this.#breakOff();
   }
 
   /** The client neither sends nor takes what it should. */
   stalled(): void {
-    if (!this.#stream.destroyed) this.#stream.close(NGHTTP2_CANCEL);
+    this.#breakOff();
+  }
+
+  /** Node's `close` ends a body in order before it resets: half of one would look whole. */
+  #breakOff(): void {
+    if (this.#stream.destroyed) return;
+    if (this.headSent) this.#stream.destroy(BROKEN_OFF);
+    else this.#stream.close(NGHTTP2_CANCEL);
   }
 
   get #isOpen(): boolean {
@@ -188,7 +189,7 @@ export class Http2Stream implements ClientStream {
   }
 
   #onTrailers(raw: readonly string[] | undefined): void {
-    const trailers = readHttp2Trailers(raw ?? [], this.#carrier.fieldsMax);
+    const trailers = readHttp2Fields(raw ?? [], this.#carrier.headLimits);
     if (trailers !== undefined) {
       this.#trailers = trailers;
       return;
@@ -212,10 +213,7 @@ export class Http2Stream implements ClientStream {
   }
 
   #onWantTrailers(): void {
-    const fields: Record<string, string> = {};
-    this.#responseTrailers?.forEach((name, _value, _written, bits) => {
-      if ((bits & FIELD.hop) === 0) fields[name] = this.#responseTrailers?.get(name) ?? '';
-    });
+    const fields = toHttp2Fields(this.#responseTrailers);
     if (!this.#stream.destroyed) this.#stream.sendTrailers(fields);
     this.#wantsTrailers = false;
     this.#endEarly();

@@ -3,6 +3,7 @@ import { HEADERS } from '#contracts/headers.ts';
 import { UNKNOWN_SOURCE } from '#contracts/record.ts';
 import type { Clock } from '#platform/clock.ts';
 import { type Direction, type Exchange, type RequestView, newExchange } from '../exchange.ts';
+import { GRPC_TIMEOUT, grpcTimeoutMs } from '../grpc/timeout.ts';
 import { HeaderList } from '../headers.ts';
 import type { CompiledSnapshot } from '../snapshot/compiled.ts';
 import type { Head } from './head.ts';
@@ -119,7 +120,7 @@ function accept(
   const trace = readTrace(believed, parts.hex);
   const { connection, protocol, maxForwards } = head;
   const by: ForwardedBy = { host, protocol, origin, requestId, trace, connection, maxForwards };
-  return newExchange({
+  const exchange = newExchange({
     request: view,
     snapshot,
     arrivedAtUs: Math.round(parts.clock.wallMs() * 1_000),
@@ -131,6 +132,11 @@ function accept(
     streamIdleMs: head.rules.streamIdleMs,
     upstreamHeaders: upstreamHeaders(believed, by),
   });
+  if (exchange.isGrpc) {
+    const callMs = grpcTimeoutMs(believed.get(GRPC_TIMEOUT));
+    exchange.deadlineMs = Math.min(exchange.deadlineMs, startedMs + callMs);
+  }
+  return exchange;
 }
 
 /** The client's address is the peer's unless that is trusted to tell of another one. */

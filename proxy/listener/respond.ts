@@ -1,6 +1,7 @@
 import { HEADERS } from '#contracts/headers.ts';
 import { ERRORS, type ErrorRow } from '../errors.ts';
 import type { Exchange, Reply } from '../exchange.ts';
+import { sendGrpcReply } from '../grpc/reply.ts';
 import { HeaderList } from '../headers.ts';
 import { ALLOW } from '../methods.ts';
 import { STATUS_CODES } from '../node-http.ts';
@@ -8,8 +9,9 @@ import type { ClientStream } from '../stream.ts';
 import { httpDate } from './date.ts';
 
 /**
- * The proxy's own answer: RFC 9457 problem details that tell nothing about the inside. `mustClose`:
- * the connection is closed also where the table of errors would keep it.
+ * The proxy's own answer: RFC 9457 problem details that tell nothing about the inside, or the
+ * status of a call of gRPC. `mustClose`: the connection is closed also where the table of errors
+ * would keep it.
  */
 export function sendReply(
   client: ClientStream,
@@ -18,6 +20,10 @@ export function sendReply(
   mustClose: boolean,
 ): void {
   const close = mustClose || ERRORS[reply.cause].connection === 'closed';
+  if (exchange.isGrpc) {
+    sendGrpcReply(client, exchange, reply, close);
+    return;
+  }
   const body = Buffer.from(problemBody(reply));
   const headers = new HeaderList();
   headers.add('server', 'windrose');

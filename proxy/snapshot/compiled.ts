@@ -93,6 +93,8 @@ export interface ServicePort {
   readonly port: number;
   /** Empty when it has none. */
   readonly name: string;
+  /** `appProtocol` says so: the application speaks HTTP/2 by prior knowledge. */
+  readonly isHttp2: boolean;
 }
 
 /** Mesh routes of a Service by port. A port with a table answers 404 to what matches nothing. */

@@ -16,11 +16,13 @@ import type { Report } from './report.ts';
 import { THE_MESH } from './units.ts';
 import { type View, resourceAt } from './view.ts';
 
+const HTTP2_PROTOCOLS: ReadonlySet<string> = new Set(['kubernetes.io/h2c', 'grpc']);
+
 export function compileService(service: Service, view: View, report: Report): CompiledService {
   const name = nameOf(service);
   const key = serviceKey(name);
-  const ports = service.spec.ports.map(({ port, name: portName = '' }) =>
-    Object.freeze({ port, name: portName }),
+  const ports = service.spec.ports.map(({ port, name: portName = '', appProtocol = 'http' }) =>
+    Object.freeze({ port, name: portName, isHttp2: HTTP2_PROTOCOLS.has(appProtocol) }),
   );
   ports.forEach(({ port, name: portName }, index) => {
     const path = `spec.ports[${index}]`;

@@ -42,7 +42,7 @@ export function rowOf(
     protocol: request.protocol,
     user_agent: userAgent,
     status: exchange.status,
-    grpc_status: -1,
+    grpc_status: exchange.grpcStatus,
     reason: exchange.reason,
     retries: exchange.retries,
     retry_reason: exchange.retryReason,

@@ -7,7 +7,6 @@ import type { ClosedBlock } from '../shipper/protocol.ts';
 import type { TelemetryIdentity } from '../types.ts';
 
 const FIXED_BYTES = fixedBytesOf(RECORD_COLUMNS);
-const NO_GRPC_STATUS = -1;
 
 /** The open block of records: each exchange goes straight into its columns. */
 export class AccessBlock {
@@ -119,7 +118,7 @@ export class AccessBlock {
   #addNumbers(exchange: Exchange, durationUs: number): void {
     const { columns: c } = this.#block;
     c.status.push(exchange.status);
-    c.grpc_status.push(NO_GRPC_STATUS);
+    c.grpc_status.push(exchange.grpcStatus);
     c.retries.push(exchange.retries);
     c.ejected.push(exchange.ejected ? 1 : 0);
     c.fallback.push(0);

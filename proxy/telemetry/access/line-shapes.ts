@@ -2,7 +2,6 @@ import type { Exchange } from '../../exchange.ts';
 import { decisionHash } from '../decision-hash.ts';
 import type { TelemetryIdentity } from '../types.ts';
 
-const NO_GRPC_STATUS = -1;
 /** So many shapes are remembered, about 1 KB each. */
 const SHAPES_BITS = 11;
 
@@ -55,7 +54,7 @@ function shapeOf(exchange: Exchange, userAgent: string) {
     protocol: request.protocol,
     user_agent: userAgent,
     status: exchange.status,
-    grpc_status: NO_GRPC_STATUS,
+    grpc_status: exchange.grpcStatus,
     reason: exchange.reason,
     retries: exchange.retries,
     retry_reason: exchange.retryReason,
@@ -73,6 +72,7 @@ function isOf(shape: Shape, exchange: Exchange, userAgent: string): boolean {
     shape.consumer === exchange.consumer &&
     shape.rule === exchange.rule &&
     shape.status === exchange.status &&
+    shape.grpc_status === exchange.grpcStatus &&
     shape.reason === exchange.reason &&
     shape.endpoint === exchange.endpoint &&
     shape.backend === exchange.backend &&

@@ -28,7 +28,9 @@ export const Service = strict({
         name: Type.Optional(Label),
         port: Port,
         protocol: Type.Optional(Type.Literal('TCP')),
-        appProtocol: Type.Optional(oneOf(['http', 'kubernetes.io/ws'])),
+        appProtocol: Type.Optional(
+          oneOf(['http', 'kubernetes.io/ws', 'kubernetes.io/h2c', 'grpc']),
+        ),
       }),
       { minItems: 1, maxItems: 64 },
     ),

@@ -17,15 +17,20 @@ import { onTestFinished } from 'vitest';
 export interface Front {
   port: number;
   server: ListenerServer;
+  pool: UpstreamPool;
   /** Exchanges in the order in which they were recorded. */
   records: Exchange[];
   /** How often an exchange was released. */
   released: number;
+  /** Of these, those whose upstream did not keep its word. */
+  aborted: number;
   setDraining(): void;
 }
 
 export interface FrontOptions {
   endpoint: Endpoint;
+  /** As a Service port with `appProtocol: kubernetes.io/h2c`. */
+  isHttp2Backend?: boolean;
   direction?: Direction;
   limits?: Partial<AttemptLimits>;
   /** Milliseconds for the whole request. */
@@ -46,8 +51,10 @@ export async function startFront(options: FrontOptions): Promise<Front> {
   const dataPlane: DoorParts['dataPlane'] = {
     snapshot: { revision: { epoch: 1, sequence: 1 } } as CompiledSnapshot,
     handle: (exchange, attempt, done) => {
+      exchange.isHttp2Backend = options.isHttp2Backend === true;
       if (options.deadlineMs !== undefined) {
-        exchange.deadlineMs = exchange.startedMs + options.deadlineMs;
+        const routeMs = exchange.startedMs + options.deadlineMs;
+        exchange.deadlineMs = Math.min(exchange.deadlineMs, routeMs);
       }
       const limits = { ...LIMITS, ...options.limits };
       attempt(exchange, options.endpoint, limits, (result) => {
@@ -55,11 +62,13 @@ export async function startFront(options: FrontOptions): Promise<Front> {
           done({ kind: 'head', head: result });
           return;
         }
-        done({ kind: 'reply', reply: replyFor(result.reason, result.message) });
+        const { reason, message, told } = result;
+        done({ kind: 'reply', reply: replyFor(reason, told ?? message) });
       });
     },
-    release: () => {
+    release: (_exchange, { aborted }) => {
       front.released++;
+      if (aborted) front.aborted++;
     },
   };
   const door = new Door({
@@ -87,8 +96,8 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     pool.destroy();
   });
   const front: Front = {
-    ...{ port, server, records },
-    released: 0,
+    ...{ port, server, pool, records },
+    ...{ released: 0, aborted: 0 },
     setDraining: () => {
       draining = true;
     },

@@ -125,18 +125,26 @@ export class RawClient {
   }
 
   #read(chunk: Buffer<ArrayBufferLike>): void {
-    this.#bytes = Buffer.concat([this.#bytes, chunk]);
-    for (;;) {
-      if (this.#bytes.length < 9) return;
-      const length = this.#bytes.readUIntBE(0, 3);
-      if (this.#bytes.length < 9 + length) return;
-      this.frames.push({
-        type: this.#bytes[3] ?? 0,
-        flags: this.#bytes[4] ?? 0,
-        stream: this.#bytes.readUInt32BE(5),
-        payload: this.#bytes.subarray(9, 9 + length),
-      });
-      this.#bytes = this.#bytes.subarray(9 + length);
-    }
+    const { frames, rest } = readFrames(Buffer.concat([this.#bytes, chunk]));
+    this.frames.push(...frames);
+    this.#bytes = rest;
   }
+}
+
+/** The whole frames of what came so far, and what is left. */
+export function readFrames(bytes: Buffer): { frames: Frame[]; rest: Buffer } {
+  const frames: Frame[] = [];
+  let rest = bytes;
+  while (rest.length >= 9) {
+    const end = 9 + rest.readUIntBE(0, 3);
+    if (rest.length < end) break;
+    frames.push({
+      type: rest[3] ?? 0,
+      flags: rest[4] ?? 0,
+      stream: rest.readUInt32BE(5),
+      payload: rest.subarray(9, end),
+    });
+    rest = rest.subarray(end);
+  }
+  return { frames, rest };
 }
