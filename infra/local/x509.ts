@@ -18,6 +18,8 @@ export interface CertificateRequest {
   /** Absent: it signs itself. */
   issuer?: Issued;
   isAuthority?: boolean;
+  /** What a leaf may be used for; both without. */
+  purposes?: readonly ('serverAuth' | 'clientAuth')[];
   notBefore?: Date;
   notAfter?: Date;
 }
@@ -91,7 +93,7 @@ export function issueCertificate(request: CertificateRequest): Issued {
 }
 
 function extensionsOf(
-  { isAuthority = false, hosts = [] }: CertificateRequest,
+  { isAuthority = false, hosts = [], purposes }: CertificateRequest,
   publicBits: Buffer,
   issuerBits: Buffer,
 ): Buffer[] {
@@ -105,8 +107,8 @@ function extensionsOf(
     extension(OID.authorityKeyId, sequence(der(0x80, keyId(issuerBits)))),
   ];
   if (!isAuthority) {
-    const purposes = sequence(oid(OID.serverAuth), oid(OID.clientAuth));
-    extensions.push(extension(OID.extKeyUsage, purposes));
+    const allowed = (purposes ?? ['serverAuth', 'clientAuth']).map((each) => oid(OID[each]));
+    extensions.push(extension(OID.extKeyUsage, sequence(...allowed)));
   }
   if (hosts.length > 0) {
     extensions.push(extension(OID.subjectAltName, sequence(...hosts.map(generalName))));
