@@ -12,6 +12,8 @@ import {
 import type { Scope } from './dataplane.ts';
 import type { Identity } from './identity.ts';
 import type { HostPort, SidecarAddresses } from './sidecar.ts';
+import type { CertificateFiles } from './tls/certificate.ts';
+import { readCertificateFiles } from './tls/settings.ts';
 
 export const PROGRAM = 'windrose proxy';
 
@@ -57,6 +59,12 @@ export const FIELDS = {
     description: 'files or folders with resources: standalone, without NATS and Kafka',
     env: 'WINDROSE_RESOURCES',
   },
+  certificates: {
+    type: 'mappings',
+    keys: ['name', 'cert', 'key', 'ca'],
+    description: 'name=namespace/secret,cert=FILE,key=FILE,ca=FILE: PEM files for names of Secrets',
+    env: 'WINDROSE_CERTIFICATES',
+  },
   accessLog: text('a file, or - for standard output: a JSON line per request', {
     env: 'WINDROSE_ACCESS_LOG',
   }),
@@ -92,6 +100,7 @@ export interface ProxySettings {
   app: Endpoint | undefined;
   /** Defined: standalone. */
   resources: string[] | undefined;
+  certificates: CertificateFiles[];
   accessLog: string | undefined;
   admin: HostPort | undefined;
   adminToken: string | undefined;
@@ -141,6 +150,7 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): P
     sidecar: readSidecar(values),
     app: values.app === undefined ? undefined : endpointOf('app', values.app),
     resources: standalone ? values.resources : undefined,
+    certificates: readCertificateFiles(values.certificates ?? []),
     accessLog: values.accessLog,
     admin: values.admin === undefined ? undefined : hostPort('admin', values.admin),
     adminToken: values.adminToken,
@@ -159,7 +169,7 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): P
 
 /** `--resources a b` as `--resources a --resources b`: a list flag takes what follows it. */
 function expandLists(argv: readonly string[]): string[] {
-  const lists = new Set(['--resources', '--gateway', '--label']);
+  const lists = new Set(['--resources', '--gateway', '--label', '--certificates']);
   const expanded: string[] = [];
   let list: string | undefined;
   let values = 0;

@@ -5,7 +5,7 @@ import type { Attempt, AttemptResult, Exchange, Reply } from './exchange.ts';
 import { type Done, type PipelineParts, runPipeline } from './pipeline.ts';
 import type { Gate } from './policy/gate.ts';
 import { GATES } from './policy/registry.ts';
-import { type SocketTable, socketTable } from './route/sockets.ts';
+import { type SocketListeners, type SocketTable, socketTable } from './route/sockets.ts';
 import { type Scope, servedListeners } from './scope.ts';
 import { ServiceStates } from './services.ts';
 import type { CompiledSnapshot } from './snapshot/compiled.ts';
@@ -85,6 +85,11 @@ export class DataPlane {
     this.#snapshot = snapshot;
     this.#states.swap(snapshot);
     for (const gate of this.#gates) gate.swap(snapshot);
+  }
+
+  /** The listeners of a socket as they are now. */
+  listenersAt(socket: string): SocketListeners | undefined {
+    return this.#snapshot === undefined ? undefined : this.#socketsOf(this.#snapshot).get(socket);
   }
 
   /** The registry's last word on one service; replaces all it announced before. */

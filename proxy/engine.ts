@@ -5,13 +5,17 @@ import type { Revision } from '#contracts/revision.ts';
 import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import type { MeshState } from '#platform/state.ts';
-import { DataPlane, type Scope } from './dataplane.ts';
+import { DataPlane, type Scope, servedListeners } from './dataplane.ts';
 import type { Applied, WorkerReport } from './fleet.ts';
+import { Connector } from './forward/connect.ts';
 import { UpstreamPool } from './forward/pool.ts';
 import { gatewaySockets, socketProblems } from './gateway.ts';
-import { Door } from './listener/door.ts';
+import { Door, type DoorParts } from './listener/door.ts';
 import { Listeners, type SocketFailure } from './listener/listeners.ts';
+import type { Entrance } from './listener/server.ts';
 import type { SocketSource } from './listener/sockets.ts';
+import { StreamDoor } from './listener/stream-door.ts';
+import { returnConnections } from './listener/tls-entry.ts';
 import { RandomHex } from './listener/trace.ts';
 import { DESCRIPTORS_MAX } from './overload/descriptors.ts';
 import { V8Memory } from './overload/memory.ts';
@@ -20,6 +24,10 @@ import { type SidecarAddresses, sidecarSockets } from './sidecar.ts';
 import { compile } from './snapshot/compile.ts';
 import type { CompiledSnapshot } from './snapshot/compiled.ts';
 import type { Telemetry } from './telemetry/index.ts';
+import type { CertificateFiles } from './tls/certificate.ts';
+import { Certificates } from './tls/certificates.ts';
+import { certificateProblems } from './tls/problems.ts';
+import { ServerContexts } from './tls/server-contexts.ts';
 import { Wheel } from './wheel.ts';
 
 export interface EngineOptions {
@@ -30,6 +38,9 @@ export interface EngineOptions {
   sidecar: SidecarAddresses;
   app: Endpoint | undefined;
   sockets: SocketSource;
+  certificates: readonly CertificateFiles[];
+  /** The first key of TLS tickets, the same in every worker of the proxy. */
+  ticketKey: Buffer;
   telemetry: Telemetry;
   clock: Clock;
   random: Random;
@@ -47,9 +58,13 @@ export class Engine {
   readonly #scope: Scope & { defaultAddress: string };
   readonly #dataPlane: DataPlane;
   readonly #door: Door;
+  readonly #streams: StreamDoor;
   readonly #listeners: Listeners;
   readonly #overload: Overload;
   readonly #pool: UpstreamPool;
+  readonly #certificates: Certificates;
+  readonly #contexts: ServerContexts;
+  #handshakesFailed = 0;
   #draining = false;
   #compileProblems: ResourceProblem[] = [];
   #failures: SocketFailure[] = [];
@@ -63,7 +78,10 @@ export class Engine {
     const scope = { ...options.scope, defaultAddress };
     this.#scope = scope;
     const wheel = new Wheel(clock);
-    this.#pool = new UpstreamPool(clock, wheel);
+    this.#certificates = new Certificates({ files: options.certificates, clock, log });
+    this.#contexts = new ServerContexts(this.#certificates, options.ticketKey, returnConnections);
+    const connector = new Connector({ certificates: this.#certificates, log });
+    this.#pool = new UpstreamPool(clock, wheel, connector);
     const overload = new Overload({
       ...{ memory: new V8Memory(), descriptors: DESCRIPTORS_MAX, clock, wheel, log },
       connections: () => this.#listeners.connections + this.#pool.size,
@@ -80,7 +98,7 @@ export class Engine {
         log.error({ error: stack, id: exchange.requestId }, 'a phase failed');
       },
     });
-    this.#door = new Door({
+    const parts: DoorParts = {
       dataPlane: this.#dataPlane,
       telemetry: options.telemetry,
       pool: this.#pool,
@@ -91,13 +109,20 @@ export class Engine {
       log,
       draining: () => this.#draining || overload.closes,
       sheds: () => overload.sheds,
-    });
+    };
+    this.#door = new Door(parts);
+    this.#streams = new StreamDoor(parts);
     const handlers = {
       ...{ clock, wheel, overload },
       request: this.#door.request.bind(this.#door),
       unreadable: this.#door.unreadable.bind(this.#door),
+      entrance: this.#entrance(),
     };
     this.#listeners = new Listeners(options.sockets, handlers, log);
+    this.#certificates.watch(() => {
+      const { snapshot } = this.#dataPlane;
+      if (snapshot !== undefined) options.onProblems(this.#problems(snapshot));
+    });
   }
 
   /** Compiles beside what serves now, then swaps in one step. */
@@ -117,8 +142,13 @@ export class Engine {
       });
       this.#compileProblems = problems;
       await this.#open(snapshot, () => this.#dataPlane.swap(snapshot));
+      this.#contexts.keep(servedListeners(snapshot, this.#scope));
       return { problems: this.#problems(snapshot), applyMs: clock.nowMs() - startedMs };
     });
+  }
+
+  setTicketKey(key: Buffer): void {
+    this.#contexts.setTicketKey(key);
   }
 
   setEndpoints(announced: ServiceEndpoints): void {
@@ -129,21 +159,29 @@ export class Engine {
     return {
       worker: this.#options.worker,
       pid: process.pid,
-      connections: this.#listeners.connections,
+      connections: this.connections,
       turnedAway: this.#listeners.turnedAway,
-      inFlight: this.#door.inFlight,
+      inFlight: this.#door.inFlight + this.#streams.inFlight,
       overload: this.#overload.report(),
+      handshakesFailed: this.#handshakesFailed,
+      certificates: this.#certificates.expiries(),
       series: this.#options.telemetry.series(),
       endpoints: this.#dataPlane.endpoints(),
     };
   }
 
-  async drain(): Promise<void> {
+  /** Connections of clients that stand. */
+  get connections(): number {
+    return this.#listeners.connections;
+  }
+
+  async drain(limitMs?: number): Promise<void> {
     this.#draining = true;
     this.#retry?.cancel();
     this.#overload.stop();
+    this.#certificates.stop();
     await this.#turn.catch(() => undefined);
-    await this.#listeners.drain();
+    await this.#listeners.drain(limitMs);
     this.#pool.destroy();
     await this.#options.telemetry.close();
   }
@@ -152,6 +190,20 @@ export class Engine {
   #accept(accepting: boolean): Promise<boolean> {
     if (!accepting) return this.#listeners.accept(false);
     return this.#inTurn(async () => this.#draining || this.#listeners.accept(true));
+  }
+
+  #entrance(): Entrance {
+    return {
+      listenersAt: (socket) => this.#dataPlane.listenersAt(socket),
+      serverFor: (spec, serverName) => this.#contexts.serverFor(spec, serverName),
+      stream: (arrival, stream) => this.#streams.open(arrival, stream),
+      handshakeFailed: (arrival, socket, serverName, why) => {
+        this.#handshakesFailed++;
+        const { socket: at } = arrival;
+        this.#options.log.debug({ at, serverName, why }, 'no TLS with a client');
+        this.#door.handshakeFailed(arrival, socket, serverName);
+      },
+    };
   }
 
   async #open(snapshot: CompiledSnapshot, swap: () => void): Promise<void> {
@@ -184,6 +236,7 @@ export class Engine {
     return mergeProblems([
       this.#compileProblems,
       socketProblems(snapshot, scope, this.#failures),
+      certificateProblems(snapshot, servedListeners(snapshot, scope), this.#certificates),
       this.#failures
         .filter(({ need }) => need.arrival.direction !== 'edge')
         .map(({ need, message }) => ({

@@ -55,6 +55,8 @@ const BAD_REQUEST = {
   /** HTTP/2: the session ends with GOAWAY, the status stands in the record alone. */
   bad_frames: row(400, 13, 'client', 'broken', 'what came was no use of HTTP/2'),
   method_refused: row(405, 12, 'client', 'closed', 'the method is not served'),
+  /** On a port for TLS. */
+  plain_http: row(400, 13, 'client', 'closed', 'this port speaks TLS: use https'),
   head_late: row(408, 4, 'client', 'closed', 'the request head did not come in time'),
   line_too_long: row(414, 13, 'client', 'closed', HTTP1_FAILURES.line_too_long),
   expectation_failed: row(417, 13, 'client', 'closed', 'this expectation cannot be met'),
@@ -72,6 +74,8 @@ const HEADERS_TOO_LARGE = {
 /** Causes that are a reason of their own. */
 const OTHERS = {
   no_route: row(404, 12, 'client', 'kept', 'no route matches'),
+  misdirected: row(421, 14, 'client', 'kept', 'this connection is for another host'),
+  handshake_failed: row(0, 14, 'client', 'broken', 'no TLS connection came about'),
   unauthenticated: row(401, 16, 'client', 'kept', 'a credential is needed'),
   denied: row(403, 7, 'client', 'kept', 'this is not allowed'),
   policy_unavailable: row(503, 14, 'proxy', 'kept', 'a security policy cannot be applied here'),

@@ -5,6 +5,7 @@ import { NO_GRPC_STATUS, isGrpcType } from './grpc/protocol.ts';
 import type { HeaderList } from './headers.ts';
 import type { CompiledSnapshot } from './snapshot/compiled.ts';
 import type { Flight } from './tries.ts';
+import type { BackendTls } from './upstream/settings.ts';
 
 export type Direction = 'edge' | 'inbound' | 'outbound';
 
@@ -33,6 +34,10 @@ export interface RequestView {
   upgrade?: 'websocket' | undefined;
   /** How the client came; absent: in the clear. */
   scheme?: 'https' | undefined;
+  /** That the client asked for in its TLS handshake, empty for none; absent: in the clear. */
+  serverName?: string | undefined;
+  /** A connection whose bytes are not read; it has no method and no path. */
+  isStream?: boolean;
 }
 
 /**
@@ -194,6 +199,8 @@ export interface UpstreamBody {
 export interface AttemptLimits {
   connectTimeoutMs: number;
   headTimeoutMs: number;
+  /** How the connection is secured; absent: in the clear. */
+  tls?: BackendTls | undefined;
 }
 
 /**

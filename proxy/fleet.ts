@@ -29,6 +29,10 @@ export interface WorkerReport {
   turnedAway: number;
   inFlight: number;
   overload: OverloadReport;
+  /** Connections that asked for TLS and did not get it, since the worker's start. */
+  handshakesFailed: number;
+  /** When each certificate that can be served ends, ms since 1970. */
+  certificates: [name: string, notAfterMs: number][];
   series: SeriesSnapshot;
   endpoints: EndpointView[];
 }

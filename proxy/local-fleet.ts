@@ -2,19 +2,23 @@ import type { ServiceEndpoints } from '#contracts/events.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import type { Log } from '#platform/log.ts';
 import { Engine, type EngineOptions } from './engine.ts';
+import { TicketKeys } from './tls/ticket-keys.ts';
 import type { Applied, Fleet, LogLevel, StateUpdate, WorkerReport } from './fleet.ts';
 
 /** The only worker is this process. */
 export class LocalFleet implements Fleet {
   readonly workers = 1;
   readonly #engine: Engine;
+  readonly #ticketKeys: TicketKeys;
   readonly #log: Log;
   #onProblems: (problems: ResourceProblem[]) => void = () => undefined;
 
-  constructor(options: Omit<EngineOptions, 'onProblems'>) {
+  constructor(options: Omit<EngineOptions, 'onProblems' | 'ticketKey'>) {
     this.#log = options.log;
+    this.#ticketKeys = new TicketKeys(options.clock, (key) => this.#engine.setTicketKey(key));
     this.#engine = new Engine({
       ...options,
+      ticketKey: this.#ticketKeys.key,
       onProblems: (problems) => this.#onProblems(problems),
     });
   }
@@ -45,6 +49,7 @@ export class LocalFleet implements Fleet {
   }
 
   drain(): Promise<void> {
+    this.#ticketKeys.stop();
     return this.#engine.drain();
   }
 }

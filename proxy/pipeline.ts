@@ -14,6 +14,7 @@ import type { ServiceStates } from './services.ts';
 import type { CompiledRule, CompiledService, Security } from './snapshot/compiled.ts';
 import { type Destination, type Head, tryEndpoints } from './tries.ts';
 import { endpointName } from './upstream/addresses.ts';
+import { withClientCertificate } from './upstream/client-certificate.ts';
 import type { Wheel } from './wheel.ts';
 
 /** What a worker's pipeline works with; it lives as long as the worker. */
@@ -85,7 +86,7 @@ function route(exchange: Exchange, parts: PipelineParts): Routed | Reply {
     case 'none':
       if (decision.listener !== undefined) enterEdge(exchange, decision.listener.spec);
       exchange.destination = decision.service?.name ?? '';
-      return replyFor('no_route', decision.message);
+      return replyFor(decision.reason, decision.message);
     default:
       return decision satisfies never;
   }
@@ -136,7 +137,8 @@ function balance(
   const service = backend.valid ? exchange.snapshot.services.get(backend.service) : undefined;
   if (service === undefined) return replyFor('invalid_backend');
   const called = routed.service?.name === service.name ? undefined : routed.service;
-  return destination(exchange, service, backend.port, rule, called, parts);
+  const certificate = routed.listener?.spec.clientCertificate;
+  return destination(exchange, service, backend.port, rule, called, parts, certificate);
 }
 
 function destination(
@@ -146,12 +148,18 @@ function destination(
   rule: CompiledRule | undefined,
   called: CompiledService | undefined,
   parts: PipelineParts,
+  certificate?: string,
 ): Balanced {
   const found = service.ports.find((other) => other.port === port);
   exchange.isHttp2Backend = found?.isHttp2 === true;
+  const tls = found?.tls;
   return {
     service,
     portName: found?.name ?? '',
+    tls:
+      certificate === undefined || tls === undefined
+        ? tls
+        : withClientCertificate(tls, certificate),
     state: parts.states.of(service),
     rule,
     called,
@@ -240,7 +248,8 @@ function forwardToApp(
   // Only a proxy of the mesh leaves the source open (UNKNOWN_SOURCE).
   const fromMesh = exchange.source === '';
   const headMs = inboundHeadTimeoutMs(service.traffic.timeouts, fromMesh, exchange.isGrpc);
-  return attempt(exchange, app, attemptLimits(headMs, undefined, remainingMs), (result) => {
+  const limits = attemptLimits(headMs, undefined, remainingMs, service.ports[0]?.tls);
+  return attempt(exchange, app, limits, (result) => {
     if (result.kind === 'head') done(result);
     else done(replyFor(result.reason, result.told ?? 'the application did not answer'));
   });

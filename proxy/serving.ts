@@ -10,7 +10,7 @@ export function engineOptions(
   worker: number,
   clock: Clock,
   log: Log,
-): Omit<EngineOptions, 'sockets' | 'onProblems'> {
+): Omit<EngineOptions, 'sockets' | 'onProblems' | 'ticketKey'> {
   const { identity, accessLog, otlpEndpoint } = settings;
   const { mesh, proxy, instance, role, workload, zone } = identity;
   const random = Math.random;
@@ -20,6 +20,7 @@ export function engineOptions(
     defaultAddress: settings.defaultAddress,
     sidecar: settings.sidecar,
     app: settings.app,
+    certificates: settings.certificates,
     telemetry: createTelemetry({
       identity: { mesh, proxy, instance, worker, role, workload, zone },
       kafkaBrokers: settings.kafkaBrokers,

@@ -1,3 +1,4 @@
+import type { Endpoint } from '#contracts/events.ts';
 import type { Clock, Random } from '#platform/clock.ts';
 import { ERRORS, replyFor } from './errors.ts';
 import type { Attempt, AttemptResult, Exchange, Reply } from './exchange.ts';
@@ -8,6 +9,7 @@ import { NO_ROUTE_TIMEOUTS } from './policy/timeout/config.ts';
 import { attemptLimits, headTimeoutMs } from './policy/timeout/limits.ts';
 import type { ServiceState } from './services.ts';
 import type { CompiledRule, CompiledService } from './snapshot/compiled.ts';
+import type { BackendTls } from './upstream/settings.ts';
 import type { TrackedEndpoint } from './upstream/tracked.ts';
 
 export type Head = Extract<AttemptResult, { kind: 'head' }>;
@@ -16,6 +18,8 @@ export type Head = Extract<AttemptResult, { kind: 'head' }>;
 export interface Destination {
   service: CompiledService;
   portName: string;
+  /** Towards endpoints that no sidecar stands before. */
+  tls: BackendTls | undefined;
   state: ServiceState;
   rule: CompiledRule | undefined;
   /**
@@ -120,7 +124,7 @@ class Run {
         return;
       }
       exchange.endpoint = picked.name;
-      const limits = this.#limits(remainingMs);
+      const limits = this.#limits(remainingMs, picked.endpoint);
       picked.inFlight++;
       tracked = picked;
       this.#attempt(exchange, picked.endpoint, limits, (result) => this.#onResult(result, picked));
@@ -172,12 +176,15 @@ class Run {
     this.#destination.state.circuit.leave();
   }
 
-  #limits(remainingMs: number) {
-    const { service, rule } = this.#destination;
+  #limits(remainingMs: number, endpoint: Endpoint) {
+    const { service, rule, tls } = this.#destination;
     const { isGrpc } = this.#permit.exchange;
     const { timeouts, retry } = service.traffic;
     const headMs = headTimeoutMs(rule?.timeouts ?? NO_ROUTE_TIMEOUTS, timeouts, isGrpc);
-    return attemptLimits(Math.min(headMs, retry.perTryMs), timeouts.connectMs, remainingMs);
+    const tryMs = Math.min(headMs, retry.perTryMs);
+    // A sidecar is called in the clear; towards its application it does what the policy says.
+    const secured = endpoint.proxy === '' ? tls : undefined;
+    return attemptLimits(tryMs, timeouts.connectMs, remainingMs, secured);
   }
 
   #admit({ endpoint }: TrackedEndpoint): Reply | undefined {

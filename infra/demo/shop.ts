@@ -5,6 +5,7 @@ import type { ChangeSetResponse } from '#contracts/api/config.ts';
 import { PartError } from '#local/errors.ts';
 import { assertFree } from '#local/ports.ts';
 import { type ConfigApi, configApi } from './api.ts';
+import { type EdgeCertificate, edgeCertificate } from './certificates.ts';
 import { type GroupEvent, ProcessGroup, type ProcessSpec } from './group.ts';
 import { orAborted } from './abort.ts';
 import { DEMO_LABELS, shopResources } from './resources.ts';
@@ -52,7 +53,9 @@ export interface ShopOptions {
 /** The whole shop as it runs: services, gateway, sidecars, applications, and perhaps its load. */
 export interface Shop {
   ports: ShopPorts;
-  urls: Record<ServiceName, string> & { edge: string };
+  urls: Record<ServiceName, string> & { edge: string; edgeTls: string };
+  /** PEM of the authority that a client of the edge over TLS has to trust. */
+  caFile: string;
   /** Each process by its name: config, analytics, alerting, edge, payments, payments-1, … */
   group: ProcessGroup;
   /** What writing the demo's manifests did. */
@@ -77,11 +80,17 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
     env: options.env ?? process.env,
     ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
   });
-  const urls = { ...serviceUrls(options.ports), edge: `http://${HOST}:${options.ports.edge}` };
+  const certificate = edgeCertificate(options.dataDir);
+  const urls = {
+    ...serviceUrls(options.ports),
+    edge: `http://${HOST}:${options.ports.edge}`,
+    edgeTls: `https://${HOST}:${options.ports.edgeTls}`,
+  };
   const stop = (): Promise<void> => stopShop(group);
   try {
-    const written = await bringUp(group, options, urls);
-    return { ports: options.ports, urls, group, written, logDir, stop };
+    const written = await bringUp(group, options, urls, certificate);
+    const caFile = certificate.ca;
+    return { ports: options.ports, urls, caFile, group, written, logDir, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -92,6 +101,7 @@ async function bringUp(
   group: ProcessGroup,
   options: ShopOptions,
   urls: Shop['urls'],
+  certificate: EdgeCertificate,
 ): Promise<ChangeSetResponse> {
   const step = (text: string): void => {
     options.signal?.throwIfAborted();
@@ -101,14 +111,14 @@ async function bringUp(
   await orAborted(options.signal, startServices(group, options));
   step('applying infra/demo/manifests');
   const api = configApi(urls.config);
-  const upserts = await shopResources(options.ports.edge);
+  const upserts = await shopResources(options.ports);
   const message = 'the demo as infra/demo/manifests has it';
   const prune = { labels: { ...DEMO_LABELS } };
   const writing = api.write({ author: 'demo', message, upserts, prune });
   const written = await orAborted(options.signal, writing);
   step(`starting a gateway, ${APPLICATIONS.length} applications and their sidecars`);
   const specs = [
-    gatewaySpec(options),
+    gatewaySpec(options, certificate),
     ...APPLICATIONS.flatMap((each) => [appSpec(each, options), sidecarSpec(each, options)]),
   ];
   await orAborted(options.signal, Promise.all(specs.map((spec) => group.start(spec))));
@@ -132,7 +142,7 @@ async function stopShop(group: ProcessGroup): Promise<void> {
   await group.stopEach(SERVICE_NAMES);
 }
 
-function gatewaySpec(options: ShopOptions): ProcessSpec {
+function gatewaySpec(options: ShopOptions, { cert, key }: EdgeCertificate): ProcessSpec {
   return proxySpec(GATEWAY_PROXY, options, [
     '--role',
     'gateway',
@@ -140,6 +150,8 @@ function gatewaySpec(options: ShopOptions): ProcessSpec {
     `${NAMESPACE}/edge`,
     '--workers',
     String(options.gatewayWorkers ?? GATEWAY_WORKERS),
+    '--certificates',
+    `name=${NAMESPACE}/edge,cert=${cert},key=${key}`,
   ]);
 }
 

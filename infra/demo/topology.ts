@@ -57,24 +57,30 @@ export interface ServicePorts {
   alerting: number;
 }
 
-export interface ShopPorts extends ServicePorts {
+export interface EdgePorts {
   edge: number;
+  /** The same over TLS. */
+  edgeTls: number;
+}
+
+export interface ShopPorts extends ServicePorts, EdgePorts {
   applications: Record<ApplicationName, ApplicationPorts>;
 }
 
-/** The port that the manifests name; `shopResources` moves it with the base. */
-export const MANIFEST_EDGE_PORT = 7_080;
+/** The ports that the manifests name; `shopResources` moves them with the base. */
+export const MANIFEST_EDGE_PORTS: EdgePorts = { edge: 7_080, edgeTls: 7_443 };
 /** Where the demo's receiver of alerts listens, counted from the base. */
 export const ONCALL_OFFSET = 190;
 
 /**
- * The demo's ports on base 7000: edge 7080; services 7400, 7410, 7420; the applications from 7101
- * on, ten apart in the order above: application, inbound, outbound (storefront 7101, 7102, 7103;
- * catalog 7111, 7112, 7113; …); the receiver of alerts 7190.
+ * The demo's ports on base 7000: edge 7080 and, over TLS, 7443; services 7400, 7410, 7420; the
+ * applications from 7101 on, ten apart in the order above: application, inbound, outbound
+ * (storefront 7101, 7102, 7103; catalog 7111, 7112, 7113; …); the receiver of alerts 7190.
  */
 export function shopPorts(base: number): ShopPorts {
   return {
     edge: base + 80,
+    edgeTls: base + 443,
     ...servicePorts(base),
     applications: byApplication((index) => {
       const first = base + 101 + 10 * index;
@@ -89,10 +95,11 @@ export function servicePorts(base: number): ServicePorts {
 
 /** Free ports for all of it, so that a test's shop lives beside the demo. */
 export async function freeShopPorts(): Promise<ShopPorts> {
-  const free = await freeList(4 + 3 * APPLICATIONS.length);
+  const free = await freeList(5 + 3 * APPLICATIONS.length);
   const next = (): number => free.pop() ?? 0;
   return {
     edge: next(),
+    edgeTls: next(),
     config: next(),
     analytics: next(),
     alerting: next(),
@@ -115,7 +122,12 @@ export function portList(ports: ShopPorts): [port: number, what: string][] {
       [outbound, sidecar],
     ];
   });
-  return [[ports.edge, "the demo's edge"], ...services, ...applications];
+  return [
+    [ports.edge, "the demo's edge"],
+    [ports.edgeTls, "the demo's edge over TLS"],
+    ...services,
+    ...applications,
+  ];
 }
 
 function byApplication(

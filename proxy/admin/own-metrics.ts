@@ -65,5 +65,18 @@ export function ownMetrics(state: OwnState, reports: readonly WorkerReport[]): s
     'since start',
     perWorker(({ overload }) => overload.pauses),
   );
+  gauge(
+    'windrose_proxy_tls_handshakes_failed',
+    'connections that asked for TLS in vain, since start',
+    perWorker((report) => report.handshakesFailed),
+  );
+  const certificates = new Map(reports.flatMap((report) => report.certificates));
+  if (certificates.size > 0) {
+    gauge(
+      'windrose_proxy_certificate_not_after_seconds',
+      'when a certificate that is served ends',
+      [...certificates].map(([name, ms]) => [`{certificate="${name}"}`, ms / 1_000]),
+    );
+  }
   return `${lines.join('\n')}\n`;
 }

@@ -85,7 +85,7 @@ class Explainer {
       decision.kind === 'rule' || decision.kind === 'none' ? decision.listener : undefined;
     if (listener !== undefined) this.#parsing(listener.spec);
     if (decision.kind === 'none') {
-      const outcome = answer('no_route', decision.message);
+      const outcome = answer(decision.reason, decision.message);
       return { steps: this.#steps, backends: [], outcome };
     }
     const rule = decision.kind === 'rule' ? decision.match.leadsTo : undefined;

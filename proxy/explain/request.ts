@@ -13,7 +13,8 @@ import type { CompiledSnapshot, ListenerSpec } from '../snapshot/compiled.ts';
 
 /** The socket on which an explained request arrives at the edge. */
 const SOCKET = 'explain';
-const DEFAULT_HTTP_PORT = 80;
+const DEFAULT_PORTS = { http: 80, https: 443 } as const;
+type Scheme = keyof typeof DEFAULT_PORTS;
 
 export type ReadRequest = { ok: true; view: RequestView; sockets: SocketTable } | Refusal;
 
@@ -25,7 +26,8 @@ export function readExplainRequest(
 ): ReadRequest {
   const headers = new HeaderList();
   for (const [name, value] of Object.entries(request.headers ?? {})) headers.add(name, value);
-  const target = readTarget(request.method, request.url);
+  const scheme: Scheme = /^https:/i.test(request.url) ? 'https' : 'http';
+  const target = readTarget(request.method, request.url, scheme);
   if (!target.ok) return target;
   const url =
     target.value.authority === undefined ? undefined : readAuthority(target.value.authority);
@@ -36,10 +38,13 @@ export function readExplainRequest(
   if (!asked.ok) return asked;
   const direction = request.from === undefined ? 'edge' : 'outbound';
   const port = url?.value.port;
+  const protocol = scheme === 'https' ? 'HTTPS' : 'HTTP';
   const served = snapshot.listeners.filter(
-    (listener) => gateways === undefined || gateways.includes(listener.gateway),
+    (listener) =>
+      listener.protocol === protocol &&
+      (gateways === undefined || gateways.includes(listener.gateway)),
   );
-  const listeners = listenersAt(served, url?.value.host, port);
+  const listeners = listenersAt(served, url?.value.host, port, scheme);
   const sockets = socketTable(listeners.map(atSocket));
   const { host } = asked.value;
   const rules =
@@ -62,6 +67,7 @@ export function readExplainRequest(
     hasBody: false,
     protocol: 'http/1.1',
     clientAddress: '',
+    ...(scheme === 'https' ? { scheme, serverName: host } : {}),
   };
   return { ok: true, view, sockets };
 }
@@ -73,15 +79,17 @@ function rulesAt(sockets: SocketTable, host: string): RequestRules {
 }
 
 /**
- * The listeners that a URL reaches. A URL that names no port and meets no listener on 80 means all
- * of them: people ask about hosts and paths, and the port is the demo's or the load balancer's.
+ * The listeners that a URL reaches. A URL that names no port and meets no listener on its scheme's
+ * own means all of them: people ask about hosts and paths, and the port is the demo's or the load
+ * balancer's.
  */
 function listenersAt(
   all: readonly ListenerSpec[],
   host: string | undefined,
   port: number | undefined,
+  scheme: Scheme,
 ): readonly ListenerSpec[] {
-  const onPort = all.filter((listener) => listener.port === (port ?? DEFAULT_HTTP_PORT));
+  const onPort = all.filter((listener) => listener.port === (port ?? DEFAULT_PORTS[scheme]));
   if (port === undefined && onPort.length === 0) return all;
   if (host === undefined || isIP(host) === 0) return onPort;
   const onAddress = onPort.filter((listener) => listener.addresses.includes(host));

@@ -11,13 +11,12 @@ import { isShortage } from '../overload/descriptors.ts';
 import type { BodySink, ClientStream } from '../stream.ts';
 import { type Wheel, WheelTimer } from '../wheel.ts';
 import { Passage } from './passage.ts';
+import { NO_HTTP2 } from './http2-pool.ts';
 import { speaksHttp2, upstreamRequest } from './request.ts';
-import type { Connecting, UpstreamPool } from './pool.ts';
+import type { UpstreamPool } from './pool.ts';
 import { SentBody } from './sent-body.ts';
 import type { UpstreamEvents, UpstreamFailure, UpstreamStream } from './upstream.ts';
-
-/** Of nghttp2: what the server said first is no HTTP/2. */
-const NO_HTTP2 = 'ERR_HTTP2_ERROR';
+import type { Connecting } from './connect.ts';
 
 export interface ForwardParts {
   pool: UpstreamPool;
@@ -79,11 +78,12 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
     const onGone = (): void => this.broken('client_closed');
     this.#client.onGone = onGone;
     this.#startedMs = this.#parts.clock.nowMs();
+    const { tls } = this.#limits;
     const { pool } = this.#parts;
     const isHttp2 = speaksHttp2(this.#exchange, this.#endpoint);
     const carrier = isHttp2 ? pool.http2 : pool;
     if (isHttp2 && this.#exchange.request.hasBody) this.#sentBody ??= new SentBody();
-    const kept = this.#triedAgain ? undefined : carrier.take(this.#endpoint);
+    const kept = this.#triedAgain ? undefined : carrier.take(this.#endpoint, tls);
     if (kept !== undefined) {
       this.#use(kept);
       return;
@@ -99,6 +99,7 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
         this.#connecting = undefined;
         this.#fail(refusalOf(error), `no connection: ${error.code ?? error.message}`);
       },
+      tls,
     );
   }
 
@@ -223,7 +224,7 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
     else if (!seen && !this.#triedAgain && this.#mayGoAgain(stream, reason)) {
       this.#triedAgain = true;
       if (this.#sentBody !== undefined && !this.#requestSent) this.#client.pause();
-      this.#parts.pool.forget(this.#endpoint);
+      this.#parts.pool.forget(this.#endpoint, this.#limits.tls);
       this.start();
     } else this.#fail(reason, message, told);
   }

@@ -3,23 +3,20 @@ import type { Endpoint } from '#contracts/events.ts';
 import type { Clock } from '#platform/clock.ts';
 import { HTTP2_LIMITS } from '../listener/limits.ts';
 import { endpointName } from '../upstream/addresses.ts';
+import type { BackendTls } from '../upstream/settings.ts';
 import { type Wheel, WheelTimer } from '../wheel.ts';
 import { Http2Session, type Http2SessionOwner } from './http2-session.ts';
 import { Http2Upstream } from './http2-upstream.ts';
-import type { Connecting } from './pool.ts';
+import type { Connecting, Connector } from './connect.ts';
 
 export type ConnectFailed = (error: NodeJS.ErrnoException) => void;
-
-/** Opens a socket to an endpoint, in the clear or not. */
-export type OpenSocket = (
-  endpoint: Endpoint,
-  done: (socket: Socket) => void,
-  failed: ConnectFailed,
-) => Connecting;
 
 /** A session without streams is kept this long: its end is announced, so nothing is lost on it. */
 const IDLE_MS = 60_000;
 const SWEEP_MS = 5_000;
+const PROTOCOLS = ['h2'];
+/** Of nghttp2: what the server said first is no HTTP/2. */
+export const NO_HTTP2 = 'ERR_HTTP2_ERROR';
 
 interface Waiter {
   readonly done: (stream: Http2Upstream) => void;
@@ -38,6 +35,7 @@ interface Opening {
 interface Peer {
   readonly name: string;
   readonly endpoint: Endpoint;
+  readonly tls: BackendTls | undefined;
   readonly sessions: Http2Session[];
   readonly openings: Set<Opening>;
 }
@@ -50,16 +48,16 @@ interface Peer {
 export class Http2Pool {
   readonly #clock: Clock;
   readonly #wheel: Wheel;
-  readonly #openSocket: OpenSocket;
+  readonly #connector: Connector;
   readonly #peers = new Map<string, Peer>();
   /** Those that still have streams after they were closed, too. */
   readonly #alive = new Set<Http2Session>();
   readonly #sweeper = new WheelTimer(() => this.#sweep());
 
-  constructor(clock: Clock, wheel: Wheel, openSocket: OpenSocket) {
+  constructor(clock: Clock, wheel: Wheel, connector: Connector) {
     this.#clock = clock;
     this.#wheel = wheel;
-    this.#openSocket = openSocket;
+    this.#connector = connector;
   }
 
   get size(): number {
@@ -67,8 +65,8 @@ export class Http2Pool {
   }
 
   /** A stream on a connection that stands. */
-  take(endpoint: Endpoint): Http2Upstream | undefined {
-    const sessions = this.#peers.get(endpointName(endpoint))?.sessions;
+  take(endpoint: Endpoint, tls?: BackendTls): Http2Upstream | undefined {
+    const sessions = this.#peers.get(nameOf(endpoint, tls))?.sessions;
     if (sessions === undefined) return undefined;
     for (const session of sessions) if (session.room > 0) return new Http2Upstream(session, true);
     return undefined;
@@ -79,9 +77,10 @@ export class Http2Pool {
     endpoint: Endpoint,
     done: (stream: Http2Upstream) => void,
     failed: ConnectFailed,
+    tls?: BackendTls,
   ): Connecting {
     const waiter: Waiter = { done, failed, opening: undefined };
-    this.#join(this.#peer(endpoint), waiter);
+    this.#join(this.#peer(endpoint, tls), waiter);
     return {
       cancel: () => {
         const { opening } = waiter;
@@ -101,11 +100,11 @@ export class Http2Pool {
     this.#peers.clear();
   }
 
-  #peer(endpoint: Endpoint): Peer {
-    const name = endpointName(endpoint);
+  #peer(endpoint: Endpoint, tls: BackendTls | undefined): Peer {
+    const name = nameOf(endpoint, tls);
     let peer = this.#peers.get(name);
     if (peer === undefined) {
-      peer = { name, endpoint, sessions: [], openings: new Set() };
+      peer = { name, endpoint, tls, sessions: [], openings: new Set() };
       this.#peers.set(name, peer);
     }
     return peer;
@@ -128,14 +127,16 @@ export class Http2Pool {
     };
     waiter.opening = opening;
     peer.openings.add(opening);
-    opening.socket = this.#openSocket(
-      peer.endpoint,
-      (socket) => {
-        opening.socket = undefined;
-        this.#begin(opening, socket);
-      },
-      (error) => this.#fail(opening, error),
-    );
+    const { endpoint, tls } = peer;
+    opening.socket = this.#connector.open(endpoint, { tls, protocols: PROTOCOLS }, (result) => {
+      opening.socket = undefined;
+      if (!result.ok) this.#fail(opening, result.error);
+      else if (tls === undefined || result.protocol === 'h2') this.#begin(opening, result.socket);
+      else {
+        result.socket.destroy();
+        this.#fail(opening, Object.assign(new Error('no HTTP/2 by ALPN'), { code: NO_HTTP2 }));
+      }
+    });
   }
 
   #begin(opening: Opening, socket: Socket): void {
@@ -208,4 +209,9 @@ export class Http2Pool {
     }
     if (this.#peers.size > 0) this.#wheel.set(this.#sweeper, SWEEP_MS);
   }
+}
+
+function nameOf(endpoint: Endpoint, tls: BackendTls | undefined): string {
+  const name = endpointName(endpoint);
+  return tls === undefined ? name : `${name} ${tls.key}`;
 }

@@ -1,8 +1,9 @@
-import { type Socket, connect } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Endpoint } from '#contracts/events.ts';
 import type { Clock } from '#platform/clock.ts';
-import { LIMITS } from '../listener/limits.ts';
+import type { BackendTls } from '../upstream/settings.ts';
 import { type Wheel, WheelTimer } from '../wheel.ts';
+import { type Connecting, Connector } from './connect.ts';
 import { Http1Upstream, type Http1UpstreamOwner } from './http1-upstream.ts';
 import { type ConnectFailed, Http2Pool } from './http2-pool.ts';
 
@@ -14,12 +15,8 @@ const IDLE_ANNOUNCED_MAX_MS = 60_000;
 /** How much earlier than announced an idle connection is given up. */
 const IDLE_MARGIN_MS = 1_000;
 const SWEEP_MS = 500;
-const KEEP_ALIVE_PROBE_MS = 30_000;
-
-/** A connection that is being made; `cancel` gives it up without a word. */
-export interface Connecting {
-  cancel(): void;
-}
+/** Over TLS it is said what is spoken; a server that does not choose speaks it all the same. */
+const PROTOCOLS = ['http/1.1'];
 
 /**
  * Kept connections to endpoints; of HTTP/1.1 the newest first. How long an idle one of these is
@@ -33,11 +30,14 @@ export class UpstreamPool {
   readonly #open = new Set<Http1Upstream>();
   readonly #sweeper = new WheelTimer(() => this.#sweep());
   readonly http2: Http2Pool;
+  /** How connections open, also those that are not kept here. */
+  readonly connector: Connector;
 
-  constructor(clock: Clock, wheel: Wheel) {
+  constructor(clock: Clock, wheel: Wheel, connector = new Connector()) {
     this.#clock = clock;
     this.#wheel = wheel;
-    this.http2 = new Http2Pool(clock, wheel, openSocket);
+    this.connector = connector;
+    this.http2 = new Http2Pool(clock, wheel, connector);
   }
 
   /** Connections that stand, in use or not. */
@@ -46,8 +46,8 @@ export class UpstreamPool {
   }
 
   /** An idle connection to the endpoint. */
-  take(endpoint: Endpoint): Http1Upstream | undefined {
-    const idle = this.#idle.get(nameOf(endpoint));
+  take(endpoint: Endpoint, tls?: BackendTls): Http1Upstream | undefined {
+    const idle = this.#idle.get(nameOf(endpoint, tls));
     if (idle === undefined) return undefined;
     for (;;) {
       const connection = idle.pop();
@@ -59,13 +59,17 @@ export class UpstreamPool {
     endpoint: Endpoint,
     done: (connection: Http1Upstream) => void,
     failed: ConnectFailed,
+    tls?: BackendTls,
   ): Connecting {
-    return openSocket(endpoint, (socket) => done(this.#adopt(socket, endpoint)), failed);
+    return this.connector.open(endpoint, { tls, protocols: PROTOCOLS }, (result) => {
+      if (result.ok) done(this.#adopt(result.socket, nameOf(endpoint, tls)));
+      else failed(result.error);
+    });
   }
 
   /** Closes the idle connections to an endpoint, for one of them has proved stale. */
-  forget(endpoint: Endpoint): void {
-    const name = nameOf(endpoint);
+  forget(endpoint: Endpoint, tls?: BackendTls): void {
+    const name = nameOf(endpoint, tls);
     const idle = this.#idle.get(name) ?? [];
     this.#idle.delete(name);
     for (const connection of idle) connection.abort();
@@ -78,8 +82,7 @@ export class UpstreamPool {
     this.http2.destroy();
   }
 
-  #adopt(socket: Socket, endpoint: Endpoint): Http1Upstream {
-    const name = nameOf(endpoint);
+  #adopt(socket: Socket, name: string): Http1Upstream {
     const owner: Http1UpstreamOwner = {
       free: (connection, hint) => this.#keep(name, connection, hint),
       closed: (connection) => this.#closed(name, connection),
@@ -123,33 +126,8 @@ export class UpstreamPool {
   }
 }
 
-function openSocket(
-  { address, port }: Endpoint,
-  done: (socket: Socket) => void,
-  failed: ConnectFailed,
-): Connecting {
-  const options = {
-    ...{ host: address, port, noDelay: true },
-    keepAlive: true,
-    keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
-    highWaterMark: LIMITS.bufferBytes,
-  };
-  const socket = connect(options);
-  const fail = (error: NodeJS.ErrnoException): void => failed(error);
-  socket.once('error', fail);
-  socket.once('connect', () => {
-    socket.off('error', fail);
-    done(socket);
-  });
-  return {
-    cancel: () => {
-      socket.off('error', fail).on('error', ignore).destroy();
-    },
-  };
-}
-
-function nameOf({ address, port }: Endpoint): string {
-  return `${address} ${port}`;
+function nameOf({ address, port }: Endpoint, tls: BackendTls | undefined): string {
+  return tls === undefined ? `${address} ${port}` : `${address} ${port} ${tls.key}`;
 }
 
 function announcedIdleMs(hint: string): number {
@@ -157,5 +135,3 @@ function announcedIdleMs(hint: string): number {
   if (seconds === undefined) return IDLE_UNANNOUNCED_MS;
   return Math.min(Number(seconds) * 1_000 - IDLE_MARGIN_MS, IDLE_ANNOUNCED_MAX_MS);
 }
-
-function ignore(): void {}

@@ -13,6 +13,8 @@ export interface TunnelSides {
   idleMs: number;
   wheel: Wheel;
   count: (direction: 'in' | 'out', bytes: number) => void;
+  /** What becomes of a side when the other broke; absent: it is closed. */
+  breakOff?: (side: Duplex) => void;
   over: (end: TunnelEnd) => void;
 }
 
@@ -28,6 +30,10 @@ export function openTunnel(sides: TunnelSides): void {
     if (isOver) return;
     isOver = true;
     wheel.clear(timer);
+    if (brokenBy !== undefined) {
+      sides.breakOff?.(client);
+      sides.breakOff?.(upstream);
+    }
     client.destroy();
     upstream.destroy();
     sides.over({ brokenBy });

@@ -55,6 +55,15 @@ export class Connections {
     socket.destroy();
   }
 
+  /** The connection goes by another socket from here on: the inside of its TLS. */
+  replace(before: Socket, after: Socket): void {
+    const connection = this.#open.get(before);
+    if (connection === undefined) return;
+    this.#open.delete(before);
+    this.#open.set(after, connection);
+    after.once('close', () => this.#forget(after));
+  }
+
   begin(socket: Socket): void {
     const connection = this.#open.get(socket);
     if (connection !== undefined) connection.active++;

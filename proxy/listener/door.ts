@@ -12,7 +12,14 @@ import { GRPC, grpcStatusOf } from '../grpc/status.ts';
 import type { ClientStream } from '../stream.ts';
 import type { Telemetry } from '../telemetry/index.ts';
 import type { ReceivedRequest } from './received-request.ts';
-import { type Arrival, type IntakeParts, peerAddress, takeIn, unreadable } from './intake.ts';
+import {
+  type Arrival,
+  type IntakeParts,
+  openStream,
+  peerAddress,
+  takeIn,
+  unreadable,
+} from './intake.ts';
 import { sendOptions, sendReply } from './respond.ts';
 
 export interface DoorParts extends ForwardParts, IntakeParts {
@@ -85,6 +92,17 @@ export class Door {
     const { status, reason } = ERRORS[cause];
     exchange.status = status;
     exchange.reason = reason;
+    telemetry.record(exchange);
+  }
+
+  /** A connection that asked for TLS and did not get it counts as a request, too. */
+  handshakeFailed(arrival: Arrival, socket: Socket, serverName: string): void {
+    const { dataPlane, telemetry } = this.#parts;
+    if (dataPlane.snapshot === undefined) return;
+    const stream = { serverName, protocol: 'tls' };
+    const address = peerAddress(socket);
+    const exchange = openStream(arrival, address, stream, dataPlane.snapshot, this.#parts);
+    exchange.reason = 'handshake_failed';
     telemetry.record(exchange);
   }
 

@@ -44,13 +44,14 @@ export function readHead(
   line: RequestLine,
   received: HeaderList,
   port: Pick<PortSettings, 'rulesOf'>,
+  scheme: 'http' | 'https' = 'http',
 ): Checked<Head> {
   const { method, version } = line;
   if (method === 'TRACE') return refuse('TRACE is not served', 'method_refused');
   if (method === 'CONNECT') return refuse('CONNECT is not served here', 'not_served');
   const fields = checkFields(received, version, method === 'GET');
   if (!fields.ok) return fields;
-  const target = readTarget(method, line.target);
+  const target = readTarget(method, line.target, scheme);
   if (!target.ok) return target;
   const authority = checkHost(received, version, target.value.authority);
   if (!authority.ok) return authority;

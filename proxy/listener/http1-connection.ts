@@ -12,6 +12,7 @@ import { readHead } from './head.ts';
 import { Http1Input, type Http1InputOwner } from './http1-input.ts';
 import type { Http1Owner } from './http1-owner.ts';
 import { type Http1Carrier, Http1Stream } from './http1-stream.ts';
+import { resetConnection } from './inside.ts';
 import { LIMITS } from './limits.ts';
 import type { ReceivedRequest } from './received-request.ts';
 import { rawReply } from './respond.ts';
@@ -76,7 +77,7 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
   // What its stream asks of it.
 
   breakOff(byReset: boolean): void {
-    if (byReset) this.#socket.resetAndDestroy();
+    if (byReset) resetConnection(this.#socket);
     else this.#destroy();
   }
 
@@ -130,7 +131,7 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
 
   bodyLengthOf(line: RequestLine, headers: HeaderList): number {
     const { method, target, version } = line;
-    const head = readHead(line, headers, this.#owner.settings);
+    const head = readHead(line, headers, this.#owner.settings, this.#owner.scheme);
     if (head.ok) this.#streamIdleMs = head.value.rules.streamIdleMs;
     const bodyLength = head.ok ? head.value.bodyLength : UNTIL_CLOSE;
     const expectsContinue = head.ok && head.value.expectsContinue;

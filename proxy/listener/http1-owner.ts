@@ -7,6 +7,8 @@ import type { PortSettings } from './settings.ts';
 
 /** What a connection asks of the port that accepted it, in whatever version of HTTP. */
 export interface Http1Owner {
+  /** How the connection came: what a target that is a whole URL has to begin with. */
+  readonly scheme: 'http' | 'https';
   readonly clock: Clock;
   readonly wheel: Wheel;
   /** As of now; a connection keeps the limits that it began with. */

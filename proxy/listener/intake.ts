@@ -19,6 +19,8 @@ export interface Arrival {
   direction: Direction;
   /** Name of the socket at the edge (see ListenerSpec), else `inbound` or `outbound`. */
   socket: string;
+  /** Of a connection whose TLS ends here, empty for none; absent: in the clear. */
+  serverName?: string;
 }
 
 export interface IntakeParts {
@@ -88,6 +90,20 @@ export function unreadable(
   return accept(head, arrival, peer, snapshot, parts);
 }
 
+/** An exchange for a connection whose bytes are not read. */
+export function openStream(
+  arrival: Arrival,
+  clientAddress: string,
+  stream: { serverName: string; protocol: string },
+  snapshot: CompiledSnapshot,
+  parts: IntakeParts,
+): Exchange {
+  const exchange = unreadable(arrival, clientAddress, snapshot, parts);
+  const { serverName: host, protocol } = stream;
+  Object.assign(exchange.request, { host, protocol, isStream: true });
+  return exchange;
+}
+
 function accept(
   head: Head,
   arrival: Arrival,
@@ -95,13 +111,14 @@ function accept(
   snapshot: CompiledSnapshot,
   parts: IntakeParts,
 ): Exchange {
-  const { direction } = arrival;
+  const { direction, serverName } = arrival;
   const believed = believedHeaders(head.headers, direction);
   const hop = direction === 'inbound' && head.headers.has(HEADERS.hop);
   const startedMs = parts.clock.nowMs();
   const requestId = requestIdOf(believed, parts.hex);
   const host = believed.get('host') ?? authorityOf(head);
-  const origin = direction === 'edge' ? originAtEdge(head, peer, host) : undefined;
+  const scheme = serverName === undefined ? 'http' : 'https';
+  const origin = direction === 'edge' ? originAtEdge(head, peer, host, scheme) : undefined;
   const view: RequestView = {
     direction,
     listener: arrival.socket,
@@ -116,6 +133,7 @@ function accept(
     clientAddress: origin?.clientAddress ?? peer,
     upgrade: head.upgrade,
     scheme: origin?.scheme === 'https' ? 'https' : undefined,
+    serverName,
   };
   const trace = readTrace(believed, parts.hex);
   const { connection, protocol, maxForwards } = head;
@@ -140,8 +158,8 @@ function accept(
 }
 
 /** The client's address is the peer's unless that is trusted to tell of another one. */
-function originAtEdge(head: Head, address: string, host: string): Origin {
-  const peer = { address, host, scheme: 'http' } as const;
+function originAtEdge(head: Head, address: string, host: string, scheme: 'http' | 'https'): Origin {
+  const peer = { address, host, scheme };
   const { trustedHops } = head.rules;
   if (trustedHops?.has(address) !== true) return originOfPeer(peer);
   return originBehind(peer, head.headers, trustedHops);

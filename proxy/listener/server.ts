@@ -1,20 +1,38 @@
 import { type BoundSocket, type Server, type Socket, createServer } from 'node:net';
+import type { Server as TlsServer, TLSSocket } from 'node:tls';
 import type { Clock } from '#platform/clock.ts';
-import type { Cause } from '../errors.ts';
 import type { Wheel } from '../wheel.ts';
+import type { SocketListeners } from '../route/sockets.ts';
+import type { ListenerSpec } from '../snapshot/compiled.ts';
 import type { Arrival } from './intake.ts';
 import { Connections } from './connections.ts';
 import { FirstBytes } from './first-bytes.ts';
-import type { Http1Owner } from './http1-connection.ts';
-import type { Http2Connection } from './http2-connection.ts';
 import { descriptorOf } from '../overload/descriptors.ts';
 import type { Overload } from '../overload/overload.ts';
+import { type Cause, ERRORS } from '../errors.ts';
+import { Http1Connection, type Http1Owner } from './http1-connection.ts';
+import { Http2Connection } from './http2-connection.ts';
+import { noteOutside } from './inside.ts';
+import { sayAndClose } from './last-words.ts';
 import { LIMITS } from './limits.ts';
 import type { ReceivedRequest } from './received-request.ts';
+import { rawReply } from './respond.ts';
 import { type PortSettings, defaultPort } from './settings.ts';
+import type { Stream } from './stream-door.ts';
+import { TlsEntry, type TlsEntryOwner } from './tls-entry.ts';
 
 /** A bound socket to listen on: our own, or a native handle that a supervisor passed. */
 export type ListenHandle = BoundSocket | object;
+
+/** What a listener does with connections that are not HTTP in the clear. */
+export interface Entrance {
+  /** The listeners of a socket in the snapshot that serves now. */
+  listenersAt(socket: string): SocketListeners | undefined;
+  /** Who ends TLS for a listener; undefined: it has no certificate that can be served. */
+  serverFor(spec: ListenerSpec, serverName: string): TlsServer | undefined;
+  stream(arrival: Arrival, stream: Stream): void;
+  handshakeFailed(arrival: Arrival, socket: Socket, serverName: string, why: string): void;
+}
 
 export interface ServerHandlers {
   clock: Clock;
@@ -24,6 +42,8 @@ export interface ServerHandlers {
   unreadable: (arrival: Arrival, socket: Socket, cause: Cause) => void;
   /** Absent: nothing is ever too much. */
   overload?: Pick<Overload, 'closes' | 'descriptorsMax' | 'descriptorsShort'>;
+  /** For TLS and for what is not HTTP; absent: everything is HTTP in the clear. */
+  entrance?: Entrance;
 }
 
 /** Idle connections stay this long into a drain, so that their next request is still answered. */
@@ -35,7 +55,9 @@ export class ListenerServer {
   readonly arrival: Arrival;
   readonly #server: Server;
   readonly #connections: Connections;
+  readonly #handlers: ServerHandlers;
   readonly #owner: Http1Owner;
+  readonly #tlsOwner: TlsEntryOwner | undefined;
   readonly #http2 = new Map<Socket, Http2Connection>();
   readonly #overload: ServerHandlers['overload'];
   #draining = false;
@@ -52,27 +74,11 @@ export class ListenerServer {
     this.arrival = arrival;
     this.settings = settings;
     this.#connections = new Connections(() => this.settings.limits);
-    const { clock, wheel, request, unreadable, overload } = handlers;
-    this.#overload = overload;
-    const isDraining = (): boolean => this.#draining;
-    const settingsNow = (): PortSettings => this.settings;
-    this.#owner = {
-      ...{ clock, wheel },
-      get settings() {
-        return settingsNow();
-      },
-      get draining() {
-        return isDraining();
-      },
-      request: (received, socket) => {
-        request(arrival, received, socket);
-        // What `Connection: close` is in HTTP/1.1.
-        if (overload?.closes === true) this.#http2.get(socket)?.drain();
-      },
-      unreadable: (socket, cause) => unreadable(arrival, socket, cause),
-      busy: (socket) => this.#connections.begin(socket),
-      idle: (socket) => this.#connections.end(socket),
-    };
+    this.#handlers = handlers;
+    this.#overload = handlers.overload;
+    this.#owner = this.#ownerOf(arrival);
+    const { entrance } = handlers;
+    this.#tlsOwner = entrance === undefined ? undefined : this.#tlsOwnerOf(entrance);
     this.#server = createServer(
       { noDelay: true, allowHalfOpen: true, highWaterMark: LIMITS.bufferBytes },
       (socket) => this.#accept(socket),
@@ -148,6 +154,30 @@ export class ListenerServer {
     }
   }
 
+  #ownerOf(arrival: Arrival): Http1Owner {
+    const { clock, wheel, request, unreadable, overload } = this.#handlers;
+    const isDraining = (): boolean => this.#draining;
+    const settingsNow = (): PortSettings => this.settings;
+    return {
+      scheme: arrival.serverName === undefined ? 'http' : 'https',
+      ...{ clock, wheel },
+      get settings() {
+        return settingsNow();
+      },
+      get draining() {
+        return isDraining();
+      },
+      request: (received, socket) => {
+        request(arrival, received, socket);
+        // What `Connection: close` is in HTTP/1.1.
+        if (overload?.closes === true) this.#http2.get(socket)?.drain();
+      },
+      unreadable: (socket, cause) => unreadable(arrival, socket, cause),
+      busy: (socket) => this.#connections.begin(socket),
+      idle: (socket) => this.#connections.end(socket),
+    };
+  }
+
   #accept(socket: Socket): void {
     // A connection that broke before it was accepted.
     socket.on('error', () => socket.destroy());
@@ -161,9 +191,68 @@ export class ListenerServer {
       if (isLast) overload.descriptorsShort();
       return;
     }
-    new FirstBytes(socket, this.#owner, (connection) => {
-      this.#http2.set(socket, connection);
-      socket.once('close', () => this.#http2.delete(socket));
-    });
+    const { entrance } = this.#handlers;
+    const transport = entrance?.listenersAt(this.arrival.socket)?.transport ?? 'clear';
+    if (entrance === undefined || this.#tlsOwner === undefined || transport === 'clear') {
+      new FirstBytes(socket, this.#owner, (connection) => this.#speaksHttp2(socket, connection));
+    } else if (transport === 'tls') new TlsEntry(socket, this.#tlsOwner);
+    else this.#stream(entrance, { socket, serverName: '', protocol: 'tcp', isHandshake: false });
+  }
+
+  #tlsOwnerOf(entrance: Entrance): TlsEntryOwner {
+    const { arrival } = this;
+    const { wheel } = this.#handlers;
+    const handshakeMs = (): number => this.settings.limits.headerReadMs;
+    return {
+      wheel,
+      get handshakeMs() {
+        return handshakeMs();
+      },
+      listeners: () => entrance.listenersAt(arrival.socket),
+      serverFor: entrance.serverFor,
+      secured: (inside, outside, spec, serverName) => {
+        noteOutside(inside, outside);
+        inside.on('error', () => inside.destroy());
+        this.#connections.replace(outside, inside);
+        if (spec.protocol === 'HTTPS') this.#speakHttp(inside, serverName);
+        else {
+          this.#stream(entrance, {
+            ...{ socket: inside, serverName, protocol: 'tls', isHandshake: false },
+          });
+        }
+      },
+      passedThrough: (outside, serverName) => {
+        this.#stream(entrance, {
+          ...{ socket: outside, serverName, protocol: 'tls', isHandshake: true },
+        });
+      },
+      plain: (outside) => {
+        sayAndClose(outside, rawReply(ERRORS.plain_http), wheel);
+        this.#owner.unreadable(outside, 'plain_http');
+      },
+      failed: (outside, serverName, why) => {
+        entrance.handshakeFailed(arrival, outside, serverName, why);
+      },
+    };
+  }
+
+  /** What ALPN chose; a client without it speaks HTTP/1.1 (RFC 9113 section 3.2). */
+  #speakHttp(inside: TLSSocket, serverName: string): void {
+    const owner = this.#ownerOf({ ...this.arrival, serverName });
+    if (inside.alpnProtocol === 'h2') {
+      this.#speaksHttp2(inside, new Http2Connection(inside, owner));
+    } else new Http1Connection(inside, owner);
+  }
+
+  #speaksHttp2(socket: Socket, connection: Http2Connection): void {
+    this.#http2.set(socket, connection);
+    socket.once('close', () => this.#http2.delete(socket));
+  }
+
+  #stream(entrance: Entrance, stream: Omit<Stream, 'closed'>): void {
+    const { socket } = stream;
+    socket.pause();
+    this.#connections.begin(socket);
+    entrance.stream(this.arrival, { ...stream, closed: () => this.#connections.end(socket) });
   }
 }

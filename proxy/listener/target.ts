@@ -13,17 +13,24 @@ export interface Target {
 }
 
 const VISIBLE = /^[\x21-\x7e]+$/;
-const ABSOLUTE = /^http:\/\/([^/?]*)(.*)$/i;
+const ABSOLUTE = {
+  http: /^http:\/\/([^/?]*)(.*)$/i,
+  https: /^https:\/\/([^/?]*)(.*)$/i,
+} as const;
 /** A path that is its own normal form: nothing escaped, no dot segment, no empty segment. */
 const SUSPECT = /%|\/\/|\/\./;
 /** A dot segment that shows once `%2F` is read as a slash. */
 const HIDDEN_DOTS = /%2F\.{1,2}(?:\/|%2F|$)|(?:\/|%2F)\.{1,2}%2F/;
 
 /**
- * Reads a request target. Origin form, absolute form with `http`, and `*` for OPTIONS are served;
- * everything else is refused.
+ * Reads a request target. Origin form, absolute form with the scheme of the connection, and `*` for
+ * OPTIONS are served; everything else is refused.
  */
-export function readTarget(method: string, url: string): Checked<Target> {
+export function readTarget(
+  method: string,
+  url: string,
+  scheme: keyof typeof ABSOLUTE = 'http',
+): Checked<Target> {
   if (!VISIBLE.test(url)) return refuse('the request target has characters that must be escaped');
   if (url.includes('#')) return refuse('a request target has no fragment');
   if (url.includes('\\')) return refuse('the request target has a backslash');
@@ -33,8 +40,10 @@ export function readTarget(method: string, url: string): Checked<Target> {
   let rest = url;
   let authority: string | undefined;
   if (!url.startsWith('/')) {
-    const absolute = ABSOLUTE.exec(url);
-    if (absolute === null) return refuse('the request target is neither a path nor an http URL');
+    const absolute = ABSOLUTE[scheme].exec(url);
+    if (absolute === null) {
+      return refuse(`the request target is neither a path nor an ${scheme} URL`);
+    }
     authority = absolute[1] ?? '';
     rest = absolute[2] ?? '';
     if (!rest.startsWith('/')) rest = `/${rest}`;

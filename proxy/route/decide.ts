@@ -4,18 +4,20 @@ import type {
   CompiledRule,
   CompiledService,
   CompiledSnapshot,
+  ListenerSpec,
 } from '../snapshot/compiled.ts';
 import type { RouteMatch } from './match.ts';
 import type { Loser } from './path-table.ts';
 import { serviceOfHost } from './service-host.ts';
-import { type SocketTable, listenerForHost } from './sockets.ts';
+import { type SocketListeners, type SocketTable, listenerForHost } from './sockets.ts';
 
 const DEFAULT_HTTP_PORT = 80;
 
 export type RouteInput = Pick<
   RequestView,
   'direction' | 'listener' | 'method' | 'host' | 'port' | 'path' | 'query' | 'headers'
->;
+> &
+  Pick<RequestView, 'serverName' | 'isStream'>;
 
 export interface DecideInput {
   snapshot: CompiledSnapshot;
@@ -44,6 +46,7 @@ export type Decision =
   /** `listener`: the one whose routes were searched; `service`: the one whose mesh routes were. */
   | {
       kind: 'none';
+      reason: 'no_route' | 'misdirected';
       message: string;
       listener: CompiledListener | undefined;
       service: CompiledService | undefined;
@@ -66,11 +69,34 @@ export function decide(input: DecideInput): Decision {
 function decideEdge({ snapshot, sockets, request, losers }: DecideInput): Decision {
   const socket = sockets.get(request.listener);
   const spec = socket === undefined ? undefined : listenerForHost(socket, request.host);
-  const listener = spec === undefined ? undefined : snapshot.edge.get(spec.name);
+  const listener =
+    spec === undefined || !serves(spec, request) ? undefined : snapshot.edge.get(spec.name);
+  if (listener !== undefined && socket !== undefined && isMisdirected(socket, listener, request)) {
+    return { ...none('this connection is for another host', listener), reason: 'misdirected' };
+  }
   if (listener === undefined) return none('no listener here serves this host');
   const match = listener.hosts.find(request, losers);
   if (match === undefined) return none('no route matches this request', listener);
   return { kind: 'rule', match, listener, service: undefined };
+}
+
+/** A port may have changed its protocol since the connection was made. */
+function serves({ protocol }: ListenerSpec, { isStream, serverName }: RouteInput): boolean {
+  if (isStream === true) return protocol === 'TLS' || protocol === 'TCP';
+  return protocol === (serverName === undefined ? 'HTTP' : 'HTTPS');
+}
+
+/**
+ * The handshake chose a listener by the server name, and with it the certificate; a request for
+ * the host of another one came to the wrong connection (RFC 9110 section 15.5.20).
+ */
+function isMisdirected(
+  socket: SocketListeners,
+  { spec }: CompiledListener,
+  { host, serverName }: RouteInput,
+): boolean {
+  if (serverName === undefined || serverName === host) return false;
+  return listenerForHost(socket, serverName)?.name !== spec.name;
 }
 
 function decideOutbound({ snapshot, service, request, losers }: DecideInput): Decision {
@@ -100,6 +126,10 @@ function portOf(service: CompiledService, asked: number | undefined): number | u
   return has(DEFAULT_HTTP_PORT) ? DEFAULT_HTTP_PORT : service.ports[0]?.port;
 }
 
-function none(message: string, listener?: CompiledListener, service?: CompiledService): Decision {
-  return { kind: 'none', message, listener, service };
+function none(
+  message: string,
+  listener?: CompiledListener,
+  service?: CompiledService,
+): Extract<Decision, { kind: 'none' }> {
+  return { kind: 'none', reason: 'no_route', message, listener, service };
 }

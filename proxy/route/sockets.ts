@@ -1,7 +1,9 @@
-import type { ListenerSpec } from '../snapshot/compiled.ts';
+import { type ListenerSpec, transportOf } from '../snapshot/compiled.ts';
 
 /** The listeners that share one socket; the host decides between them. */
 export interface SocketListeners {
+  /** What the first bytes of a connection are; all listeners here agree. */
+  readonly transport: ReturnType<typeof transportOf>;
   readonly exact: ReadonlyMap<string, ListenerSpec>;
   /** By what follows the `*`; empty when there are none. */
   readonly wildcards: ReadonlyMap<string, ListenerSpec>;
@@ -10,7 +12,10 @@ export interface SocketListeners {
 
 export type SocketTable = ReadonlyMap<string, SocketListeners>;
 
-/** Of two listeners with one hostname on one socket, that of the older Gateway is served. */
+/**
+ * Of two listeners with one hostname on one socket, that of the older Gateway is served; and on a
+ * socket there is the transport of the oldest.
+ */
 export function socketTable(listeners: readonly ListenerSpec[]): SocketTable {
   const bySocket = new Map<string, ListenerSpec[]>();
   for (const spec of listeners) {
@@ -30,13 +35,15 @@ function group(specs: readonly ListenerSpec[]): SocketListeners {
   const newestFirst = specs.toSorted(
     (a, b) => b.createdAt - a.createdAt || (a.name < b.name ? 1 : -1),
   );
+  const transport = transportOf(newestFirst.at(-1)?.protocol ?? 'HTTP');
   for (const spec of newestFirst) {
     const { hostname } = spec;
+    if (transportOf(spec.protocol) !== transport) continue;
     if (hostname === undefined) any = spec;
     else if (hostname.startsWith('*')) wildcards.set(hostname.slice(1), spec);
     else exact.set(hostname, spec);
   }
-  return { exact, wildcards, any };
+  return { transport, exact, wildcards, any };
 }
 
 /** The exact hostname, then the longest wildcard, then the listener without one. */

@@ -10,7 +10,7 @@ import type { HeaderEdit } from '../route/filters.ts';
 import type { HostTable } from '../route/host-table.ts';
 import type { PathTable } from '../route/path-table.ts';
 import type { AddressRules } from '../upstream/addresses.ts';
-import type { DeclaredEndpoint } from '../upstream/settings.ts';
+import type { BackendTls, DeclaredEndpoint } from '../upstream/settings.ts';
 import type { SnapshotIndex } from './units.ts';
 import type { Table } from './table.ts';
 
@@ -47,6 +47,11 @@ export interface ListenerSpec {
   /** Of the Gateway; empty: the proxy's default address. */
   readonly addresses: readonly string[];
   readonly port: number;
+  readonly protocol: ListenerProtocol;
+  /** Absent where connections come in the clear, or pass through as bytes. */
+  readonly tls?: TerminatedTls;
+  /** Name of the certificate that is shown to backends over TLS; absent: none. */
+  readonly clientCertificate?: string;
   /** Lower case, perhaps with `*.` in front; absent: any host. */
   readonly hostname?: string;
   /**
@@ -59,6 +64,22 @@ export interface ListenerSpec {
   readonly createdAt: number;
   /** Of the ListenerPolicy for this listener or else for its Gateway; or the defaults. */
   readonly settings: ListenerSettings;
+}
+
+export type ListenerProtocol = 'HTTP' | 'HTTPS' | 'TLS' | 'TCP';
+
+/** How a listener ends TLS. The names are those of the bootstrap's certificates. */
+export interface TerminatedTls {
+  /** `namespace/name`, in the order of the listener; at least one. */
+  readonly certificates: readonly string[];
+  /** Authorities that a client's certificate has to come from; absent: none is asked for. */
+  readonly clientAuthorities?: readonly string[];
+}
+
+/** What the first bytes of a connection on this listener are. */
+export function transportOf(protocol: ListenerProtocol): 'clear' | 'tls' | 'tcp' {
+  if (protocol === 'HTTP') return 'clear';
+  return protocol === 'TCP' ? 'tcp' : 'tls';
 }
 
 /** Names a socket in `ListenerSpec.sockets`: `:8080` on the default address, `127.0.0.2:8080`. */
@@ -95,6 +116,8 @@ export interface ServicePort {
   readonly name: string;
   /** `appProtocol` says so: the application speaks HTTP/2 by prior knowledge. */
   readonly isHttp2: boolean;
+  /** Of a BackendTLSPolicy; absent: in the clear. */
+  readonly tls?: BackendTls;
 }
 
 /** Mesh routes of a Service by port. A port with a table answers 404 to what matches nothing. */

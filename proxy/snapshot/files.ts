@@ -47,6 +47,10 @@ export class FileSource {
 
   constructor(options: FileSourceOptions) {
     this.#options = options;
+    // Without a change of the resources: a port became free, a certificate was mended.
+    options.fleet.onProblems((problems) => {
+      if (this.#applied !== undefined) this.#applied = { ...this.#applied, problems };
+    });
   }
 
   get state(): MeshState {

@@ -2,8 +2,8 @@ import {
   GATEWAY_GROUP,
   type Gateway,
   type GatewayListener,
-  type HTTPRoute,
   type ParentRef,
+  type RouteResource,
   type Service,
 } from '#contracts/resources/index.ts';
 import { ANY_HOST } from '../route/host-table.ts';
@@ -15,11 +15,11 @@ import type { Attachment } from './units.ts';
 import { type View, resourceAt } from './view.ts';
 
 /** Where a route's matches go: to hostnames of listeners, and to ports of Services. */
-export function compileParents(route: HTTPRoute, view: View, report: Report): Attachment[] {
+export function compileParents(route: RouteResource, view: View, report: Report): Attachment[] {
   const attachments = new Map<string, Attachment>();
   const seen = new Set<string>();
   const toServices = route.spec.parentRefs.filter((ref) => ref.kind === 'Service').length;
-  if (toServices === route.spec.parentRefs.length && route.spec.hostnames !== undefined) {
+  if (toServices === route.spec.parentRefs.length && hostnamesOf(route).length > 0) {
     const message = 'a route of Services has no hostnames: the Service is the host';
     report.add('spec.hostnames', 'invalid_value', message);
   }
@@ -47,7 +47,7 @@ function checkGroup(ref: ParentRef, path: string, report: Report): void {
 }
 
 function attachmentsOf(
-  route: HTTPRoute,
+  route: RouteResource,
   ref: ParentRef,
   path: string,
   view: View,
@@ -68,7 +68,7 @@ function attachmentsOf(
 }
 
 function toGateway(
-  route: HTTPRoute,
+  route: RouteResource,
   ref: ParentRef,
   gateway: Gateway,
   path: string,
@@ -87,7 +87,14 @@ function toGateway(
     report.add(`${path}.${field}`, 'missing_reference', message);
     return [];
   }
-  const allowed = chosen.filter((listener) => allows(listener, gateway, route));
+  const fitting = chosen.filter((listener) => takes(listener, route));
+  if (fitting.length === 0) {
+    const protocols = [...new Set(chosen.map(({ protocol }) => protocol))].join(' or ');
+    const message = `a listener for ${protocols} takes no ${route.kind}`;
+    report.add(path, 'invalid_reference', message);
+    return [];
+  }
+  const allowed = fitting.filter((listener) => allows(listener, gateway, route));
   if (allowed.length === 0) {
     const message = `the Gateway ${nameOf(gateway)} takes no routes of ${namespaceOf(route)}`;
     const hint = 'set allowedRoutes.namespaces.from: All on its listener';
@@ -102,7 +109,25 @@ function toGateway(
   return attachments;
 }
 
-function allows(listener: GatewayListener, gateway: Gateway, route: HTTPRoute): boolean {
+/** Which routes a protocol's listeners take, as Gateway API has it. */
+function takes({ protocol, tls }: GatewayListener, route: RouteResource): boolean {
+  switch (route.kind) {
+    case 'HTTPRoute':
+      return protocol === 'HTTP' || protocol === 'HTTPS';
+    case 'TLSRoute':
+      return protocol === 'TLS';
+    case 'TCPRoute':
+      return protocol === 'TCP' || (protocol === 'TLS' && tls?.mode !== 'Passthrough');
+    default:
+      return route satisfies never;
+  }
+}
+
+function hostnamesOf(route: RouteResource): readonly string[] {
+  return route.kind === 'TCPRoute' ? [] : (route.spec.hostnames ?? []);
+}
+
+function allows(listener: GatewayListener, gateway: Gateway, route: RouteResource): boolean {
   const from = listener.allowedRoutes?.namespaces?.from ?? 'Same';
   return from === 'All' || namespaceOf(gateway) === namespaceOf(route);
 }
@@ -111,8 +136,8 @@ function allows(listener: GatewayListener, gateway: Gateway, route: HTTPRoute): 
  * The route's hostnames that meet the listener's. They stand in the table as the route writes
  * them, since that decides precedence; the listener has chosen its hosts before.
  */
-function hostsAt(route: HTTPRoute, listener: GatewayListener, gateway: Gateway): Attachment[] {
-  const hostnames = route.spec.hostnames ?? [];
+function hostsAt(route: RouteResource, listener: GatewayListener, gateway: Gateway): Attachment[] {
+  const hostnames = hostnamesOf(route);
   const written: readonly string[] = hostnames.length === 0 ? [ANY_HOST] : hostnames;
   return written
     .filter(
@@ -129,12 +154,17 @@ function hostsAt(route: HTTPRoute, listener: GatewayListener, gateway: Gateway):
 }
 
 function toService(
-  route: HTTPRoute,
+  route: RouteResource,
   ref: ParentRef,
   service: Service,
   path: string,
   report: Report,
 ): Attachment[] {
+  if (route.kind !== 'HTTPRoute') {
+    const message = `a ${route.kind} for a Service is not supported by this version yet`;
+    report.add(`${path}.kind`, 'not_supported_yet', message);
+    return [];
+  }
   if (namespaceOf(service) !== namespaceOf(route)) {
     const message =
       'a route for a Service of another namespace is not supported by this version yet';

@@ -1,9 +1,10 @@
 import { DEFAULT_NAMESPACE, type ResourceKey, keyOf } from '#contracts/names.ts';
 import {
+  type BackendRef,
   DEFAULT_GATEWAY_CLASS,
-  type HTTPRoute,
   type ParentRef,
   type Resource,
+  type RouteResource,
   SERVICE_NAME_LABEL,
 } from '#contracts/resources/index.ts';
 import { type NodeKey, type Refs, THE_MESH, apiKeyNode } from './units.ts';
@@ -50,6 +51,8 @@ export function refsOf(resource: Resource): Refs {
       return { uses: isDefault ? NOTHING : [keyOf({ kind: 'GatewayClass', name })], attaches: [] };
     }
     case 'HTTPRoute':
+    case 'TLSRoute':
+    case 'TCPRoute':
       return { uses: routeUses(resource, namespace), attaches: NOTHING };
     case 'Consumer':
       return {
@@ -63,6 +66,7 @@ export function refsOf(resource: Resource): Refs {
     case 'TrafficPolicy':
     case 'FaultPolicy':
     case 'ListenerPolicy':
+    case 'BackendTLSPolicy':
       return {
         uses: NOTHING,
         attaches: unique(
@@ -84,9 +88,10 @@ function sliceService(
   return name === undefined ? NOTHING : [serviceKey(`${namespace}/${name}`)];
 }
 
-function routeUses(route: HTTPRoute, namespace: string): NodeKey[] {
+function routeUses(route: RouteResource, namespace: string): NodeKey[] {
   const parents = route.spec.parentRefs.map((ref) => parentKey(ref, namespace));
-  const backends = route.spec.rules.flatMap((rule) =>
+  const rules: readonly { backendRefs?: BackendRef[] }[] = route.spec.rules;
+  const backends = rules.flatMap((rule) =>
     (rule.backendRefs ?? []).map((ref) => serviceKey(`${ref.namespace ?? namespace}/${ref.name}`)),
   );
   return unique([...parents, ...backends]);

@@ -4,9 +4,14 @@ import type {
   HTTPRouteFilter,
   HTTPRouteRule,
   HeaderModifier,
+  RouteResource,
+  StreamRouteRule,
+  TCPRoute,
+  TLSRoute,
 } from '#contracts/resources/index.ts';
 import type { StateEntry } from '#platform/state.ts';
 import { compileRouteTimeouts } from '../policy/timeout/compile.ts';
+import { NO_ROUTE_TIMEOUTS } from '../policy/timeout/config.ts';
 import { type HeaderEdit, compileHeaderEdit, isProtectedHeader } from '../route/filters.ts';
 import type { CompiledBackend, CompiledRule } from './compiled.ts';
 import { securityOf } from './policies.ts';
@@ -38,6 +43,30 @@ export function compileRule(
     responseHeaders: Object.freeze(filters.response),
     timeouts: compileRouteTimeouts(rule.timeouts, path, report),
     security: securityOf(view, [[entry.key, undefined], ...named]),
+  });
+}
+
+/** What becomes of a connection whose bytes are not read: nothing but where it goes. */
+export function compileStreamRule(
+  route: TLSRoute | TCPRoute,
+  rule: StreamRouteRule,
+  number: number,
+  entry: StateEntry,
+  view: View,
+  report: Report,
+): CompiledRule {
+  const backends = rule.backendRefs.map((ref, index) =>
+    compileBackend(ref, route, `spec.rules[${number}].backendRefs[${index}]`, view, report),
+  );
+  return Object.freeze({
+    route: nameOf(route),
+    rule: rule.name ?? String(number),
+    backends: Object.freeze(backends),
+    weightSum: backends.reduce((sum, backend) => sum + backend.weight, 0),
+    requestHeaders: Object.freeze([]),
+    responseHeaders: Object.freeze([]),
+    timeouts: NO_ROUTE_TIMEOUTS,
+    security: securityOf(view, [[entry.key, undefined]]),
   });
 }
 
@@ -93,7 +122,7 @@ function readModifier(
 
 function compileBackend(
   ref: BackendRef,
-  route: HTTPRoute,
+  route: RouteResource,
   path: string,
   view: View,
   report: Report,
@@ -112,7 +141,7 @@ function compileBackend(
 
 function backendPort(
   ref: BackendRef,
-  route: HTTPRoute,
+  route: RouteResource,
   service: string,
   path: string,
   view: View,

@@ -1,4 +1,4 @@
-import type { HTTPRoute } from '#contracts/resources/index.ts';
+import type { HTTPRoute, TCPRoute, TLSRoute } from '#contracts/resources/index.ts';
 import type { StateEntry } from '#platform/state.ts';
 import type { RouteMatch } from '../route/match.ts';
 import type { CompiledRule } from './compiled.ts';
@@ -6,7 +6,7 @@ import { compileParents } from './parents.ts';
 import { nameOf } from './refs.ts';
 import type { Report } from './report.ts';
 import { compileMatch } from './route-match.ts';
-import { compileRule } from './route-rule.ts';
+import { compileRule, compileStreamRule } from './route-rule.ts';
 import type { RouteUnit } from './units.ts';
 import type { View } from './view.ts';
 
@@ -33,6 +33,34 @@ export function compileRoute(
       const age = { createdAt: entry.createdAt, route: nameOf(route), rule: number, match: index };
       const compiled = compileMatch(match, leadsTo, age, `${path}.matches[${index}]`, report);
       if (compiled !== undefined) matches.push(compiled);
+    });
+  });
+  return Object.freeze({
+    attachments: Object.freeze(attachments),
+    matches: Object.freeze(matches),
+  });
+}
+
+/** Connections have nothing that a rule could match but the server name, which is the host. */
+const ANY_PATH = Object.freeze({ type: 'PathPrefix', value: '' });
+
+export function compileStreamRoute(
+  route: TLSRoute | TCPRoute,
+  entry: StateEntry,
+  view: View,
+  report: Report,
+): RouteUnit {
+  const attachments = compileParents(route, view, report);
+  const matches = route.spec.rules.map((rule, number): RouteMatch<CompiledRule> => {
+    const age = { createdAt: entry.createdAt, route: nameOf(route), rule: number, match: 0 };
+    return Object.freeze({
+      leadsTo: compileStreamRule(route, rule, number, entry, view, report),
+      path: ANY_PATH,
+      template: '',
+      method: undefined,
+      headers: Object.freeze([]),
+      query: Object.freeze([]),
+      age: Object.freeze(age),
     });
   });
   return Object.freeze({

@@ -9,6 +9,7 @@ import { TRAFFIC_DEFAULT } from '../policy/traffic/compile.ts';
 import { AddressRules, type Cidr, parseCidr } from '../upstream/addresses.ts';
 import type { DeclaredEndpoint } from '../upstream/settings.ts';
 import { SECURITY_KINDS } from '../policy/kinds.ts';
+import { backendTlsOf } from './backend-tls.ts';
 import type { CompiledService, Security } from './compiled.ts';
 import { policiesOf, securityOf } from './policies.ts';
 import { nameOf, namespaceOf, serviceKey } from './refs.ts';
@@ -21,9 +22,11 @@ const HTTP2_PROTOCOLS: ReadonlySet<string> = new Set(['kubernetes.io/h2c', 'grpc
 export function compileService(service: Service, view: View, report: Report): CompiledService {
   const name = nameOf(service);
   const key = serviceKey(name);
-  const ports = service.spec.ports.map(({ port, name: portName = '', appProtocol = 'http' }) =>
-    Object.freeze({ port, name: portName, isHttp2: HTTP2_PROTOCOLS.has(appProtocol) }),
-  );
+  const ports = service.spec.ports.map(({ port, name: portName = '', appProtocol = 'http' }) => {
+    const tls = backendTlsOf(view, key, portName);
+    const isHttp2 = HTTP2_PROTOCOLS.has(appProtocol);
+    return Object.freeze({ port, name: portName, isHttp2, ...(tls === undefined ? {} : { tls }) });
+  });
   ports.forEach(({ port, name: portName }, index) => {
     const path = `spec.ports[${index}]`;
     const before = ports.slice(0, index);

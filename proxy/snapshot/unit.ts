@@ -1,10 +1,11 @@
 import type { StateEntry } from '#platform/state.ts';
+import { compileBackendTls } from './backend-tls.ts';
 import { checkConsumer } from './consumers.ts';
 import { compileGateway } from './gateways.ts';
 import { compilePolicy } from './policies.ts';
 import { sloSubjects } from './refs.ts';
 import type { Report } from './report.ts';
-import { compileRoute } from './routes.ts';
+import { compileRoute, compileStreamRoute } from './routes.ts';
 import { compileMesh, compileService, compileSlice } from './services.ts';
 import type { CompiledUnit } from './units.ts';
 import type { View } from './view.ts';
@@ -16,9 +17,9 @@ export const KIND_ORDER: readonly (readonly string[])[] = [
   ['Mesh', 'Namespace', 'GatewayClass', 'Consumer'],
   [
     ...['AuthenticationPolicy', 'RateLimitPolicy', 'TrafficPolicy', 'FaultPolicy'],
-    ...['ListenerPolicy', 'EndpointSlice'],
+    ...['ListenerPolicy', 'BackendTLSPolicy', 'EndpointSlice'],
   ],
-  ['Service', 'Gateway', 'HTTPRoute', 'SLO'],
+  ['Service', 'Gateway', 'HTTPRoute', 'TLSRoute', 'TCPRoute', 'SLO'],
 ];
 
 /** Compiles one resource; everything wrong with it goes into the report. */
@@ -39,6 +40,8 @@ export function compileUnit(entry: StateEntry, view: View, report: Report): Comp
     case 'FaultPolicy':
     case 'ListenerPolicy':
       return { kind: 'policy', policy: compilePolicy(resource, view, report) };
+    case 'BackendTLSPolicy':
+      return { kind: 'backendTls', policy: compileBackendTls(resource, view, report) };
     case 'EndpointSlice':
       return { kind: 'slice', endpoints: compileSlice(resource, view, report) };
     case 'Service':
@@ -47,6 +50,9 @@ export function compileUnit(entry: StateEntry, view: View, report: Report): Comp
       return { kind: 'gateway', listeners: compileGateway(resource, entry, view, report) };
     case 'HTTPRoute':
       return { kind: 'route', route: compileRoute(resource, entry, view, report) };
+    case 'TLSRoute':
+    case 'TCPRoute':
+      return { kind: 'route', route: compileStreamRoute(resource, entry, view, report) };
     case 'SLO':
       for (const [key, path] of sloSubjects(resource)) {
         if (view.entry(key) !== undefined) continue;

@@ -4,7 +4,7 @@ import type { StateEntry } from '#platform/state.ts';
 import type { PolicyConfig } from '../policy/kinds.ts';
 import type { RouteMatch } from '../route/match.ts';
 import type { Cidr } from '../upstream/addresses.ts';
-import type { DeclaredEndpoint } from '../upstream/settings.ts';
+import type { BackendTls, DeclaredEndpoint } from '../upstream/settings.ts';
 import type { CompiledRule, CompiledService, ListenerSpec, Security } from './compiled.ts';
 import type { Table } from './table.ts';
 
@@ -38,6 +38,7 @@ export type CompiledUnit =
   | { readonly kind: 'plain' }
   | { readonly kind: 'mesh'; readonly cidrs: readonly Cidr[] | undefined }
   | { readonly kind: 'policy'; readonly policy: PolicyUnit }
+  | { readonly kind: 'backendTls'; readonly policy: BackendTlsUnit }
   | { readonly kind: 'slice'; readonly endpoints: readonly DeclaredEndpoint[] }
   | { readonly kind: 'service'; readonly service: CompiledService }
   | { readonly kind: 'gateway'; readonly listeners: readonly GatewayListenerUnit[] }
@@ -54,6 +55,11 @@ export interface PolicyTarget {
   readonly section: string | undefined;
   /** False: an older policy of the kind governs the target. */
   readonly governs: boolean;
+}
+
+export interface BackendTlsUnit {
+  readonly tls: BackendTls;
+  readonly targets: readonly PolicyTarget[];
 }
 
 export interface GatewayListenerUnit {

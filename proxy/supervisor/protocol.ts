@@ -13,7 +13,8 @@ export const BEAT_MS = 1_000;
  * clones. `id` pairs a question with its answer. A worker has one supervisor and dies with it.
  */
 export type ToWorker =
-  | { type: 'start'; settings: ProxySettings; worker: number }
+  | { type: 'start'; settings: ProxySettings; worker: number; ticketKey: Uint8Array }
+  | { type: 'ticketKey'; key: Uint8Array }
   /** The whole state; the worker forgets what it had. */
   | { type: 'state'; id: number; revision: Revision; entries: StateEntry[] }
   /** Changes since the last update; `digest` is that of the state after them. */

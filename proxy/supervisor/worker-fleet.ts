@@ -9,6 +9,7 @@ import { LIMITS } from '../listener/limits.ts';
 import { EndpointBook } from '../snapshot/endpoints.ts';
 import { type RequestSeries, sumSeries } from '../telemetry/index.ts';
 import { BEAT_MS } from './protocol.ts';
+import { TicketKeys } from '../tls/ticket-keys.ts';
 import { HeldSockets } from './held-sockets.ts';
 import { WorkerProcess, type WorkerProcessOptions } from './worker-process.ts';
 
@@ -42,6 +43,7 @@ export class WorkerFleet implements Fleet {
   readonly workers: number;
   readonly #options: WorkerFleetOptions;
   readonly #sockets = new HeldSockets();
+  readonly #ticketKeys: TicketKeys;
   readonly #live = new Set<WorkerProcess>();
   readonly #endpoints = new EndpointBook();
   readonly #problemsOf = new Map<number, ResourceProblem[]>();
@@ -63,6 +65,9 @@ export class WorkerFleet implements Fleet {
   constructor(options: WorkerFleetOptions) {
     this.#options = options;
     this.workers = options.settings.scope.workers;
+    this.#ticketKeys = new TicketKeys(options.clock, (key) => {
+      for (const worker of this.#live) worker.setTicketKey(key);
+    });
     for (let i = 0; i < this.workers; i++) this.#spawn();
     this.#countBeats();
   }
@@ -119,6 +124,7 @@ export class WorkerFleet implements Fleet {
 
   async drain(): Promise<void> {
     this.#draining = true;
+    this.#ticketKeys.stop();
     // First our own copies: a socket closes, with what waits in its queue, when the last copy does,
     // and workers accept until then.
     this.#sockets.closeAll();
@@ -147,7 +153,7 @@ export class WorkerFleet implements Fleet {
     const { settings, clock, spawn } = this.#options;
     const worker = new WorkerProcess({
       number: this.#nextNumber++,
-      ...{ settings, clock },
+      ...{ settings, clock, ticketKey: this.#ticketKeys.key },
       ...(spawn === undefined ? {} : { spawn }),
       events: {
         acquire: (number, address, port) => this.#sockets.acquire(number, address, port),

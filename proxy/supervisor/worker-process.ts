@@ -37,6 +37,8 @@ interface Waiting {
 export interface WorkerProcessOptions {
   number: number;
   settings: ProxySettings;
+  /** Of TLS tickets, until another is set. */
+  ticketKey: Uint8Array;
   clock: Clock;
   events: WorkerEvents;
   /** Starts the process; tests pass one of their own. */
@@ -60,7 +62,8 @@ export class WorkerProcess {
   #hasState = false;
   readonly startedMs: number;
 
-  constructor({ number, settings, clock, events, spawn = forkWorker }: WorkerProcessOptions) {
+  constructor(options: WorkerProcessOptions) {
+    const { number, settings, ticketKey, clock, events, spawn = forkWorker } = options;
     this.number = number;
     this.startedMs = clock.nowMs();
     this.#clock = clock;
@@ -70,7 +73,7 @@ export class WorkerProcess {
     // What cannot be sent was meant for a process that is ending; `exit` follows.
     this.#child.on('error', () => this.#child.kill('SIGKILL'));
     this.#child.once('exit', (code, signal) => this.#onExit(signal ?? `status ${code ?? 0}`));
-    this.#send({ type: 'start', settings, worker: number });
+    this.#send({ type: 'start', settings, worker: number, ticketKey });
   }
 
   get pid(): number | undefined {
@@ -103,6 +106,10 @@ export class WorkerProcess {
 
   setEndpoints(announced: ServiceEndpoints[]): void {
     this.#send({ type: 'endpoints', announced });
+  }
+
+  setTicketKey(key: Uint8Array): void {
+    this.#send({ type: 'ticketKey', key });
   }
 
   setLogLevel(level: LogLevel): void {

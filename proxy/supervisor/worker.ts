@@ -45,7 +45,7 @@ class WorkerMain {
   /** Updates one after the other, in the order in which they came. */
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(settings: ProxySettings, worker: number) {
+  constructor(settings: ProxySettings, worker: number, ticketKey: Uint8Array) {
     const { mesh, proxy } = settings.identity;
     this.#log = createLog({
       service: 'proxy',
@@ -55,6 +55,7 @@ class WorkerMain {
     this.#engine = new Engine({
       ...engineOptions(settings, worker, systemClock, this.#log),
       sockets: this.#sockets,
+      ticketKey: Buffer.from(ticketKey),
       onProblems: (problems) => send({ type: 'problems', problems }),
     });
   }
@@ -75,6 +76,9 @@ class WorkerMain {
         return;
       case 'logLevel':
         this.#log.level = message.level;
+        return;
+      case 'ticketKey':
+        this.#engine.setTicketKey(Buffer.from(message.key));
         return;
       case 'socket':
         this.#sockets.onSocket(message.id, message.message, handle);
@@ -129,8 +133,9 @@ function send(message: FromWorker): void {
 
 let main: WorkerMain | undefined;
 process.on('message', (message: ToWorker, handle: ListenHandle | undefined) => {
-  if (message.type === 'start') main = new WorkerMain(message.settings, message.worker);
-  else main?.onMessage(message, handle);
+  if (message.type === 'start') {
+    main = new WorkerMain(message.settings, message.worker, message.ticketKey);
+  } else main?.onMessage(message, handle);
 });
 // Without its supervisor a worker has no configuration, no socket and no owner.
 process.on('disconnect', () => process.exit(0));

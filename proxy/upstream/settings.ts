@@ -1,4 +1,5 @@
 import type { Endpoint } from '#contracts/events.ts';
+import type { ResourceKey } from '#contracts/names.ts';
 
 export type Balancing = 'RoundRobin' | 'LeastRequest' | 'Random';
 export const BALANCING_DEFAULT: Balancing = 'LeastRequest';
@@ -26,4 +27,20 @@ export interface DeclaredEndpoint extends Endpoint {
 export interface CompiledTraffic {
   readonly balancing: Balancing;
   readonly outlier: OutlierConfig;
+}
+
+/** How connections to a Service's port are secured: always verified. */
+export interface BackendTls {
+  /** The BackendTLSPolicy that says so. */
+  readonly policy: ResourceKey;
+  /** Differs wherever anything below does; connections and sessions are shared within it. */
+  readonly key: string;
+  /** The server name that is asked for. */
+  readonly serverName: string;
+  /** The certificate has to be for one of these. */
+  readonly names: readonly string[];
+  /** `namespace/name` of trusted authorities; `system`: those of the machine. None: none pass. */
+  readonly authorities: readonly string[] | 'system';
+  /** `namespace/name` of the certificate that is shown to a server that asks; absent: none. */
+  readonly clientCertificate?: string;
 }

@@ -18,6 +18,11 @@ export const REASONS = {
   unauthenticated: { status: 401, meaning: 'no credential, or one that is unknown or expired' },
   denied: { status: 403, meaning: 'an authorization rule denies it' },
   no_route: { status: 404, meaning: 'no route matches, or the outbound host is no known Service' },
+  misdirected: {
+    status: 421,
+    meaning: 'the host is not one of those that the TLS connection was made for',
+  },
+  handshake_failed: { status: 0, meaning: 'no TLS connection with the client came about' },
   too_large: { status: 413, meaning: 'the body is larger than allowed' },
   headers_too_large: { status: 431, meaning: 'the header block is larger than allowed' },
   limited: { status: 429, meaning: 'a rate limit is used up' },

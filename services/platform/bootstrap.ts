@@ -7,13 +7,15 @@ import { yaml } from './yaml.ts';
  * wins over the variable, the variable over the file.
  */
 export interface FieldSpec {
-  type: 'string' | 'number' | 'boolean' | 'list';
+  type: 'string' | 'number' | 'boolean' | 'list' | 'mappings';
   description: string;
   env?: string;
   default?: string | number | boolean | readonly string[];
   required?: boolean;
   /** Accepted words of a string. */
   choices?: readonly string[];
+  /** Accepted keys of mappings. */
+  keys?: readonly string[];
 }
 
 type FieldValue<F extends FieldSpec> = F['type'] extends 'string'
@@ -22,7 +24,9 @@ type FieldValue<F extends FieldSpec> = F['type'] extends 'string'
     ? number
     : F['type'] extends 'boolean'
       ? boolean
-      : string[];
+      : F['type'] extends 'mappings'
+        ? Record<string, string>[]
+        : string[];
 
 /** A field that is required or has a default is always there. */
 export type BootstrapValues<S extends Record<string, FieldSpec>> = {
@@ -86,7 +90,7 @@ function readFlags(options: BootstrapOptions<Record<string, FieldSpec>>): Raw {
     known[kebab(name)] =
       spec.type === 'boolean'
         ? { type: 'boolean' }
-        : { type: 'string', multiple: spec.type === 'list' };
+        : { type: 'string', multiple: spec.type === 'list' || spec.type === 'mappings' };
   }
   try {
     // Not imported: that looks at every name of the module, and loads what some of them lead to.
@@ -137,6 +141,8 @@ function convert(name: string, spec: FieldSpec, found: unknown): unknown {
       throw new BootstrapError(`--${kebab(name)} ${show(found)} is neither true nor false`);
     case 'list':
       return listOf(found);
+    case 'mappings':
+      return mappingsOf(name, spec, found);
     default:
       return spec.type satisfies never;
   }
@@ -156,6 +162,36 @@ function text(name: string, spec: FieldSpec, found: unknown): string {
 function listOf(found: unknown): string[] {
   const parts = Array.isArray(found) ? found.map(String) : String(found).split(',');
   return parts.map((part) => part.trim()).filter((part) => part !== '');
+}
+
+/**
+ * A YAML list of mappings, a flag `key=value,key=value` for each, or several of these in one text
+ * with semicolons.
+ */
+function mappingsOf(name: string, spec: FieldSpec, found: unknown): Record<string, string>[] {
+  const items: unknown[] = Array.isArray(found) ? found : String(found).split(';');
+  const flag = `--${kebab(name)}`;
+  return items.flatMap((item) => {
+    if (typeof item === 'string' && item.trim() === '') return [];
+    const pairs = typeof item === 'string' ? pairsOf(flag, item) : Object.entries(Object(item));
+    for (const [key, value] of pairs) {
+      if (spec.keys?.includes(key) === false) {
+        throw new BootstrapError(`${flag} has an unknown key: ${key}; ${spec.keys.join(', ')}`);
+      }
+      if (typeof value !== 'string' || value === '') {
+        throw new BootstrapError(`${flag}: ${key} ${show(value)} is no text`);
+      }
+    }
+    return [Object.fromEntries(pairs) as Record<string, string>];
+  });
+}
+
+function pairsOf(flag: string, text: string): [string, string][] {
+  return text.split(',').map((part) => {
+    const at = part.indexOf('=');
+    if (at < 1) throw new BootstrapError(`${flag} ${show(part.trim())} is not key=value`);
+    return [part.slice(0, at).trim(), part.slice(at + 1).trim()];
+  });
 }
 
 function missing(name: string, spec: FieldSpec): string {

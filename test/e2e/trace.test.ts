@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:http2';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEMO_KEYS } from '#demo/topology.ts';
 import { eventually } from '#test/eventually.ts';
@@ -62,6 +65,15 @@ describe('one order', () => {
     );
     expect(rows.map((row) => row.span_id).sort()).toEqual(spans.map((span) => span.spanId).sort());
     expect(new Set(rows.map((row) => row.request_id)).size).toBe(1);
+  });
+
+  it('comes over TLS as well as in the clear, and HTTP/2 is chosen by ALPN', async () => {
+    const { urls, caFile } = test.shop;
+    const session = connect(urls.edgeTls, { ca: readFileSync(caFile) });
+    const headers = { 'x-api-key': DEMO_KEYS.acme, ':path': '/products/compass' };
+    const stream = session.request(headers);
+    expect(JSON.parse(await text(stream))).toMatchObject({ product: { id: 'compass' } });
+    session.close();
   });
 
   it('of the services is traced by the OpenTelemetry SDK', async () => {

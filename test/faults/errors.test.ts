@@ -12,6 +12,7 @@ import { describe, expect, it } from 'vitest';
 import { startRawUpstream } from '../unit/proxy/forward/harness.ts';
 import * as h2 from '../unit/proxy/listener/http2-frames.ts';
 import { own } from '../unit/proxy/support/world.ts';
+import * as tls from '../unit/proxy/tls/edge.ts';
 import { GET, type RawClient, call, rawClient } from './support/call.ts';
 import {
   type FaultFront,
@@ -24,6 +25,11 @@ import {
 
 /** Rows of reasons that no phase gives yet. A phase that names one takes it off this list. */
 const NOT_MADE = ['denied', 'too_large', 'draining'] as const;
+/** Rows that need more than bytes on a port in the clear: each has a test of its own. */
+const ELSEWHERE = [
+  ...(['bad_frames', 'headers_too_large', 'plain_http', 'misdirected'] as const),
+  'handshake_failed',
+] as const;
 type Made = Exclude<Cause, (typeof NOT_MADE)[number]>;
 
 interface Scene {
@@ -61,7 +67,7 @@ const RETRY = {
   retry: { attempts: 1, on: ['ConnectFailure', 'Reset', '502', '503', '504'] },
 };
 
-const H1: Readonly<Record<Exclude<Made, 'bad_frames' | 'headers_too_large'>, Provocation>> = {
+const H1: Readonly<Record<Exclude<Made, (typeof ELSEWHERE)[number]>, Provocation>> = {
   bad_start_line: { bytes: 'GET  / HTTP/1.1\r\nHost: a\r\n\r\n' },
   bad_version: { bytes: 'GET / HTTP/2.0\r\nHost: a\r\n\r\n' },
   bad_field: { bytes: get('X : y') },
@@ -277,9 +283,54 @@ describe('a row of the table of errors', () => {
   });
 });
 
+describe('a row of the table of errors, of TLS', () => {
+  const startShop = async () => {
+    const files = new tls.CertificateFolder().add('web', tls.leaf(['a.example', 'b.example']));
+    const listeners = ['a.example', 'b.example'].map((hostname, index) => {
+      return { name: `l${index}`, hostname, tls: tls.certificates('web') };
+    });
+    return tls.startEdge({
+      files: files.files,
+      resources: (port) => [tls.httpsGateway(port, listeners)],
+    });
+  };
+
+  it('plain_http', async () => {
+    const edge = await startShop();
+    const client = await rawClient(edge.port, GET);
+    await until('it is closed', () => client.closed());
+    const { status, reason } = ERRORS.plain_http;
+    expect(answerIn(client.text())).toMatchObject({ status, body: { reason } });
+    expect(edge.records).toMatchObject([{ status, reason }]);
+  });
+
+  it('misdirected', async () => {
+    const edge = await startShop();
+    const socket = await tls.secure(edge.port, { servername: 'a.example' });
+    let text = '';
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    const { status, reason } = ERRORS.misdirected;
+    socket.write(GET.replace(/Host: .*/i, 'Host: b.example'));
+    await until('an answer', () => answerIn(text) !== undefined);
+    expect(answerIn(text)).toMatchObject({ status, body: { reason } });
+    expect(text).not.toMatch(/^connection: close$/im);
+    socket.write(GET.replace(/Host: .*/i, 'Host: a.example'));
+    await until('the next record', () => edge.records.length === 2);
+    expect(edge.records).toMatchObject([{ status, reason }, { reason: 'no_route' }]);
+  });
+
+  it('handshake_failed', async () => {
+    const edge = await startShop();
+    expect(await tls.refusal(edge.port, { servername: 'c.example' })).toMatch(/UNRECOGNIZED/);
+    await until('the record', () => edge.records.length === 1);
+    const { status, reason } = ERRORS.handshake_failed;
+    expect(edge.records).toMatchObject([{ status, reason }]);
+  });
+});
+
 describe('the table of errors', () => {
   it('has no row that is not provoked here', () => {
-    const provoked = [...Object.keys(H1), 'headers_too_large', 'bad_frames', ...NOT_MADE];
+    const provoked = [...Object.keys(H1), ...ELSEWHERE, ...NOT_MADE];
     expect(provoked.sort()).toEqual(Object.keys(ERRORS).sort());
   });
 

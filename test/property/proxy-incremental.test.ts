@@ -65,10 +65,49 @@ function someGateway(random: Random): object {
   const listeners = [
     { name: 'http', ...(random() < 0.5 ? { hostname: '*.example' } : {}) },
     { name: oneOf(random, ['other', 'third']), port: oneOf(random, [80, 81]) },
+    ...(random() < 0.5 ? [someTlsListener(random)] : []),
   ];
   return gateway(oneOf(random, ['edge', 'side']), listeners, {
     gatewayClassName: oneOf(random, ['windrose', 'windrose', 'special']),
   });
+}
+
+function someTlsListener(random: Random): object {
+  const certificateRefs = [{ name: oneOf(random, ['web', 'db']) }];
+  return oneOf(random, [
+    { name: 'tls', protocol: 'HTTPS', port: oneOf(random, [443, 80]), tls: { certificateRefs } },
+    { name: 'tls', protocol: 'TLS', port: 443, tls: { mode: 'Passthrough' } },
+    { name: 'tls', protocol: 'TLS', port: 443, hostname: '*.example', tls: { certificateRefs } },
+    { name: 'tls', protocol: 'TCP', port: oneOf(random, [5432, 80]) },
+  ]);
+}
+
+/** A TLSRoute, a TCPRoute, or how a Service's endpoints are called. */
+function someStream(random: Random): object {
+  const metadata = { name: oneOf(random, ['s1', 's2']), namespace: 'shop' };
+  const backendRefs = [{ name: oneOf(random, [...SERVICES, 'missing']), port: 80 }];
+  const spec = { parentRefs: [{ name: 'edge' }], rules: [{ backendRefs }] };
+  const group = 'gateway.networking.k8s.io';
+  const target = { kind: 'Service', name: oneOf(random, SERVICES) };
+  const section = random() < 0.5 ? {} : { sectionName: oneOf(random, ['http', 'none']) };
+  const targetRefs = [{ ...target, ...section }];
+  return oneOf(random, [
+    { apiVersion: `${group}/v1alpha2`, kind: 'TCPRoute', metadata, spec },
+    {
+      ...{ apiVersion: `${group}/v1`, kind: 'TLSRoute', metadata },
+      spec: { ...spec, hostnames: [oneOf(random, ['a.example', '*.example', 'b.test'])] },
+    },
+    {
+      ...{ apiVersion: `${group}/v1`, kind: 'BackendTLSPolicy', metadata },
+      spec: {
+        targetRefs,
+        validation: {
+          hostname: oneOf(random, ['a.internal', 'b.internal']),
+          ...(random() < 0.8 ? { wellKnownCACertificates: 'System' } : {}),
+        },
+      },
+    },
+  ]);
 }
 
 function someService(random: Random): object {
@@ -134,9 +173,8 @@ function someOther(random: Random): object {
 }
 
 function someDocument(random: Random): object {
-  return oneOf(random, [someRoute, someRoute, someGateway, someService, somePolicy, someOther])(
-    random,
-  );
+  const kinds = [someRoute, someRoute, someGateway, someService, somePolicy, someStream, someOther];
+  return oneOf(random, kinds)(random);
 }
 
 function someDeletes(random: Random, world: World): ResourceRef[] {

@@ -1,4 +1,5 @@
 import type { AttemptLimits } from '../../exchange.ts';
+import type { BackendTls } from '../../upstream/settings.ts';
 import {
   CONNECT_DEFAULT_MS,
   RESPONSE_HEAD_DEFAULT_MS,
@@ -46,15 +47,17 @@ export function inboundHeadTimeoutMs(
   return Math.max(headMs, service.responseHeadMs ?? 0);
 }
 
-/** Limits of one try, within what is left of the exchange. */
+/** Limits of one try, within what is left of the exchange; and how its connection is secured. */
 export function attemptLimits(
   headMs: number,
   connectMs: number | undefined,
   remainingMs: number,
+  tls?: BackendTls,
 ): AttemptLimits {
   const headTimeoutMs = Math.max(1, Math.min(headMs, remainingMs, TIMER_MAX_MS));
   return {
     connectTimeoutMs: Math.min(connectMs ?? CONNECT_DEFAULT_MS, headTimeoutMs),
     headTimeoutMs,
+    tls,
   };
 }

@@ -55,21 +55,27 @@ function otlpSpan(row: readonly (string | number)[]): unknown {
   const value = (field: SpanField): string | number => row[SPAN_FIELDS.indexOf(field)] ?? '';
   const text = (field: SpanField): string => String(value(field));
   const number = (field: SpanField): number => Number(value(field));
-  const method = METHODS.has(text('method')) ? text('method') : '_OTHER';
+  const isStream = text('scheme') === '';
+  const method = isStream ? '' : methodOf(text('method'));
   const error = isError(number('status'), text('reason'));
   const spanMethod = method === '_OTHER' ? 'HTTP' : method;
+  const what = isStream ? text('protocol') : spanMethod;
   return {
     traceId: text('traceId'),
     spanId: text('spanId'),
     ...(text('parentId') === '' ? {} : { parentSpanId: text('parentId') }),
     ...(text('state') === '' ? {} : { traceState: text('state') }),
-    name: `${spanMethod} ${text('pathTemplate')}`.trimEnd(),
+    name: `${what} ${text('pathTemplate')}`.trimEnd(),
     kind: KIND_SERVER,
     startTimeUnixNano: nanos(number('startUs')),
     endTimeUnixNano: nanos(number('endUs')),
     attributes: spanAttributes(method, error, text, number),
     status: error ? { code: STATUS_ERROR } : {},
   };
+}
+
+function methodOf(method: string): string {
+  return METHODS.has(method) ? method : '_OTHER';
 }
 
 function spanAttributes(
@@ -85,7 +91,7 @@ function spanAttributes(
     'http.response.status_code': number('status'),
     'http.route': text('pathTemplate'),
     'http.request.resend_count': number('retries'),
-    'url.scheme': 'http',
+    'url.scheme': text('scheme'),
     'url.path': text('path'),
     'server.address': text('host'),
     'server.port': number('port'),

@@ -1,4 +1,4 @@
-import { REASONS } from '#contracts/reasons.ts';
+import { REASONS, type Reason } from '#contracts/reasons.ts';
 import type { Exchange } from '../../exchange.ts';
 
 /**
@@ -31,6 +31,8 @@ export const SPAN_FIELDS = [
   'requestId',
   'revision',
   'retries',
+  /** Empty: a connection whose bytes are not read. */
+  'scheme',
 ] as const;
 
 export type SpanField = (typeof SPAN_FIELDS)[number];
@@ -40,10 +42,11 @@ export function keepsSpan(exchange: Exchange): boolean {
   return exchange.trace.sampled || isError(exchange.status, exchange.reason);
 }
 
-/** An answer of 5xx, or none because the upstream failed. */
+/** An answer of 5xx, or none because the upstream or the proxy failed: not what clients do. */
 export function isError(status: number, reason: string): boolean {
   if (status >= 500) return true;
-  return status === 0 && reason !== 'ok' && reason !== 'client_closed' && reason in REASONS;
+  if (status !== 0) return false;
+  return reason === 'upstream_aborted' || (REASONS[reason as Reason]?.status ?? 0) >= 500;
 }
 
 export function pushSpan(
@@ -78,5 +81,6 @@ export function pushSpan(
     exchange.requestId,
     `${snapshot.revision.epoch}-${snapshot.revision.sequence}`,
     exchange.retries,
+    request.isStream === true ? '' : (request.scheme ?? 'http'),
   );
 }

@@ -1,4 +1,4 @@
-import type { HTTPRoute, Resource } from '#contracts/resources/index.ts';
+import type { BackendRef, Resource, RouteResource } from '#contracts/resources/index.ts';
 import { count } from './format.ts';
 
 /** What matters most of a resource, in a few words. */
@@ -11,6 +11,8 @@ export function summaryOf(resource: Resource): string {
     case 'Gateway':
       return resource.spec.listeners.map((each) => `${each.name} :${each.port}`).join(', ');
     case 'HTTPRoute':
+    case 'TLSRoute':
+    case 'TCPRoute':
       return routeSummary(resource);
     case 'Mesh':
       return (resource.spec.endpointCidrs ?? []).join(', ');
@@ -22,10 +24,12 @@ export function summaryOf(resource: Resource): string {
       return faultSummary(resource.spec);
     case 'SLO':
       return resource.spec.objectives.map((each) => `${each.target * 100} %`).join(', ');
+    case 'BackendTLSPolicy':
+      return `${targetNames(resource.spec.targetRefs)} as ${resource.spec.validation.hostname}`;
     case 'AuthenticationPolicy':
     case 'TrafficPolicy':
     case 'ListenerPolicy':
-      return resource.spec.targetRefs.map((each) => `${each.kind}/${each.name}`).join(', ');
+      return targetNames(resource.spec.targetRefs);
     case 'Namespace':
     case 'GatewayClass':
       return '';
@@ -34,12 +38,16 @@ export function summaryOf(resource: Resource): string {
   }
 }
 
-function routeSummary(route: HTTPRoute): string {
+function targetNames(refs: readonly { kind: string; name: string }[]): string {
+  return refs.map((each) => `${each.kind}/${each.name}`).join(', ');
+}
+
+function routeSummary(route: RouteResource): string {
   const parents = route.spec.parentRefs.map((each) => `${each.kind ?? 'Gateway'}/${each.name}`);
   const backends = new Map<string, string>();
-  for (const rule of route.spec.rules) {
-    const several = (rule.backendRefs?.length ?? 0) > 1;
-    for (const ref of rule.backendRefs ?? []) {
+  for (const { backendRefs = [] } of route.spec.rules as { backendRefs?: BackendRef[] }[]) {
+    const several = backendRefs.length > 1;
+    for (const ref of backendRefs) {
       backends.set(ref.name, several ? `${ref.name}=${ref.weight ?? 1}` : ref.name);
     }
   }

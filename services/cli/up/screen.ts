@@ -8,7 +8,7 @@ import { fields, table } from '../output/table.ts';
 import { REQUESTS_PER_SECOND } from './traffic.ts';
 
 export interface ScreenOptions {
-  shop: Pick<Shop, 'urls' | 'logDir'>;
+  shop: Pick<Shop, 'urls' | 'caFile' | 'logDir'>;
   addresses: PartAddresses;
   base: number;
   dataDir: string;
@@ -42,6 +42,7 @@ export function firstScreen(options: ScreenOptions): string {
     '',
     fields([
       ['edge', urls.edge],
+      ['edge, TLS', `${urls.edgeTls}  (curl --cacert ${fromHere(options.shop.caFile)})`],
       ['config', `${urls.config}  (API: /openapi.json)`],
       ['analytics', urls.analytics],
       ['alerting', `${urls.alerting}  (alerts are printed here)`],
@@ -61,9 +62,14 @@ export function firstScreen(options: ScreenOptions): string {
     'Boards: dashboards/grafana has two, API analytics and Mesh health. Grafana itself is not',
     'started: see infra/compose/README.md (Docker) or dashboards/grafana/README.md (your own).',
     '`npx windrose top` and `graph` show the same numbers without it.',
-    `Data and logs: ${relative(process.cwd(), options.dataDir) || '.'}. Ctrl-C stops all of it.`,
+    `Data and logs: ${fromHere(options.dataDir)}. Ctrl-C stops all of it.`,
     '',
   ].join('\n');
+}
+
+/** A path as a person in this folder writes it. */
+function fromHere(path: string): string {
+  return relative(process.cwd(), path) || '.';
 }
 
 function partsText(yours: readonly PartName[]): string {
@@ -87,7 +93,7 @@ export function shortScreen(options: {
   return [
     '',
     fields([...Object.entries(options.services), ...started]),
-    `Data and logs: ${relative(process.cwd(), options.dataDir) || '.'}. Ctrl-C stops all of it.`,
+    `Data and logs: ${fromHere(options.dataDir)}. Ctrl-C stops all of it.`,
     '',
   ].join('\n');
 }

@@ -1,5 +1,5 @@
 import { type ResourceKey, keyOf } from '#contracts/names.ts';
-import { type Resource, SERVICE_NAME_LABEL } from '#contracts/resources/index.ts';
+import { type BackendRef, type Resource, SERVICE_NAME_LABEL } from '#contracts/resources/index.ts';
 
 /**
  * The resources that one refers to: a change of one of these may change what this one means, so
@@ -8,9 +8,13 @@ import { type Resource, SERVICE_NAME_LABEL } from '#contracts/resources/index.ts
 export function referencesOf(resource: Resource): ResourceKey[] {
   const namespace = namespaceOf(resource);
   switch (resource.kind) {
-    case 'HTTPRoute': {
+    case 'HTTPRoute':
+    case 'TLSRoute':
+    case 'TCPRoute': {
       const { parentRefs, rules } = resource.spec;
-      const backends = rules.flatMap((rule) => rule.backendRefs ?? []);
+      const backends = rules.flatMap(
+        (rule: { backendRefs?: BackendRef[] }) => rule.backendRefs ?? [],
+      );
       return [
         ...parentRefs.map((ref) =>
           keyOf({
@@ -33,6 +37,7 @@ export function referencesOf(resource: Resource): ResourceKey[] {
     case 'TrafficPolicy':
     case 'FaultPolicy':
     case 'ListenerPolicy':
+    case 'BackendTLSPolicy':
       return resource.spec.targetRefs.map((ref) => keyOf({ ...ref, namespace }));
     case 'Namespace':
     case 'Service':

@@ -20,6 +20,7 @@ import {
   strict,
 } from './schema.ts';
 import { Type } from './type.ts';
+import { GatewayTls, ListenerTls } from './gateway-tls.ts';
 
 export const GATEWAY_GROUP = 'gateway.networking.k8s.io';
 const GATEWAY_VERSION = `${GATEWAY_GROUP}/v1`;
@@ -58,7 +59,8 @@ export const Gateway = strict({
         name: SectionName,
         hostname: Type.Optional(Hostname),
         port: Port,
-        protocol: Type.Literal('HTTP'),
+        protocol: oneOf(['HTTP', 'HTTPS', 'TLS', 'TCP']),
+        tls: Type.Optional(ListenerTls),
         allowedRoutes: Type.Optional(
           strict({
             namespaces: Type.Optional(strict({ from: Type.Optional(oneOf(['Same', 'All'])) })),
@@ -67,6 +69,7 @@ export const Gateway = strict({
       }),
       { minItems: 1, maxItems: 64 },
     ),
+    tls: Type.Optional(GatewayTls),
   }),
 });
 export type Gateway = Static<typeof Gateway>;

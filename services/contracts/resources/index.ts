@@ -1,4 +1,5 @@
 import type { TSchema } from 'typebox';
+import * as backendTls from './backend-tls.ts';
 import * as core from './core.ts';
 import * as gateway from './gateway-api.ts';
 import type { ResourceProblem } from '../problems.ts';
@@ -6,6 +7,7 @@ import * as listener from './listener-policy.ts';
 import * as openslo from './openslo.ts';
 import { checkSlo } from './openslo-check.ts';
 import type { Metadata } from './schema.ts';
+import * as streams from './stream-routes.ts';
 import * as windrose from './windrose.ts';
 
 export interface KindEntry {
@@ -40,6 +42,12 @@ export const KINDS: readonly KindEntry[] = [
   kind(gateway.GatewayClass, GATEWAY, 'GatewayClass', 'Cluster', ['gatewayclasses', 'gc']),
   kind(gateway.Gateway, GATEWAY, 'Gateway', 'Namespaced', ['gateways', 'gtw']),
   kind(gateway.HTTPRoute, GATEWAY, 'HTTPRoute', 'Namespaced', ['httproutes', 'route', 'routes']),
+  kind(streams.TLSRoute, streams.TLS_ROUTE_VERSION, 'TLSRoute', 'Namespaced', ['tlsroutes']),
+  kind(streams.TCPRoute, streams.TCP_ROUTE_VERSION, 'TCPRoute', 'Namespaced', ['tcproutes']),
+  kind(backendTls.BackendTLSPolicy, GATEWAY, 'BackendTLSPolicy', 'Namespaced', [
+    'backendtlspolicies',
+    'btlspolicy',
+  ]),
   kind(windrose.Mesh, WINDROSE, 'Mesh', 'Cluster', ['meshes']),
   kind(listener.ListenerPolicy, WINDROSE, 'ListenerPolicy', 'Namespaced', ['listenerpolicies']),
   kind(windrose.Consumer, WINDROSE, 'Consumer', 'Namespaced', ['consumers']),
@@ -71,6 +79,9 @@ export type Resource =
   | gateway.GatewayClass
   | gateway.Gateway
   | gateway.HTTPRoute
+  | streams.TLSRoute
+  | streams.TCPRoute
+  | backendTls.BackendTLSPolicy
   | windrose.Mesh
   | listener.ListenerPolicy
   | windrose.Consumer
@@ -80,6 +91,8 @@ export type Resource =
   | windrose.FaultPolicy
   | openslo.SLO;
 export type Kind = Resource['kind'];
+/** What attaches to Gateways and leads to Services. */
+export type RouteResource = gateway.HTTPRoute | streams.TLSRoute | streams.TCPRoute;
 export type ResourceOf<K extends Kind> = Extract<Resource, { kind: K }>;
 
 /** The metadata of any resource in one type (each kind's own is narrower). */
@@ -88,8 +101,11 @@ export function metadataOf(resource: Resource): Metadata {
 }
 
 export type { Metadata };
+export * from './backend-tls.ts';
 export * from './core.ts';
 export * from './gateway-api.ts';
 export * from './listener-policy.ts';
+export * from './gateway-tls.ts';
 export * from './openslo.ts';
+export * from './stream-routes.ts';
 export * from './windrose.ts';

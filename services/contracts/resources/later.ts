@@ -5,12 +5,9 @@
  */
 export const LATER_KINDS: ReadonlySet<string> = new Set([
   'GRPCRoute',
-  'TLSRoute',
-  'TCPRoute',
   'UDPRoute',
   'ListenerSet',
   'ReferenceGrant',
-  'BackendTLSPolicy',
   'Secret',
   'ConfigMap',
   'AuthorizationPolicy',
@@ -23,7 +20,8 @@ export const LATER_KINDS: ReadonlySet<string> = new Set([
 
 const FIELDS: Readonly<Record<string, readonly string[]>> = {
   Service: ['selector', 'type', 'clusterIP', 'targetPort', 'externalName', 'sessionAffinity'],
-  Gateway: ['tls', 'infrastructure', 'backendTLS', 'allowedListeners', 'kinds', 'selector'],
+  Gateway: ['infrastructure', 'allowedListeners', 'kinds', 'selector', 'options'],
+  BackendTLSPolicy: ['options', 'uri'],
   GatewayClass: ['parametersRef'],
   HTTPRoute: [
     'retry',
@@ -62,7 +60,10 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const VALUES: Readonly<Record<string, readonly string[]>> = {
-  Gateway: ['HTTPS', 'TLS', 'TCP', 'UDP', 'Hostname', 'Selector', 'None'],
+  Gateway: ['UDP', 'Hostname', 'Selector', 'None', 'AllowInsecureFallback'],
+  BackendTLSPolicy: ['URI'],
+  TLSRoute: ['ServiceImport'],
+  TCPRoute: ['ServiceImport'],
   Service: ['UDP', 'SCTP', 'kubernetes.io/h2c', 'kubernetes.io/wss', 'grpc', 'https'],
   HTTPRoute: [
     'RequestMirror',

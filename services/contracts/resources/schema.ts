@@ -38,6 +38,8 @@ export const Hostname = Type.String({
   maxLength: 253,
   pattern: `^(\\*\\.)?${SUBDOMAIN.slice(1)}`,
 });
+/** Gateway API PreciseHostname: a DNS name without a wildcard. */
+export const PreciseHostname = Type.String({ minLength: 1, maxLength: 253, pattern: SUBDOMAIN });
 export const HeaderName = Type.String({
   minLength: 1,
   maxLength: 256,

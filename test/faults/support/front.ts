@@ -4,7 +4,8 @@ import { type Clock, type Random, systemClock } from '#platform/clock.ts';
 import { createLog } from '#platform/log.ts';
 import { DataPlane } from '#proxy/dataplane.ts';
 import type { AttemptLimits, Exchange } from '#proxy/exchange.ts';
-import { type Connecting, UpstreamPool } from '#proxy/forward/pool.ts';
+import type { Connecting } from '#proxy/forward/connect.ts';
+import { UpstreamPool } from '#proxy/forward/pool.ts';
 import { Door, type DoorParts } from '#proxy/listener/door.ts';
 import { ListenerServer } from '#proxy/listener/server.ts';
 import { RandomHex } from '#proxy/listener/trace.ts';
@@ -40,7 +41,8 @@ export interface FaultFrontOptions {
 export class WatchedPool extends UpstreamPool {
   readonly sockets = new Set<Socket>();
 
-  override connect(...[endpoint, done, failed]: Parameters<UpstreamPool['connect']>): Connecting {
+  override connect(...args: Parameters<UpstreamPool['connect']>): Connecting {
+    const [endpoint, done, failed, tls] = args;
     return super.connect(
       endpoint,
       (connection) => {
@@ -48,6 +50,7 @@ export class WatchedPool extends UpstreamPool {
         done(connection);
       },
       failed,
+      tls,
     );
   }
 }

@@ -14,10 +14,12 @@ const screen = (base: number, yours: ('nats' | 'kafka')[] = []): string =>
     shop: {
       urls: {
         edge: 'http://127.0.0.1:21080',
+        edgeTls: 'https://127.0.0.1:21443',
         config: 'http://127.0.0.1:21400',
         analytics: 'http://127.0.0.1:21410',
         alerting: 'http://127.0.0.1:21420',
       },
+      caFile: join(dataDir, 'tls', 'ca.pem'),
       logDir: '',
     },
     addresses,

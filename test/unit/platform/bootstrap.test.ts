@@ -12,6 +12,7 @@ const fields = {
   role: { type: 'string', description: 'role', choices: ['gateway', 'sidecar'] },
   gateway: { type: 'list', description: 'Gateways to serve' },
   insecure: { type: 'boolean', description: 'listen anywhere', default: false },
+  pairs: { type: 'mappings', description: 'pairs', env: 'PAIRS', keys: ['name', 'file'] },
 } as const;
 
 const read = (argv: string[], env: NodeJS.ProcessEnv = {}) =>
@@ -29,6 +30,7 @@ describe('readBootstrap', () => {
       role: undefined,
       gateway: ['a/b', 'c/d'],
       insecure: false,
+      pairs: undefined,
     });
   });
 
@@ -38,7 +40,20 @@ describe('readBootstrap', () => {
     expect(values.insecure).toBe(true);
   });
 
+  it('reads mappings: of a file, of repeated flags, of one variable', () => {
+    const file = join(tempDir(), 'bootstrap.yaml');
+    writeFileSync(file, 'mesh: m\npairs: [{name: a, file: x}, {name: b}]\n');
+    expect(read(['--bootstrap', file]).pairs).toEqual([{ name: 'a', file: 'x' }, { name: 'b' }]);
+    const flags = ['--mesh=m', '--pairs', 'name=a, file=x=y', '--pairs', 'name=b'];
+    expect(read(flags).pairs).toEqual([{ name: 'a', file: 'x=y' }, { name: 'b' }]);
+    const env = { PAIRS: 'name=a,file=x; name=b;' };
+    expect(read(['--mesh=m'], env).pairs).toEqual([{ name: 'a', file: 'x' }, { name: 'b' }]);
+  });
+
   it.each([
+    [['--mesh', 'm', '--pairs', 'name'], '--pairs "name" is not key=value'],
+    [['--mesh', 'm', '--pairs', 'nam=a'], '--pairs has an unknown key: nam; name, file'],
+    [['--mesh', 'm', '--pairs', 'name='], '--pairs: name "" is no text'],
     [[], '--mesh or WINDROSE_MESH is missing: name of the mesh'],
     [['--mesh', 'm', '--wokers', '1'], "Unknown option '--wokers'"],
     [['--mesh', 'm', '--workers', 'two'], '--workers "two" is no number'],

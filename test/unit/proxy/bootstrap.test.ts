@@ -32,6 +32,27 @@ describe('readSettings', () => {
     });
   });
 
+  it('reads certificates, of which each is a pair, authorities or both', () => {
+    const { certificates } = read(
+      '--name a --certificates name=shop/web,cert=c.pem,key=k.pem name=shop/clients,ca=ca.pem',
+    );
+    expect(certificates).toEqual([
+      { name: 'shop/web', cert: 'c.pem', key: 'k.pem', ca: undefined },
+      { name: 'shop/clients', cert: undefined, key: undefined, ca: 'ca.pem' },
+    ]);
+  });
+
+  it.each([
+    ['cert=c,key=k', 'an entry without a name is not namespace/name'],
+    ['name=web,cert=c,key=k', 'web is not namespace/name'],
+    ['name=shop/web,cert=c', 'shop/web has no key'],
+    ['name=shop/web,key=k', 'shop/web has no cert'],
+    ['name=shop/web', 'shop/web has neither cert and key nor ca'],
+    ['name=shop/web,ca=a name=shop/web,ca=a', 'shop/web stands twice'],
+  ])('certificates %s are refused', (text, sentence) => {
+    expect(() => read(`--name a --certificates ${text}`)).toThrow(sentence);
+  });
+
   it('runs alone with files: no name, no NATS, no Kafka', () => {
     const settings = read('--resources a.yaml b.yaml --access-log -', {
       KAFKA_BROKERS: '127.0.0.1:9092',

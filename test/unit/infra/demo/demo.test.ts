@@ -1,11 +1,14 @@
-import { createHash } from 'node:crypto';
+import { X509Certificate, createHash } from 'node:crypto';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MANIFESTS, TRY, shopResources } from '../../../../infra/demo/resources.ts';
+import { edgeCertificate } from '../../../../infra/demo/certificates.ts';
 import { plan, startLoad } from '../../../../infra/demo/load.ts';
 import { startOncall } from '../../../../infra/demo/oncall.ts';
 import {
   APPLICATIONS,
   DEMO_KEYS,
+  MANIFEST_EDGE_PORTS,
   PROXIES,
   portList,
   shopPorts,
@@ -15,6 +18,8 @@ import { MeshState } from '#platform/state.ts';
 import { compile } from '#proxy/pure.ts';
 import { readManifests } from '#platform/manifests.ts';
 import { metadataOf } from '#contracts/resources/index.ts';
+import { issueCertificate } from '#local/x509.ts';
+import { tempDir } from '#test/parts.ts';
 import { startReceiver } from '#test/receiver.ts';
 import { expect, onTestFinished, test } from 'vitest';
 
@@ -29,7 +34,12 @@ test('every manifest is valid and carries the label by which a start cleans up',
 async function problemsWith(file?: string): Promise<ResourceProblem[]> {
   const state = new MeshState();
   const time = '2026-01-01T00:00:00Z';
-  state.apply({ sequence: 1, time, upserts: await shopResources(7_080), deletes: [] });
+  state.apply({
+    sequence: 1,
+    time,
+    upserts: await shopResources(MANIFEST_EDGE_PORTS),
+    deletes: [],
+  });
   if (file !== undefined) {
     const { resources, problems } = await readManifests([join(TRY, file)]);
     if (problems.length > 0) return problems;
@@ -46,6 +56,24 @@ test('the demo compiles without a problem, also with each good thing to try', as
   expect(await problemsWith('fault.yaml')).toEqual([]);
 });
 
+test('the certificate of the edge is made once, and again when it is about to end', () => {
+  const folder = tempDir();
+  const files = edgeCertificate(folder);
+  const read = (file: string): string => readFileSync(file, 'utf8');
+  const leaf = new X509Certificate(read(files.cert));
+  const authority = new X509Certificate(read(files.ca));
+  expect(leaf.verify(authority.publicKey)).toBe(true);
+  expect(leaf.checkHost('localhost')).toBe('localhost');
+  expect(leaf.checkIP('127.0.0.1')).toBe('127.0.0.1');
+  expect(statSync(files.key).mode & 0o077).toBe(0);
+  expect(edgeCertificate(folder)).toEqual(files);
+  expect(read(files.cert)).toBe(leaf.toString());
+  const notAfter = new Date(Date.now() + 24 * 60 * 60 * 1_000);
+  writeFileSync(files.cert, issueCertificate({ name: 'localhost', notAfter }).cert);
+  edgeCertificate(folder);
+  expect(new X509Certificate(read(files.cert)).validToDate > notAfter).toBe(true);
+});
+
 test('try/bad.yaml is refused with both its mistakes', async () => {
   const problems = await problemsWith('bad.yaml');
   expect(problems.map((problem) => problem.reason).sort()).toEqual([
@@ -60,7 +88,9 @@ test.each(['canary.yaml', 'fault.yaml'])('what try/%s leaves is cleaned up', asy
 });
 
 test('the hashes in the manifests are those of the printed keys', async () => {
-  const consumers = (await shopResources(7_080)).filter((each) => each.kind === 'Consumer');
+  const consumers = (await shopResources(MANIFEST_EDGE_PORTS)).filter(
+    (each) => each.kind === 'Consumer',
+  );
   const hashes = Object.fromEntries(
     consumers.map((each) => [each.metadata.name, each.spec.credentials[0]?.sha256]),
   );
@@ -72,24 +102,25 @@ test('the hashes in the manifests are those of the printed keys', async () => {
 });
 
 test('there is a Service for every application, and the edge moves with the base', async () => {
-  const resources = await shopResources(21_080);
+  const resources = await shopResources({ edge: 21_080, edgeTls: 21_443 });
   const services = resources.filter((each) => each.kind === 'Service');
   const names = services.map((each) => each.metadata.name);
   expect(names).toEqual(expect.arrayContaining(APPLICATIONS.map((each) => each.name)));
   const gateway = resources.find((each) => each.kind === 'Gateway');
   expect(gateway?.spec).toMatchObject({
     addresses: [{ value: '127.0.0.1' }],
-    listeners: [{ port: 21_080 }],
+    listeners: [{ port: 21_080 }, { port: 21_443 }],
   });
 });
 
 test('the ports are those that are documented, all different, none of another base', () => {
   const ports = shopPorts(7_000);
-  expect(ports).toMatchObject({ edge: 7_080, config: 7_400, analytics: 7_410, alerting: 7_420 });
+  expect(ports).toMatchObject({ edge: 7_080, edgeTls: 7_443 });
+  expect(ports).toMatchObject({ config: 7_400, analytics: 7_410, alerting: 7_420 });
   expect(ports.applications.catalog).toEqual({ app: 7_111, inbound: 7_112, outbound: 7_113 });
   const all = portList(ports).map(([port]) => port);
   expect(new Set(all).size).toBe(all.length);
-  expect(all.length).toBe(4 + 3 * APPLICATIONS.length);
+  expect(all.length).toBe(5 + 3 * APPLICATIONS.length);
   expect(Math.max(...all) < 8_000 && Math.min(...all) >= 7_000).toBe(true);
   expect(PROXIES).toHaveLength(1 + APPLICATIONS.length);
 });

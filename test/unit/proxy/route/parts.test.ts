@@ -68,6 +68,7 @@ describe('sockets', () => {
     gateway: `shop/${name}`,
     addresses: [],
     port: 80,
+    protocol: 'HTTP',
     sockets: [':80'],
     createdAt,
     settings: LISTENER_DEFAULT,

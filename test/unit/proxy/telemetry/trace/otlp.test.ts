@@ -79,6 +79,31 @@ test('a root has no parent; what is not known is left out', () => {
   expect(attributesOf(span)).not.toHaveProperty('http.route');
 });
 
+test('a stream is no HTTP; what a client did is no error', () => {
+  const stream = { method: '', path: '', protocol: 'tcp', isStream: true };
+  const [good, failed, scanned] = spansOf(
+    exchangeOf({ status: 0, pathTemplate: '', request: stream }),
+    exchangeOf({ status: 0, pathTemplate: '', request: stream, reason: 'upstream_refused' }),
+    exchangeOf({
+      ...{ status: 0, pathTemplate: '', reason: 'handshake_failed' },
+      request: { ...stream, protocol: 'tls' },
+    }),
+  );
+  expect(good).toMatchObject({ name: 'tcp', status: {} });
+  const attributes = attributesOf(good);
+  expect(attributes['network.protocol.name']).toBe('tcp');
+  for (const key of ['http.request.method', 'http.route', 'url.scheme', 'url.path']) {
+    expect(attributes).not.toHaveProperty(key);
+  }
+  expect(failed?.['status']).toEqual({ code: 2 });
+  expect(scanned).toMatchObject({ name: 'tls', status: {} });
+});
+
+test('the scheme is that of the connection', () => {
+  const [span] = spansOf(exchangeOf({ request: { scheme: 'https' } }));
+  expect(attributesOf(span)['url.scheme']).toBe('https');
+});
+
 test('errors are marked with their kind; a strange method is no name', () => {
   const [failed, aborted, odd] = spansOf(
     exchangeOf({ status: 503, reason: 'no_endpoint' }),

@@ -1,0 +1,165 @@
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import type { Clock } from '#platform/clock.ts';
+import { type Log, sentenceOf } from '#platform/log.ts';
+import {
+  type Authorities,
+  type CertificateFiles,
+  type ServerCertificate,
+  readAuthorities,
+  readServerCertificate,
+} from './certificate.ts';
+import { WatchedFiles } from './files.ts';
+
+interface Entry {
+  readonly files: CertificateFiles;
+  server: ServerCertificate | undefined;
+  authorities: Authorities | undefined;
+  /** Why the files as they are now cannot be used; what was good before still is. */
+  problem: string | undefined;
+}
+
+export interface CertificatesOptions {
+  files: readonly CertificateFiles[];
+  clock: Clock;
+  log: Log;
+}
+
+type Texts = Record<'cert' | 'key' | 'ca', string | undefined>;
+
+/**
+ * The certificates and authorities that the bootstrap names, by the names of Secrets. Their files
+ * are watched; a change counts for new handshakes, and what cannot be read leaves what was there.
+ */
+export class Certificates {
+  readonly #options: CertificatesOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #watched: WatchedFiles;
+  #onChange: (() => void) | undefined;
+  /** Another number whenever something can be served, or trusted, that could not before. */
+  version = 1;
+
+  constructor(options: CertificatesOptions) {
+    this.#options = options;
+    // First, so that a change from here on is one.
+    this.#watched = new WatchedFiles({
+      files: options.files.flatMap(filesOf),
+      ...{ clock: options.clock, log: options.log },
+      changed: (files) => this.#reload(files),
+    });
+    for (const files of options.files) {
+      const entry: Entry = {
+        ...{ files, server: undefined, authorities: undefined, problem: undefined },
+      };
+      this.#entries.set(files.name, entry);
+      this.#take(entry, () => {
+        const read = (file: string | undefined): string | undefined =>
+          file === undefined ? undefined : readFileSync(file, 'utf8');
+        return { cert: read(files.cert), key: read(files.key), ca: read(files.ca) };
+      });
+    }
+  }
+
+  /** Begins to watch; `changed` is called when what is known, or what is wrong, is another. */
+  watch(changed: () => void): void {
+    this.#onChange = changed;
+    if (this.#entries.size > 0) this.#watched.start();
+  }
+
+  stop(): void {
+    this.#watched.stop();
+  }
+
+  server(name: string): ServerCertificate | undefined {
+    return this.#entries.get(name)?.server;
+  }
+
+  authorities(name: string): Authorities | undefined {
+    return this.#entries.get(name)?.authorities;
+  }
+
+  /** Why something that is referred to is missing or old; undefined: all is well. */
+  problemOf(name: string, what: 'server' | 'authorities'): string | undefined {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return `the bootstrap of this proxy names no certificate ${name}`;
+    const { problem } = entry;
+    if (problem !== undefined) {
+      const isServed = entry[what] !== undefined;
+      return `${name}: ${problem}${isServed ? '; the one before it is still served' : ''}`;
+    }
+    if (entry[what] !== undefined) return undefined;
+    const field = what === 'server' ? 'cert and key' : 'ca';
+    return `the certificate ${name} in the bootstrap of this proxy has no ${field}`;
+  }
+
+  /** When each certificate that is served ends, ms since 1970. */
+  expiries(): [name: string, notAfterMs: number][] {
+    return [...this.#entries.values()].flatMap(({ server }) =>
+      server === undefined ? [] : [[server.name, server.notAfterMs] as [string, number]],
+    );
+  }
+
+  /** Takes what the files hold, all of it or nothing. */
+  #take(entry: Entry, read: () => Texts): void {
+    const { name } = entry.files;
+    try {
+      const { cert, key, ca } = read();
+      const server =
+        cert === undefined || key === undefined
+          ? undefined
+          : readServerCertificate(name, cert, key);
+      entry.authorities = ca === undefined ? undefined : readAuthorities(ca);
+      entry.server = server;
+      entry.problem = undefined;
+    } catch (error) {
+      const problem = fileProblem(error);
+      if (problem === entry.problem) return;
+      entry.problem = problem;
+      const kept = entry.server !== undefined || entry.authorities !== undefined;
+      const message = `a certificate cannot be used${kept ? ' and its old one is kept' : ''}`;
+      this.#options.log.error({ certificate: name, problem }, message);
+    }
+  }
+
+  async #reload(changed: ReadonlySet<string>): Promise<void> {
+    for (const entry of this.#entries.values()) {
+      const { files } = entry;
+      if (!filesOf(files).some((file) => changed.has(file))) continue;
+      const before = entry.server;
+      const texts = await readAll(files);
+      this.#take(entry, () => {
+        if (texts instanceof Error) throw texts;
+        return texts;
+      });
+      if (entry.problem !== undefined) continue;
+      this.version++;
+      if (before?.cert !== entry.server?.cert) {
+        this.#options.log.info({ certificate: files.name }, 'a new certificate is served');
+      }
+    }
+    this.#onChange?.();
+  }
+}
+
+function filesOf({ cert, key, ca }: CertificateFiles): string[] {
+  return [cert, key, ca].filter((file) => file !== undefined);
+}
+
+async function readAll({ cert, key, ca }: CertificateFiles): Promise<Texts | Error> {
+  const read = (file: string | undefined): Promise<string | undefined> =>
+    file === undefined ? Promise.resolve(undefined) : readFile(file, 'utf8');
+  try {
+    const texts = await Promise.all([read(cert), read(key), read(ca)]);
+    return { cert: texts[0], key: texts[1], ca: texts[2] };
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function fileProblem(error: unknown): string {
+  const { code, path: file } = error as NodeJS.ErrnoException;
+  if (file === undefined) return sentenceOf(error);
+  if (code === 'ENOENT') return `there is no file ${file}`;
+  if (code === 'EACCES') return `this user may not read ${file}`;
+  return sentenceOf(error);
+}

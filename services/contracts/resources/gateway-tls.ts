@@ -1,0 +1,57 @@
+/** TLS of a Gateway and its listeners (Gateway API v1), the part that this version serves. */
+import type { Static } from 'typebox';
+import { Label, Port, Subdomain, oneOf, strict } from './schema.ts';
+import { Type } from './type.ts';
+
+/**
+ * A certificate with its key. Values of Secrets are no resources yet: the reference names an entry
+ * of `certificates` in the proxy's bootstrap.
+ */
+export const CertificateRef = strict({
+  group: Type.Optional(Type.Literal('')),
+  kind: Type.Optional(Type.Literal('Secret')),
+  namespace: Type.Optional(Label),
+  name: Subdomain,
+});
+export type CertificateRef = Static<typeof CertificateRef>;
+
+/** Certificate authorities: an entry of `certificates` in the bootstrap that has a `ca`. */
+export const AuthorityRef = strict({
+  group: Type.Optional(Type.Literal('')),
+  kind: oneOf(['ConfigMap', 'Secret']),
+  namespace: Type.Optional(Label),
+  name: Subdomain,
+});
+export type AuthorityRef = Static<typeof AuthorityRef>;
+
+/** Compile refuses certificates that are missing, or that nobody would use. */
+export const ListenerTls = strict({
+  mode: Type.Optional(oneOf(['Terminate', 'Passthrough'], 'who ends TLS; default Terminate')),
+  certificateRefs: Type.Optional(Type.Array(CertificateRef, { maxItems: 64 })),
+});
+export type ListenerTls = Static<typeof ListenerTls>;
+
+const ClientValidation = strict({
+  caCertificateRefs: Type.Array(AuthorityRef, { minItems: 1, maxItems: 8 }),
+  mode: Type.Optional(
+    oneOf(['AllowValidOnly'], 'a connection without a valid client certificate is refused'),
+  ),
+});
+const FrontendTls = strict({ validation: Type.Optional(ClientValidation) });
+
+/**
+ * Client certificates: those asked for at every port that ends TLS, or at one (GEP-91); and the one
+ * that is shown to backends that ask for it (GEP-3155).
+ */
+export const GatewayTls = strict({
+  backend: Type.Optional(strict({ clientCertificateRef: CertificateRef })),
+  frontend: Type.Optional(
+    strict({
+      default: FrontendTls,
+      perPort: Type.Optional(
+        Type.Array(strict({ port: Port, tls: FrontendTls }), { maxItems: 64 }),
+      ),
+    }),
+  ),
+});
+export type GatewayTls = Static<typeof GatewayTls>;
