@@ -23,7 +23,7 @@ export interface WorkerFleetOptions {
   spawn?: WorkerProcessOptions['spawn'];
 }
 
-/** A worker that lived shorter than this died of its start: the next one waits longer. */
+/** A worker that lived shorter and never served died of its start: the next one waits longer. */
 const SHORT_LIFE_MS = 5_000;
 /** A worker that has missed so many beats stands still. */
 const MISSED_BEATS_MAX = 5;
@@ -212,7 +212,7 @@ export class WorkerFleet implements Fleet {
     this.#sockets.abandon(worker.number);
     if (this.#draining) return;
     const { clock, log, crashed } = this.#options;
-    const short = clock.nowMs() - worker.startedMs < SHORT_LIFE_MS;
+    const short = !this.#serves.has(worker) && clock.nowMs() - worker.startedMs < SHORT_LIFE_MS;
     this.#shortLives = short ? this.#shortLives + 1 : 0;
     const delayMs = Math.min(RESPAWN_MAX_MS, RESPAWN_MIN_MS * RESPAWN_GROWTH ** this.#shortLives);
     log.error({ worker: worker.number, pid: worker.pid, how, delayMs }, 'a worker died');

@@ -111,6 +111,20 @@ describe('a worker that dies', () => {
     expect(spawned).toHaveLength(10);
   });
 
+  it('soon after it has come to serve: is replaced at once, however often', async () => {
+    const { fleet, clock, spawned, last, update } = setUp(1);
+    const applied = fleet.apply(update);
+    last().serve();
+    await applied;
+    for (let deaths = 1; deaths <= 5; deaths++) {
+      last().kill();
+      clock.advance(20);
+      expect(spawned).toHaveLength(1 + deaths);
+      last().serve();
+      await new Promise(setImmediate);
+    }
+  });
+
   it('in the middle of an update: the others carry it, the next one gets it whole', async () => {
     const { fleet, clock, spawned, update } = setUp(2);
     const applied = fleet.apply(update);
