@@ -109,7 +109,8 @@ export async function startApp(
     if (handler !== undefined) handler(request, response);
     else response.end(JSON.stringify({ name, headers: request.headers, url: request.url }));
   });
-  server.listen(0, '127.0.0.1');
+  // A thousand connections at once, of an attack, are not to fail for want of a queue.
+  server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 });
   await once(server, 'listening');
   onTestFinished(() => {
     server.closeAllConnections();
