@@ -15,6 +15,7 @@ import type { Certificates } from '../tls/certificates.ts';
 import { TLS_SETTINGS } from '../tls/protocol.ts';
 import { endpointName } from '../upstream/addresses.ts';
 import type { BackendTls } from '../upstream/settings.ts';
+import { readsInto } from './reads.ts';
 
 const KEEP_ALIVE_PROBE_MS = 30_000;
 /** Sessions kept to be resumed, one for each endpoint. */
@@ -66,7 +67,8 @@ export class Connector {
   open(endpoint: Endpoint, options: ConnectOptions, done: (result: Connected) => void): Connecting {
     const { tls } = options;
     if (tls === undefined) {
-      const socket = connectTcp(socketOptions(endpoint, options));
+      const onread = readsInto((bytes) => socket.push(bytes));
+      const socket: Socket = connectTcp({ ...socketOptions(endpoint, options), onread });
       return settle(socket, 'connect', () => done({ ok: true, socket, protocol: '' }), done);
     }
     const context = this.#contextOf(tls);

@@ -67,8 +67,10 @@ export function upstreamHeaders(believed: HeaderList, by: ForwardedBy): HeaderLi
 export function responseHeaders(received: HeaderList): HeaderList {
   const connection = received.get('connection');
   if (connection === undefined) return received.without(FIELD.hop | FIELD.ours, undefined);
-  const named = new Set(connectionOptions(connection));
-  named.delete('content-length');
+  let named = connectionOptions(connection);
+  if (named.has('content-length')) {
+    named = new Set([...named].filter((name) => name !== 'content-length'));
+  }
   return received.without(FIELD.hop | FIELD.ours, named);
 }
 
