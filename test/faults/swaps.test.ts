@@ -1,7 +1,8 @@
 // F03 and F27: the configuration changes under load, again and again.
+import { once } from 'node:events';
 import http from 'node:http';
 import http2 from 'node:http2';
-import { type Socket, connect } from 'node:net';
+import { type AddressInfo, type Socket, connect } from 'node:net';
 import type { Resource } from '#contracts/resources/index.ts';
 import { freePort, natsUrl } from '#test/parts.ts';
 import { until } from '#test/processes.ts';
@@ -84,18 +85,33 @@ async function openWebSocket(port: number): Promise<{ socket: Socket; got: () =>
   return { socket, got: () => text.length - head };
 }
 
-/** A stream of HTTP/2 whose answer never ends. */
-function openStream(session: http2.ClientHttp2Session): {
-  isOpen: () => boolean;
-  got: () => number;
-} {
-  const stream = session.request({ ':path': '/stream' });
+/** A stream of HTTP/2 whose answer never ends; a call of gRPC is one of HTTP/2 on both sides. */
+function openStream(session: http2.ClientHttp2Session, headers: http2.OutgoingHttpHeaders) {
+  const stream = session.request(headers);
   let bytes = 0;
   let isOpen = true;
   stream.on('data', (chunk: Buffer) => (bytes += chunk.length));
   stream.on('error', () => undefined);
   stream.once('close', () => (isOpen = false));
   return { isOpen: () => isOpen, got: () => bytes };
+}
+
+/** Takes calls of gRPC and ends none. */
+async function startCalls(): Promise<{ port: number; streams: Set<http2.ServerHttp2Stream> }> {
+  const streams = new Set<http2.ServerHttp2Stream>();
+  const server = http2.createServer();
+  server.on('stream', (stream: http2.ServerHttp2Stream) => {
+    stream.on('error', () => undefined);
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
+    streams.add(stream);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    for (const { session } of streams) session?.destroy();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, streams };
 }
 
 it(`F03 and F27: ${SWAPS} swaps under load`, { timeout: 600_000 }, async () => {
@@ -122,7 +138,11 @@ it(`F03 and F27: ${SWAPS} swaps under load`, { timeout: 600_000 }, async () => {
   const flags = ['--name', 'edge-1', '--mesh', mesh.name, '--nats', natsUrl(), '--workers', '2'];
   const proxy = startProxy(flags);
   await proxy.ready();
-  const first = [gateway([port]), service('echo'), slice('echo', app.port), marked(0)];
+  const calls = await startCalls();
+  const first = [
+    ...[gateway([port]), service('echo'), slice('echo', app.port), marked(0)],
+    ...[service('calls'), slice('calls', calls.port), route('calls', 'calls', '/calls')],
+  ];
   expect(await mesh.receipt('edge-1', await mesh.apply(first))).toMatchObject({
     result: 'applied',
   });
@@ -131,8 +151,12 @@ it(`F03 and F27: ${SWAPS} swaps under load`, { timeout: 600_000 }, async () => {
   const sockets = await Promise.all(Array.from({ length: STREAMS }, () => openWebSocket(port)));
   const session = http2.connect(`http://127.0.0.1:${port}`);
   onTestFinished(() => session.destroy());
-  const streams = Array.from({ length: STREAMS }, () => openStream(session));
-  await until('all streams stand', () => streaming.size === STREAMS);
+  const call = { ':method': 'POST', ':path': '/calls/Watch', 'content-type': 'application/grpc' };
+  const streams = Array.from({ length: STREAMS }, () => [
+    openStream(session, { ':path': '/stream' }),
+    openStream(session, { ...call, te: 'trailers' }),
+  ]).flat();
+  await until('all streams stand', () => streaming.size + calls.streams.size === streams.length);
   const startMs = performance.now();
   for (let swap = 1; swap <= SWAPS; swap++) {
     // Every tenth opens another listener, or closes it: no business of those that are open.
@@ -140,7 +164,7 @@ it(`F03 and F27: ${SWAPS} swaps under load`, { timeout: 600_000 }, async () => {
     const sequence = await mesh.apply([marked(swap), ...(swap % 10 === 0 ? [gateway(ports)] : [])]);
     expect(await mesh.receipt('edge-1', sequence)).toMatchObject({ result: 'applied' });
     for (const { socket } of sockets) socket.write('.');
-    for (const response of streaming) response.write('.');
+    for (const response of [...streaming, ...calls.streams]) response.write('.');
   }
   const tookMs = performance.now() - startMs;
   await until('every stream has had every piece', () =>
@@ -159,7 +183,8 @@ it(`F03 and F27: ${SWAPS} swaps under load`, { timeout: 600_000 }, async () => {
     ...['F03', `${SWAPS} swaps, ${CONNECTIONS} connections, 2 workers`],
     `${answered} requests, none failed; ${(tookMs / SWAPS).toFixed(1)} ms a swap to its receipt`,
   );
-  note('F27', `${STREAMS} WebSockets and ${STREAMS} streams of HTTP/2`, 'all live, no byte lost');
+  const open = `${STREAMS} WebSockets, streams of HTTP/2 and calls of gRPC each`;
+  note('F27', open, 'all live, no byte lost');
   session.destroy();
   for (const { socket } of sockets) socket.destroy();
   expect(await proxy.stop()).toBe(0);
