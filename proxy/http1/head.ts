@@ -12,9 +12,9 @@ export interface RequestLine {
 }
 
 export interface StatusLine {
-  status: number;
-  reason: string;
-  version: string;
+  readonly status: number;
+  readonly reason: string;
+  readonly version: string;
 }
 
 const scanners = new WeakMap<HeadLimits, Partial<Record<HeadKind, HeadScanner>>>();
@@ -44,6 +44,9 @@ export class HeadReader {
   #held: Buffer | undefined;
   #heldLength = 0;
   #text = '';
+  /** The status line that was read last. */
+  #lastText = '';
+  #last: StatusLine | undefined;
   /** After `done`: where in the last chunk the bytes behind the head begin. */
   next = 0;
 
@@ -105,9 +108,15 @@ export class HeadReader {
 
   /** Of a response that is `done`. */
   statusLine(): StatusLine | Http1Failure {
-    const match = STATUS_LINE.exec(this.#text.slice(0, this.#scanner.lineEnd));
+    const text = this.#text.slice(0, this.#scanner.lineEnd);
+    // An upstream says the same again and again.
+    if (text === this.#lastText && this.#last !== undefined) return this.#last;
+    const match = STATUS_LINE.exec(text);
     if (match === null) return 'bad_start_line';
-    return { version: match[1] ?? '', status: Number(match[2]), reason: match[3] ?? '' };
+    const last = { version: match[1] ?? '', status: Number(match[2]), reason: match[3] ?? '' };
+    this.#lastText = text;
+    this.#last = last;
+    return last;
   }
 
   headers(): HeaderList {

@@ -62,7 +62,8 @@ export function takeIn(
 
 /** Of the connection; an IPv4 address that came over an IPv6 socket is written as IPv4. */
 export function peerAddress(socket: Socket): string {
-  return (socket.remoteAddress ?? '').replace(/^::ffff:(?=[0-9.]+$)/, '');
+  const address = socket.remoteAddress ?? '';
+  return address.startsWith(':') ? address.replace(/^::ffff:(?=[0-9.]+$)/, '') : address;
 }
 
 /** An exchange for bytes that are no HTTP request, so that they are counted too. */

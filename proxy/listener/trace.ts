@@ -39,7 +39,8 @@ export function readTrace(headers: HeaderList, random: RandomHex): TraceContext 
 function parseParent(
   headers: HeaderList,
 ): Pick<TraceContext, 'traceId' | 'parentId' | 'sampled'> | undefined {
-  const match = PARENT.exec(headers.get(HEADERS.traceParent)?.trim() ?? '');
+  const written = headers.get(HEADERS.traceParent);
+  const match = written === undefined ? null : PARENT.exec(written.trim());
   if (match === null) return undefined;
   const [, version = '', traceId = '', parentId = '', flags = '', rest] = match;
   if (version === 'ff' || (version === '00' && rest !== undefined)) return undefined;
@@ -50,7 +51,7 @@ function parseParent(
 function nonZero(random: RandomHex, digits: number): string {
   for (;;) {
     const id = random.take(digits);
-    if (!/^0+$/.test(id)) return id;
+    if (!id.startsWith('0') || !/^0+$/.test(id)) return id;
   }
 }
 
