@@ -6,6 +6,8 @@ interface Parser {
   initialize(type: number, resource: object, maxHeaderBytes: number, leniency: number): void;
   execute(bytes: Buffer): number | (Error & { code: string });
   finish(): (Error & { code: string }) | undefined | null;
+  /** Frees it: nothing else does. */
+  close(): void;
   [callback: number]: (...values: never[]) => unknown;
 }
 
@@ -62,12 +64,16 @@ export function readTheirs(
   fresh: ReadonlySet<number>,
 ): Reading {
   const reader = new TheirReader(kind, methods);
-  for (const [index, piece] of pieces.entries()) {
-    if (fresh.has(index)) reader.restart();
-    if (!reader.push(piece, index)) return reader.reading;
+  try {
+    for (const [index, piece] of pieces.entries()) {
+      if (fresh.has(index)) reader.restart();
+      if (!reader.push(piece, index)) return reader.reading;
+    }
+    reader.end(pieces.length);
+    return reader.reading;
+  } finally {
+    reader.close();
   }
-  reader.end(pieces.length);
-  return reader.reading;
 }
 
 class TheirReader {
@@ -109,7 +115,12 @@ class TheirReader {
     if (this.#partial !== undefined) this.#parser.finish();
   }
 
+  close(): void {
+    this.#parser.close();
+  }
+
   restart(): void {
+    this.#parser.close();
     this.#parser = this.#start();
     this.#isUpgraded = false;
   }
