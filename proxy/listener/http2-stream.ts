@@ -44,6 +44,8 @@ export class Http2Stream implements ClientStream {
   #wantsTrailers = false;
   #expectsContinue: boolean;
   #paused = false;
+  /** It was full once: what tells of room is heard. */
+  #hearsDrain = false;
   #tunneled = false;
   #endsEarly = false;
   #quietSinceMs: number;
@@ -65,14 +67,14 @@ export class Http2Stream implements ClientStream {
     this.#expectsContinue = request.expectsContinue;
     this.requestEnded = request.ended;
     this.#quietSinceMs = carrier.nowMs();
+    stream.on('aborted', () => this.#onGone());
+    stream.on('close', () => this.#onClose());
+    // Listeners cost a good part of what a stream does: of a request without a body nothing comes.
+    if (request.ended) return;
     stream.on('trailers', (_headers, _flags, raw?: readonly string[]) => this.#onTrailers(raw));
     // An empty body may end before anybody receives it.
     stream.on('end', () => this.#onEnd());
-    stream.on('drain', () => this.#onDrain());
     stream.on('finish', () => this.#endEarly());
-    stream.on('wantTrailers', () => this.#onWantTrailers());
-    stream.on('aborted', () => this.#onGone());
-    stream.on('close', () => this.#onClose());
   }
 
   /** Since when the client owes something, on the monotonic clock; undefined: it owes nothing. */
@@ -113,7 +115,9 @@ export class Http2Stream implements ClientStream {
   drop(): void {
     this.#sink = undefined;
     this.#paused = false;
-    this.#stream.resume();
+    // Node itself reads to its end what ended with the head, and after the answer: a stream whose
+    // request was read before is closed while it writes, which makes an error of no use to anybody.
+    if (!this.requestEnded) this.#stream.resume();
   }
 
   inform(status: number, headers: HeaderList): void {
@@ -127,6 +131,7 @@ export class Http2Stream implements ClientStream {
     if (!this.#isOpen) return;
     const hasBody = !this.#isHead && status !== 204 && status !== 304 && length !== 0;
     this.#wantsTrailers = hasBody && length === undefined;
+    if (this.#wantsTrailers) this.#stream.on('wantTrailers', () => this.#onWantTrailers());
     this.#stream.respond(toRaw(status, headers, undefined), {
       endStream: !hasBody,
       waitForTrailers: this.#wantsTrailers,
@@ -137,7 +142,10 @@ export class Http2Stream implements ClientStream {
     if (!this.#isOpen || this.#stream.writableEnded) return true;
     // While the answer moves, a client that sends no more of its request need not.
     this.#quietSinceMs = this.#carrier.nowMs();
-    return this.#stream.write(bytes);
+    if (this.#stream.write(bytes)) return true;
+    if (!this.#hearsDrain) this.#stream.on('drain', () => this.#onDrain());
+    this.#hearsDrain = true;
+    return false;
   }
 
   /** Node gathers what is written in one turn. */

@@ -26,6 +26,8 @@ export interface Contract {
   accessLog: string;
   metricsPort: number;
   stateDir: string;
+  /** Our own addition: HTTPS beside it, on a port and with a certificate (files of PEM). */
+  tls?: { port: number; cert: string; key: string };
 }
 
 export function readContract(env: NodeJS.ProcessEnv): Contract {
@@ -50,6 +52,9 @@ export function readContract(env: NodeJS.ProcessEnv): Contract {
     accessLog: need('ACCESS_LOG'),
     metricsPort: number('METRICS_PORT'),
     stateDir: need('STATE_DIR'),
+    ...(env['TLS_PORT'] === undefined
+      ? {}
+      : { tls: { port: number('TLS_PORT'), cert: need('CERT_FILE'), key: need('KEY_FILE') } }),
   };
 }
 

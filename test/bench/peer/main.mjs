@@ -15,7 +15,7 @@ const startedMs = performance.now();
 // The proxy's own folder: what is compiled for one is there for the other.
 enableCompileCache(fileURLToPath(new URL('../../../.windrose/compile-cache', import.meta.url)));
 const { readContract } = await import('./contract.ts');
-const { resourceList } = await import('./resources.ts');
+const { CERTIFICATE, resourceList } = await import('./resources.ts');
 
 const contract = readContract(process.env);
 // A folder of its own: the proxy watches it, and the log grows beside it.
@@ -32,5 +32,9 @@ process.argv.push('--resources', file, '--data-dir', join(contract.stateDir, 'da
 if (contract.scenario === 'full') {
   process.argv.push('--access-log', contract.accessLog);
   process.argv.push('--admin', `127.0.0.1:${contract.metricsPort}`);
+}
+if (contract.tls !== undefined) {
+  const { cert, key } = contract.tls;
+  process.argv.push('--certificates', `name=${CERTIFICATE},cert=${cert},key=${key}`);
 }
 await import('../../../proxy/main.mjs');

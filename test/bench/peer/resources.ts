@@ -5,6 +5,9 @@ import type { Contract, Key, Route } from './contract.ts';
 const GATEWAY = 'edge';
 const GATEWAY_GROUP = 'gateway.networking.k8s.io';
 const NAMESPACE = 'bench';
+const SECRET = 'edge';
+/** What the bootstrap calls the certificate of the contract. */
+export const CERTIFICATE = `${NAMESPACE}/${SECRET}`;
 const SERVICE_PORT = 80;
 const RETRIES = 2;
 const CIRCUIT_REQUESTS = 1_024;
@@ -24,7 +27,7 @@ export function resourceList(contract: Contract): { kind: 'List'; items: Documen
     if (!services.has(upstream)) services.set(upstream, `upstream-${services.size}`);
   }
   const items = [
-    gateway(contract.port),
+    gateway(contract.port, contract.tls?.port),
     ...[...services].flatMap(([address, name]) => [service(name), slice(name, address)]),
     ...contract.routes.map((route) => httpRoute(route, services.get(route.upstream) ?? '')),
   ];
@@ -43,13 +46,16 @@ function head(apiVersion: string, kind: string, name: string): Document {
   return { apiVersion, kind, metadata: { name, namespace: NAMESPACE } };
 }
 
-function gateway(port: number): Document {
+function gateway(port: number, tlsPort: number | undefined): Document {
+  const clear = { name: 'http', port, protocol: 'HTTP' };
+  const tls = { certificateRefs: [{ name: SECRET }] };
+  const secure = { name: 'https', port: tlsPort, protocol: 'HTTPS', tls };
   return {
     ...head(`${GATEWAY_GROUP}/v1`, 'Gateway', GATEWAY),
     spec: {
       gatewayClassName: 'windrose',
       addresses: [{ value: '127.0.0.1' }],
-      listeners: [{ name: 'http', port, protocol: 'HTTP' }],
+      listeners: tlsPort === undefined ? [clear] : [clear, secure],
     },
   };
 }

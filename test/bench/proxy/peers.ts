@@ -56,6 +56,8 @@ export async function compare(options: {
         PEERS_INSTALL: process.env['PEERS_INSTALL'] ?? '0',
         PEERS_ARGS: `--json ${file} ${process.env['PEERS_ARGS'] ?? ''}`,
         WINDROSE_CMD: windroseCommand(),
+        // Its port in the clear speaks both protocols: cleartext HTTP/2 is measured, too.
+        WINDROSE_H2: process.env['WINDROSE_H2'] ?? '1',
       },
     });
     const table = await outputOf(

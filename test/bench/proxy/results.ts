@@ -36,20 +36,24 @@ export function resultsText(compared: Compared): string {
     compared.table.trim(),
     '',
     '## Where',
-    ...facts(compared),
+    machineText(
+      compared.rounds,
+      [...compared.names.filter((name) => name !== 'windrose'), 'h2load'].map(versionOf),
+    ),
     '',
   ].join('\n');
 }
 
-function facts({ rounds, names }: Compared): string[] {
+/** Where and with what a run was made: a list. */
+export function machineText(rounds: number, others: readonly string[]): string {
   const { node, v8 } = process.versions;
   const model = cpus()[0]?.model.trim() ?? 'unknown';
   return [
     `- ${new Date().toISOString().slice(0, 10)}; rounds: ${rounds}, each in another order`,
     `- Windrose ${VERSION} at ${commit()}, Node ${node}, V8 ${v8}`,
-    `- ${[...names.filter((name) => name !== 'windrose'), 'h2load'].map(versionOf).join(', ')}`,
+    `- ${others.join(', ')}`,
     `- Linux ${release()}, ${availableParallelism()} cores, ${model}`,
-  ];
+  ].join('\n');
 }
 
 function commit(): string {
@@ -65,7 +69,7 @@ function commit(): string {
 }
 
 /** As the program says it itself, where it is found. */
-function versionOf(name: string): string {
+export function versionOf(name: string): string {
   const home = process.env['PEERS_HOME'] ?? join(homedir(), '.cache', 'windrose-peers');
   const folders = [join(home, 'bin'), join(home, name, 'bin'), '/usr/sbin'];
   const PATH = [...folders, process.env['PATH'] ?? ''].join(delimiter);

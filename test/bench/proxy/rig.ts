@@ -1,13 +1,21 @@
 // A proxy between a small upstream and a load generator, each a process of its own. Closing the rig
 // ends them all; should this process die first, they notice and end by themselves.
-import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
-import { availableParallelism, tmpdir } from 'node:os';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '#local/install.mjs';
 import { PARENT_VARIABLE } from '#local/lifeline.mjs';
+import {
+  LOAD_CPU,
+  PROXY_CPU,
+  answerOf,
+  cpuUsOf,
+  end,
+  forkHelper,
+  freePort,
+  pin,
+} from '../processes.ts';
 import type { LoadOrder, LoadReport } from './load.ts';
 import { type Scenario, workload } from './workload.ts';
 
@@ -17,10 +25,6 @@ const END_TIMEOUT_MS = 15_000;
 const RATE = 1_000_000;
 const STDERR_SHOWN = 2_000;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-const PROXY_CPU = 0;
-const LOAD_CPU = 1;
-/** What Linux counts processor time in, on every machine it runs on today (USER_HZ). */
-const TICK_US = 10_000;
 
 export interface Sample {
   report: LoadReport;
@@ -67,8 +71,8 @@ export class Rig {
   static async open(options: RigOptions): Promise<Rig> {
     if (process.platform !== 'linux') throw new Error('processor time is read from /proc: Linux');
     const folder = mkdtempSync(join(tmpdir(), 'windrose-bench-'));
-    const upstream = forkHelper('upstream.ts');
-    const load = forkHelper('load.ts');
+    const upstream = forkHelper(join(import.meta.dirname, 'upstream.ts'));
+    const load = forkHelper(join(import.meta.dirname, 'load.ts'));
     let proxy: ChildProcess | undefined;
     // What waits for one of them then fails, and whoever opened the rig closes it.
     const stop = (): void => void Promise.all([proxy, load, upstream].map(end));
@@ -104,7 +108,7 @@ export class Rig {
       ...{ count, timeoutMs },
     };
     if (!this.#load.connected) throw new Error('the bench was stopped');
-    const beforeUs = cpuUs(this.#proxy);
+    const beforeUs = cpuUsOf(this.#proxy);
     const startedNs = process.hrtime.bigint();
     this.#load.send(order);
     const report = await answerOf<LoadReport>(this.#load, timeoutMs + END_TIMEOUT_MS);
@@ -114,7 +118,7 @@ export class Rig {
       const late = timedOut ? `, after ${timeoutMs} ms` : '';
       throw new Error(`${done} of ${count} answered${late}; ${bad} not 200, ${broken} broken`);
     }
-    return { report, cpuUs: cpuUs(this.#proxy) - beforeUs, startedNs, endedNs };
+    return { report, cpuUs: cpuUsOf(this.#proxy) - beforeUs, startedNs, endedNs };
   }
 
   /** Ends the proxy in good order: it writes what it has to. The folder stays until `close`. */
@@ -129,11 +133,8 @@ export class Rig {
   }
 }
 
-function forkHelper(name: string): ChildProcess {
-  return fork(join(import.meta.dirname, name), { execArgv: ['--no-warnings'] });
-}
-
-async function peerEnv(
+/** The contract of a peer, for Windrose. */
+export async function peerEnv(
   folder: string,
   port: number,
   scenario: Scenario,
@@ -160,37 +161,8 @@ async function peerEnv(
   };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-function answerOf<T>(child: ChildProcess, timeoutMs: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const settle = (): void => {
-      clearTimeout(timer);
-      child.off('message', onMessage).off('exit', onExit);
-    };
-    const fail = (why: string): void => {
-      settle();
-      reject(new Error(why));
-    };
-    const onMessage = (answer: unknown): void => {
-      settle();
-      resolve(answer as T);
-    };
-    const onExit = (): void => fail('a helper of the bench ended');
-    const timer = setTimeout(() => fail(`no answer within ${timeoutMs} ms`), timeoutMs);
-    child.once('message', onMessage).once('exit', onExit);
-  });
-}
-
 /** Resolves when the proxy says that it serves; what it complained of is in the error. */
-function ready(proxy: ChildProcess): Promise<void> {
+export function ready(proxy: ChildProcess): Promise<void> {
   let complaints = '';
   let said = '';
   return new Promise((resolve, reject) => {
@@ -208,25 +180,4 @@ function ready(proxy: ChildProcess): Promise<void> {
       resolve();
     });
   });
-}
-
-/** On a core of its own where that can be had; else the scheduler decides, and figures waver. */
-function pin({ pid }: ChildProcess, cpu: number): void {
-  if (availableParallelism() < 2 || pid === undefined) return;
-  spawnSync('taskset', ['-apc', String(cpu), String(pid)], { stdio: 'ignore' });
-}
-
-function cpuUs({ pid }: ChildProcess): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * TICK_US;
-}
-
-async function end(child: ChildProcess | undefined): Promise<void> {
-  if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
-  const timer = setTimeout(() => child.kill('SIGKILL'), END_TIMEOUT_MS);
-  child.kill('SIGTERM');
-  await ended;
-  clearTimeout(timer);
 }
