@@ -168,4 +168,10 @@ export const CASES: readonly Case[] = [
   ),
   answered('the first byte of RTSP', 'refused', 'R', 'another protocol than HTTP'),
   answered('a lone CR in a reason', 'refused', 'HTTP/1.1 200 a\rb\r\n\r\n'),
+  answered(
+    'a bad chunk behind a coding with HTAB',
+    'refused',
+    'HTTP/1.1 205 \r\nTransfer-Encoding:chunked\t\r\nh:\r\n\r\n\r',
+    'body behind a transfer coding with HTAB',
+  ),
 ];

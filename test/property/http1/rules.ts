@@ -77,6 +77,13 @@ export const STRICTER: readonly Rule[] = [
     reason: 'beyond 2^53 a number loses bytes; llhttp counts up to 2^64',
   },
   {
+    name: 'body behind a transfer coding with HTAB',
+    kind: 'response',
+    why: ['bad_chunk'],
+    seen: /transfer-encoding:[ \t]*chunked[ \t]*\t[ \t]*\r/i,
+    reason: 'llhttp overlooks the coding and reads on until the end; RFC 9112 section 5 trims it',
+  },
+  {
     name: 'length of a chunk line',
     why: ['bad_chunk'],
     seen: /\r\n[0-9a-f]+;[^\r\n]{1024}.?$/i,
