@@ -1,16 +1,9 @@
 import { type Socket, connect as connectTcp } from 'node:net';
-import {
-  type ConnectionOptions,
-  type PeerCertificate,
-  type SecureContext,
-  checkServerIdentity,
-  connect as connectTls,
-  createSecureContext,
-  getCACertificates,
-} from 'node:tls';
+import type { ConnectionOptions, PeerCertificate, SecureContext } from 'node:tls';
 import type { Endpoint } from '#contracts/events.ts';
 import type { Log } from '#platform/log.ts';
 import { LIMITS } from '../listener/limits.ts';
+import { tls as nodeTls } from '../node-tls.ts';
 import type { Certificates } from '../tls/certificates.ts';
 import { TLS_SETTINGS } from '../tls/protocol.ts';
 import { endpointName } from '../upstream/addresses.ts';
@@ -74,7 +67,7 @@ export class Connector {
     const context = this.#contextOf(tls);
     if (context === undefined) return later(done, new Error(NOT_KNOWN));
     const name = `${endpointName(endpoint)} ${tls.key}`;
-    const socket = connectTls(this.#tlsOptions(endpoint, options, tls, context, name));
+    const socket = nodeTls().connect(this.#tlsOptions(endpoint, options, tls, context, name));
     socket.on('session', (session: Buffer) => this.#keepSession(name, session));
     return settle(
       socket,
@@ -123,7 +116,7 @@ export class Connector {
     const own = certificates.server(tls.clientCertificate ?? '');
     if (tls.clientCertificate !== undefined && own === undefined) return undefined;
     if (known !== undefined) this.#sessions.clear();
-    const context = createSecureContext({
+    const context = nodeTls().createSecureContext({
       ...{ ...TLS_SETTINGS, ca: [...ca] },
       ...(own === undefined ? {} : { cert: own.cert, key: own.key }),
     });
@@ -198,7 +191,7 @@ function authoritiesOf(
   { authorities }: BackendTls,
   certificates: ConnectorParts['certificates'],
 ): readonly string[] | undefined {
-  if (authorities === 'system') return getCACertificates('system');
+  if (authorities === 'system') return nodeTls().getCACertificates('system');
   const found = authorities.map((name) => certificates.authorities(name)?.pem);
   return found.includes(undefined) ? undefined : found.flatMap((pem) => pem ?? []);
 }
@@ -206,7 +199,7 @@ function authoritiesOf(
 function checkNames(names: readonly string[], certificate: PeerCertificate): Error | undefined {
   let first: Error | undefined;
   for (const name of names) {
-    const error = checkServerIdentity(name, certificate);
+    const error = nodeTls().checkServerIdentity(name, certificate);
     if (error === undefined) return undefined;
     first ??= error;
   }

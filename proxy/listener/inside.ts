@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 
 const outsides = new WeakMap<Socket, Socket>();
 
@@ -14,6 +14,7 @@ export function noteOutside(inside: TLSSocket, outside: Socket): void {
  */
 export function resetConnection(socket: Socket): void {
   const outside = outsides.get(socket) ?? socket;
-  if (outside instanceof TLSSocket) outside.destroy();
+  // Of sockets those of TLS have it; to ask for their class would load it.
+  if ('encrypted' in outside) outside.destroy();
   else if (!outside.destroyed) outside.resetAndDestroy();
 }

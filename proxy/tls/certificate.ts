@@ -1,5 +1,5 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
+import { tls } from '../node-tls.ts';
 
 /** Where the values of one Secret lie (SEMANTICS: until the config plane carries sealed ones). */
 export interface CertificateFiles {
@@ -38,7 +38,7 @@ export function readServerCertificate(name: string, cert: string, key: string): 
   const privateKey = inWords('the key cannot be read', () => createPrivateKey(key));
   if (!leaf.checkPrivateKey(privateKey)) throw new Error('the key is not that of the certificate');
   // What TLS itself refuses: a key that is too short, a broken chain.
-  inWords('TLS does not take it', () => createSecureContext({ cert, key }));
+  inWords('TLS does not take it', () => tls().createSecureContext({ cert, key }));
   return {
     ...{ name, cert, key },
     keyType: privateKey.asymmetricKeyType ?? '',

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type Server, type TlsOptions, createServer } from 'node:tls';
+import type { Server, TlsOptions } from 'node:tls';
 import { LIMITS } from '../listener/limits.ts';
+import { tls as nodeTls } from '../node-tls.ts';
 import type { ListenerSpec, TerminatedTls } from '../snapshot/compiled.ts';
 import type { ServerCertificate } from './certificate.ts';
 import type { Certificates } from './certificates.ts';
@@ -62,7 +63,7 @@ export class ServerContexts {
     const options = this.#options(spec, tls, chosen);
     if (options === undefined) return undefined;
     if (context === undefined) {
-      const server = createServer({
+      const server = nodeTls().createServer({
         ...options,
         handshakeTimeout: NO_TIMEOUT,
         highWaterMark: LIMITS.bufferBytes,
