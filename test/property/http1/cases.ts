@@ -174,4 +174,10 @@ export const CASES: readonly Case[] = [
     'HTTP/1.1 205 \r\nTransfer-Encoding:chunked\t\r\nh:\r\n\r\n\r',
     'body behind a transfer coding with HTAB',
   ),
+  answered(
+    'a bad trailer behind a coding with HTAB',
+    'refused',
+    'HTTP/1.1 200\r\nTransfer-Encoding:chunked\t\r\na:\r\n\r\n3\r\nET \r\n0\r\n0\r',
+    'body behind a transfer coding with HTAB',
+  ),
 ];

@@ -79,7 +79,7 @@ export const STRICTER: readonly Rule[] = [
   {
     name: 'body behind a transfer coding with HTAB',
     kind: 'response',
-    why: ['bad_chunk'],
+    why: FORM,
     seen: /transfer-encoding:[ \t]*chunked[ \t]*\t[ \t]*\r/i,
     reason: 'llhttp overlooks the coding and reads on until the end; RFC 9112 section 5 trims it',
   },
