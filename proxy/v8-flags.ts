@@ -10,4 +10,7 @@ export const V8_FLAGS: readonly string[] = [
   // The loops that run long are those of a start, once: optimizing them while they run took longer
   // than they did. What is called again is optimized as ever.
   '--no-use-osr',
+  // Near the heap's limit V8 ends the process when a few collections have taken most of the time,
+  // though memory is left. There `overload/` refuses work, and the process has to live to see it.
+  '--no-detect-ineffective-gcs-near-heap-limit',
 ];

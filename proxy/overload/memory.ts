@@ -11,6 +11,8 @@ export interface Memory {
 }
 
 const MIB = 1024 * 1024;
+/** V8 counts pages, and a full heap's are filled to so much: what is between objects is lost. */
+const FILLED_SHARE = 0.96;
 /** V8's own, in MiB, on 64 bits; the young generation is three of them. */
 const SEMI_SPACE_MIB = 32;
 const SEMI_SPACE_FLAG = /--max[-_]semi[-_]space[-_]size[= ](\d+)/g;
@@ -21,7 +23,8 @@ const SEMI_SPACE_FLAG = /--max[-_]semi[-_]space[-_]size[= ](\d+)/g;
  * (`--max-old-space-size`, else V8's by the machine's memory).
  */
 export class V8Memory implements Memory {
-  readonly limitBytes = getHeapStatistics().heap_size_limit - 3 * semiSpaceMib() * MIB;
+  readonly limitBytes =
+    FILLED_SHARE * (getHeapStatistics().heap_size_limit - 3 * semiSpaceMib() * MIB);
   #collect: (() => void) | undefined;
 
   get usedBytes(): number {

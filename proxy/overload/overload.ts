@@ -28,6 +28,9 @@ export interface OverloadReport {
 }
 
 const SAMPLE_MS = 100;
+/** From this share on requests look, too: a few of them may take what is left within one sample. */
+const NEAR_SHARE = 0.8;
+const NEAR_SAMPLE_MS = 5;
 /** Shares of the memory's limit at which the levels begin (SAFETY.md). */
 const LEVELS = [0.92, 0.95, 0.98] as const;
 const SHED = 2;
@@ -53,7 +56,11 @@ export class Overload {
   /** Descriptors from this number on are not for clients. */
   readonly descriptorsMax: number;
   #level = 0;
+  #isNear = false;
+  #lookDueMs = 0;
   #collectDueMs = 0;
+  /** What the last collection has freed: so much of what is there may be none again. */
+  #freedShare = 0;
   /** Accepting goes on when so few connections are left; undefined: it has not paused for that. */
   #enoughAt: number | undefined;
   #accepting = true;
@@ -75,8 +82,9 @@ export class Overload {
     return this.#level > 0;
   }
 
-  /** New requests are answered 503. */
+  /** New requests are answered 503. To be asked for each of them. */
   get sheds(): boolean {
+    if (this.#isNear && this.#parts.clock.nowMs() >= this.#lookDueMs) this.#look();
     return this.#level >= SHED;
   }
 
@@ -105,13 +113,18 @@ export class Overload {
 
   #sample(): void {
     this.#parts.wheel.set(this.#timer, SAMPLE_MS);
-    this.#setLevel(this.#measure());
+    this.#look();
     const { connections, log } = this.#parts;
     if (this.#enoughAt !== undefined && connections() <= this.#enoughAt) {
       this.#enoughAt = undefined;
       log.warn('file descriptors are free again: accepting goes on');
     }
     this.#setAccepting();
+  }
+
+  #look(): void {
+    this.#setLevel(this.#measure());
+    this.#lookDueMs = this.#parts.clock.nowMs() + NEAR_SAMPLE_MS;
   }
 
   /**
@@ -122,14 +135,17 @@ export class Overload {
   #measure(): number {
     const { memory, clock } = this.#parts;
     const share = memory.usedBytes / memory.limitBytes;
+    this.#isNear = share >= NEAR_SHARE;
     if (share < LEVELS[0] - (this.#level > 0 ? MARGIN : 0)) return share;
     const startMs = clock.nowMs();
-    if (startMs < this.#collectDueMs) return this.#level > 0 ? share : 0;
+    if (startMs < this.#collectDueMs) return this.#level > 0 ? share : share - this.#freedShare;
     memory.collect();
     const endMs = clock.nowMs();
     const spaceMs = Math.max(COLLECT_MIN_MS, COLLECT_SPACING * (endMs - startMs));
     this.#collectDueMs = endMs + spaceMs;
-    return memory.usedBytes / memory.limitBytes;
+    const leftShare = memory.usedBytes / memory.limitBytes;
+    this.#freedShare = Math.max(0, share - leftShare);
+    return leftShare;
   }
 
   #setLevel(share: number): void {
