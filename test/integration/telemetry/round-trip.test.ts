@@ -158,7 +158,7 @@ test('a crash report waits for Kafka no longer than it is told', async () => {
   expect(readdirSync(join(dataDir, 'ledger'))).toEqual(['i1.0.access.ledger']);
 });
 
-test('a proxy that starts before its topics loses nothing', async () => {
+test('a proxy that starts before its topics loses nothing', { timeout: 60_000 }, async () => {
   const mesh = uniqueMesh();
   const kafka = kafkaFor(kafkaBrokers());
   const topics = meshTopics(mesh);
@@ -166,6 +166,8 @@ test('a proxy that starts before its topics loses nothing', async () => {
   const telemetry = createTelemetry({
     identity: { ...IDENTITY, mesh },
     ...{ kafkaBrokers: [kafkaBrokers()], dataDir: tempDir(), clock: systemClock },
+    // The broker elects a leader first, which takes seconds where much else goes on.
+    closeTimeoutMs: 30_000,
     ...{ random: Math.random, log: (_level: string, message: string) => void logs.push(message) },
   });
   for (let i = 0; i < 10; i++) telemetry.record(exchangeOf());
