@@ -14,7 +14,9 @@ export function noteOutside(inside: TLSSocket, outside: Socket): void {
  */
 export function resetConnection(socket: Socket): void {
   const outside = outsides.get(socket) ?? socket;
+  // Node cannot reset a socket whose end is on its way: that would never close.
+  const isEnding = outside.writableEnded && !outside.writableFinished;
   // Of sockets those of TLS have it; to ask for their class would load it.
-  if ('encrypted' in outside) outside.destroy();
+  if (isEnding || 'encrypted' in outside) outside.destroy();
   else if (!outside.destroyed) outside.resetAndDestroy();
 }
