@@ -8,7 +8,7 @@ import { passableTrailers } from '../listener/hop.ts';
 import type { ClientStream, ResponseHead } from '../stream.ts';
 import { WheelTimer } from '../wheel.ts';
 import type { ForwardParts } from './attempt.ts';
-import { openTunnel } from './tunnel.ts';
+import { openTunnelOf } from './tunnel.ts';
 import type { UpstreamStream } from './upstream.ts';
 
 /** A body of at most this size is read and dropped so that its connection can be kept. */
@@ -134,24 +134,9 @@ export class Passage implements UpstreamBody {
       return;
     }
     this.#over();
-    const exchange = this.#exchange;
     const client = this.#client;
-    openTunnel({
-      client: client.tunnel(head),
-      upstream,
-      idleMs: exchange.streamIdleMs,
-      wheel: this.#parts.wheel,
-      count: (direction, bytes) => {
-        if (direction === 'in') exchange.bytesIn += bytes;
-        else exchange.bytesOut += bytes;
-      },
-      over: ({ brokenBy }) => {
-        if (brokenBy === 'client') exchange.reason = 'client_closed';
-        else if (brokenBy === 'upstream') exchange.reason = 'upstream_aborted';
-        else if (brokenBy === 'idle') exchange.reason = 'upstream_timeout';
-        client.onOver?.();
-      },
-    });
+    const sides = { client: client.tunnel(head), upstream, wheel: this.#parts.wheel };
+    openTunnelOf(this.#exchange, sides, () => client.onOver?.());
   }
 
   /** Bodies are bounded by their pauses, and by the exchange's deadline. */

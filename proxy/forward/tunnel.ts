@@ -1,10 +1,17 @@
 import type { Duplex } from 'node:stream';
+import type { Exchange } from '../exchange.ts';
 import { type Wheel, WheelTimer } from '../wheel.ts';
 
 export interface TunnelEnd {
   /** The side that broke the tunnel; undefined: both ended in order. */
   brokenBy: 'client' | 'upstream' | 'idle' | undefined;
 }
+
+const REASON_OF = {
+  client: 'client_closed',
+  upstream: 'upstream_aborted',
+  idle: 'upstream_timeout',
+} as const;
 
 export interface TunnelSides {
   client: Duplex;
@@ -16,6 +23,26 @@ export interface TunnelSides {
   /** What becomes of a side when the other broke; absent: it is closed. */
   breakOff?: (side: Duplex) => void;
   over: (end: TunnelEnd) => void;
+}
+
+/** Bytes and reason go into the exchange that led here, before `over` is called. */
+export function openTunnelOf(
+  exchange: Exchange,
+  sides: Pick<TunnelSides, 'client' | 'upstream' | 'wheel' | 'breakOff'>,
+  over: (end: TunnelEnd) => void,
+): void {
+  openTunnel({
+    ...sides,
+    idleMs: exchange.streamIdleMs,
+    count: (direction, bytes) => {
+      if (direction === 'in') exchange.bytesIn += bytes;
+      else exchange.bytesOut += bytes;
+    },
+    over: (end) => {
+      if (end.brokenBy !== undefined) exchange.reason = REASON_OF[end.brokenBy];
+      over(end);
+    },
+  });
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { replyFor } from '../errors.ts';
 import type { Exchange, Reply } from '../exchange.ts';
 import { StreamAttempt, StreamUpstream } from '../forward/stream-attempt.ts';
-import { openTunnel } from '../forward/tunnel.ts';
+import { openTunnelOf } from '../forward/tunnel.ts';
 import { alertRecord } from '../tls/alert.ts';
 import type { DoorParts } from './door.ts';
 import { type Arrival, openStream, peerAddress } from './intake.ts';
@@ -74,22 +75,12 @@ export class StreamDoor {
       this.#over(stream, exchange, false);
       return;
     }
-    openTunnel({
-      client: socket,
-      upstream: upstream.socket,
-      idleMs: exchange.streamIdleMs,
-      wheel: this.#parts.wheel,
-      count: (direction, bytes) => {
-        if (direction === 'in') exchange.bytesIn += bytes;
-        else exchange.bytesOut += bytes;
-      },
-      breakOff: (side) => resetConnection(side as Socket),
-      over: ({ brokenBy }) => {
-        if (brokenBy === 'client') exchange.reason = 'client_closed';
-        else if (brokenBy === 'upstream') exchange.reason = 'upstream_aborted';
-        else if (brokenBy === 'idle') exchange.reason = 'upstream_timeout';
-        this.#over(stream, exchange, brokenBy === 'upstream');
-      },
+    const sides = {
+      ...{ client: socket, upstream: upstream.socket, wheel: this.#parts.wheel },
+      breakOff: (side: Duplex) => resetConnection(side as Socket),
+    };
+    openTunnelOf(exchange, sides, ({ brokenBy }) => {
+      this.#over(stream, exchange, brokenBy === 'upstream');
     });
   }
 
