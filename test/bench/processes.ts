@@ -7,6 +7,8 @@ import { availableParallelism } from 'node:os';
 
 export const PROXY_CPU = 0;
 export const LOAD_CPU = 1;
+/** What ends a bench from outside. */
+export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** What Linux counts processor time in, on every machine it runs on today (USER_HZ). */
 const TICK_US = 10_000;
 const END_TIMEOUT_MS = 15_000;

@@ -6,6 +6,7 @@
 // comparison down, as RESULTS.md has it. Nothing is installed, unless PEERS_INSTALL=1 is set.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { roundsOf } from '../rounds.ts';
 import { alone, aloneText } from './alone.ts';
 import { compare, findPeers } from './peers.ts';
 import { profile } from './profile.ts';
@@ -32,10 +33,7 @@ async function main(): Promise<number> {
       results: { type: 'string' },
     },
   });
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1 || rounds > ROUNDS_MAX) {
-    throw new Error(`--rounds ${values.rounds} is not a number from 1 to ${ROUNDS_MAX}`);
-  }
+  const rounds = roundsOf(values.rounds, ROUNDS_MAX);
   if (values.profile) {
     const { scenario } = values;
     if (scenario !== 'bare' && scenario !== 'full') throw new Error(`no scenario ${scenario}`);

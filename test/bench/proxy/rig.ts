@@ -9,6 +9,7 @@ import { PARENT_VARIABLE } from '#local/lifeline.mjs';
 import {
   LOAD_CPU,
   PROXY_CPU,
+  SIGNALS,
   answerOf,
   cpuUsOf,
   end,
@@ -24,7 +25,6 @@ const START_TIMEOUT_MS = 20_000;
 const END_TIMEOUT_MS = 15_000;
 const RATE = 1_000_000;
 const STDERR_SHOWN = 2_000;
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface Sample {
   report: LoadReport;

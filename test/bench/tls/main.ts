@@ -6,6 +6,7 @@
 // down, as RESULTS-TLS.md has it. Nothing is installed.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { roundsOf } from '../rounds.ts';
 import { GATEWAYS, type GatewayName, binaryOf } from './gateways.ts';
 import { WORK_NAMES, type WorkName, measure } from './measure.ts';
 import { resultsText, tableText } from './results.ts';
@@ -27,10 +28,7 @@ async function main(): Promise<number> {
       results: { type: 'string' },
     },
   });
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1 || rounds > ROUNDS_MAX) {
-    throw new Error(`--rounds ${values.rounds} is not a number from 1 to ${ROUNDS_MAX}`);
-  }
+  const rounds = roundsOf(values.rounds, ROUNDS_MAX);
   const work = values.work === undefined ? WORK_NAMES : values.work.map(workNamed);
   const gateways = gatewaysFor(positionals);
   const measured = await measure({ rounds, gateways, work });

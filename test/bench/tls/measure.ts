@@ -8,6 +8,7 @@ import { type Issued, issueCertificate } from '#local/x509.ts';
 import {
   LOAD_CPU,
   PROXY_CPU,
+  SIGNALS,
   answerOf,
   cpuUsOf,
   end,
@@ -52,7 +53,6 @@ const CONNECTIONS = 1_500;
 const CONNECTIONS_WARM_UP = 500;
 const PARALLEL = 16;
 const RUN_TIMEOUT_MS = 60_000;
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface Order {
   rounds: number;
