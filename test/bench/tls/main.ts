@@ -3,7 +3,7 @@
 // Beside the gateways that are on this machine (Envoy where the peers' benchmark keeps it, HAProxy,
 // nginx), all with one thread, one ECDSA P-256 certificate and TLS 1.3. Needs h2load. `--work NAME`
 // does only that (h1, h1Tls, h2, h2Tls, full, resumed; may stand again); `--results FILE` writes it
-// down, as RESULTS-TLS.md has it. Nothing is installed.
+// down. Nothing is installed.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { roundsOf } from '../rounds.ts';

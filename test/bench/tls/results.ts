@@ -1,4 +1,4 @@
-// The text of RESULTS-TLS.md, and the table alone for a terminal.
+// The text that `--results` writes, and the table alone for a terminal.
 import { machineText, versionOf } from '../proxy/results.ts';
 import type { GatewayName } from './gateways.ts';
 import { type Figure, type Measured, WORK, WORK_NAMES, type WorkName } from './measure.ts';
