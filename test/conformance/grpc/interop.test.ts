@@ -29,13 +29,19 @@ const ENDS = [
   'FullDuplexCall ok 0',
   'FullDuplexCall ok 2',
   'StreamCoreMetrics client_closed 1',
-  'StreamingInputCall client_closed 1',
   'StreamingInputCall ok 0',
   'StreamingOutputCall ok 0',
   'UnaryCall ok 0',
   'UnaryCall ok 2',
   'UnimplementedCall ok 12',
 ];
+
+/**
+ * A call that is begun and left at once: whoever reads both in one piece of the socket has no name
+ * for it, and the proxy behind it never hears of it.
+ */
+const LEFT_AT_ONCE = 'StreamingInputCall client_closed 1';
+const NAMELESS = ' client_closed 1';
 
 /** The cases of load reports read them in a balancer of the client's own. */
 const ORCA = [
@@ -143,11 +149,16 @@ describe.skipIf(missing !== undefined)(`gRPC interop${why}`, () => {
   });
 
   test('each call is recorded at each proxy, with the status that it ended with', async () => {
-    // A call that is begun, cancelled and left in one read of the socket has no name.
-    const rows = (await chain.stop()).filter(({ path }) => path !== '');
+    const rows = await chain.stop();
     const inbound = rows.filter(({ direction }) => direction === 'inbound');
-    expect(endsOf(rows)).toEqual(ENDS);
-    expect(endsOf(inbound)).toEqual(ENDS);
+    const edge = rows.filter(({ direction }) => direction !== 'inbound');
+    for (const side of [edge, inbound]) {
+      const ends = endsOf(side).filter((end) => end !== LEFT_AT_ONCE && end !== NAMELESS);
+      expect([...new Set(ends)].sort()).toEqual(ENDS);
+    }
+    // Both chains begin at a gateway, which has a row for each call all the same.
+    const leftAtOnce = endsOf(edge).filter((end) => end === LEFT_AT_ONCE || end === NAMELESS);
+    expect(leftAtOnce.length).toBeGreaterThanOrEqual(2);
     // Through one it passes the gateway, through two that and the sidecar.
     for (const method of ['EmptyCall', 'StreamingOutputCall', 'UnimplementedCall']) {
       const calls = callsOf(inbound, method);
@@ -160,14 +171,13 @@ function callsOf(rows: readonly AccessRow[], method: string): number {
   return rows.filter(({ path }) => path.endsWith(`/${method}`)).length;
 }
 
-/** Methods and how their calls ended, each once. */
+/** The method of each call and how it ended. */
 function endsOf(rows: readonly AccessRow[]): string[] {
-  const ends = rows.map(({ path, grpc_status: code, reason: why }) => {
+  return rows.map(({ path, grpc_status: code, reason: why }) => {
     // Whoever looks at the clock first ends the call that is out of time.
     const end = why === 'request_timeout' ? 'client_closed 1' : `${why} ${code}`;
     return `${path.slice(path.lastIndexOf('/') + 1)} ${end}`;
   });
-  return [...new Set(ends)].sort();
 }
 
 interface Ports {
