@@ -11,14 +11,14 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 const VALUE_MAX = 99_999_999;
 
 /**
- * Milliseconds with fractions; Infinity where none is said, or in a way that is none: a call
- * without a time-out may take for ever, and what to think of a field that it cannot read is the
- * server's own affair, which gets it as it is.
+ * Milliseconds with fractions; Infinity where none is said: such a call may take for ever.
+ * undefined: the field is malformed. The intake refuses its call with INTERNAL, as grpc-go does:
+ * without the bound it could run long after its client has given it up.
  */
-export function grpcTimeoutMs(text: string | undefined): number {
-  if (text === undefined || text.length > LENGTH_MAX) return Number.POSITIVE_INFINITY;
-  const match = TIMEOUT.exec(text);
-  if (match === null) return Number.POSITIVE_INFINITY;
+export function grpcTimeoutMs(text: string | undefined): number | undefined {
+  if (text === undefined) return Number.POSITIVE_INFINITY;
+  const match = text.length > LENGTH_MAX ? null : TIMEOUT.exec(text);
+  if (match === null) return undefined;
   return Number(match[1]) * (UNIT_MS[match[2] ?? ''] ?? Number.POSITIVE_INFINITY);
 }
 

@@ -9,7 +9,7 @@ import type { CompiledSnapshot } from '../snapshot/compiled.ts';
 import type { Head } from './head.ts';
 import { type ForwardedBy, believedHeaders, upstreamHeaders } from './hop.ts';
 import type { ReceivedRequest } from './received-request.ts';
-import type { Refusal } from './refusal.ts';
+import { type Refusal, refuse } from './refusal.ts';
 import { defaultPort } from './settings.ts';
 import { type RandomHex, readTrace } from './trace.ts';
 import { type Origin, originBehind, originOfPeer } from './trusted-hops.ts';
@@ -52,7 +52,7 @@ export function takeIn(
   const { head, method, target, protocol } = request;
   if (head.ok) {
     const exchange = accept(head.value, arrival, peer, snapshot, parts);
-    return { exchange, refusal: undefined };
+    return { exchange, refusal: boundCall(exchange) };
   }
   const path = target.split('?', 1)[0]?.slice(0, PATH_SHOWN_MAX) ?? PATH_UNREAD;
   const exchange = unreadable(arrival, peer, snapshot, parts);
@@ -139,7 +139,7 @@ function accept(
   const trace = readTrace(believed, parts.hex);
   const { connection, protocol, maxForwards } = head;
   const by: ForwardedBy = { host, protocol, origin, requestId, trace, connection, maxForwards };
-  const exchange = newExchange({
+  return newExchange({
     request: view,
     snapshot,
     arrivedAtUs: Math.round(parts.clock.wallMs() * 1_000),
@@ -151,11 +151,15 @@ function accept(
     streamIdleMs: head.rules.streamIdleMs,
     upstreamHeaders: upstreamHeaders(believed, by),
   });
-  if (exchange.isGrpc) {
-    const callMs = grpcTimeoutMs(believed.get(GRPC_TIMEOUT));
-    exchange.deadlineMs = Math.min(exchange.deadlineMs, startedMs + callMs);
-  }
-  return exchange;
+}
+
+/** Gives a call of gRPC the time that its client said; a malformed field is refused. */
+function boundCall(exchange: Exchange): Refusal | undefined {
+  if (!exchange.isGrpc) return undefined;
+  const callMs = grpcTimeoutMs(exchange.request.headers.get(GRPC_TIMEOUT));
+  if (callMs === undefined) return refuse(`the field ${GRPC_TIMEOUT} is malformed`);
+  exchange.deadlineMs = Math.min(exchange.deadlineMs, exchange.startedMs + callMs);
+  return undefined;
 }
 
 /** The client's address is the peer's unless that is trusted to tell of another one. */

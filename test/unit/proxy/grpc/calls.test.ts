@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { FakeClock } from '#platform/clock.ts';
+import { ERRORS } from '#proxy/errors.ts';
 import { grpcTimeoutMs } from '#proxy/grpc/timeout.ts';
 import { until } from '#test/processes.ts';
 import { expect, test } from 'vitest';
@@ -9,6 +10,7 @@ import { call } from './calls.ts';
 
 const CALL = { 'content-type': 'application/grpc' };
 const CANCEL = 8;
+const INTERNAL = 13;
 
 /** Answers with a status behind what it got. */
 function answerWith(stream: ServerHttp2Stream, trailers: Record<string, string>): void {
@@ -243,17 +245,35 @@ test.each([
   expect(seen[0]).not.toHaveProperty('x-windrose-timeout');
 });
 
-test('a time-out that is none goes on as it is', async () => {
+test.each(['123456789S', '1s', 'soon', '', '1S, 2S'])(
+  'a call with the malformed time-out "%s" is refused and never sent on',
+  async (text) => {
+    const { port, front, upstream, record } = await start(() => undefined);
+    const made = call(port, { 'grpc-timeout': text });
+    made.stream.write('hello');
+    await made.closed;
+    expect(made.trailersOnly).toBe(true);
+    const { grpc, reason } = ERRORS.bad_request;
+    const message = 'the field grpc-timeout is malformed';
+    expect(made.head).toMatchObject({ ':status': 200, ...CALL, 'grpc-message': message });
+    expect(made.head['grpc-status']).toBe(String(grpc));
+    expect(grpc).toBe(INTERNAL);
+    expect(await record()).toEqual({ reason, status: 200, grpc });
+    expect([upstream.connections, front.pool.size]).toEqual([0, 0]);
+  },
+);
+
+test('only a call of gRPC has to have a valid one', async () => {
   let seen: IncomingHttpHeaders = {};
-  const { port } = await start((stream, headers) => {
-    seen = headers;
-    answerWith(stream, { 'grpc-status': '0' });
-  });
-  const made = call(port, { 'grpc-timeout': '123456789S' });
-  made.stream.end();
-  await made.closed;
-  expect(seen['grpc-timeout']).toBe('123456789S');
-  expect(made.trailers['grpc-status']).toBe('0');
+  const { port } = await start(
+    (stream, headers) => {
+      seen = headers;
+      stream.respond({ ':status': 204 }, { endStream: true });
+    },
+    { isHttp2Backend: true },
+  );
+  const answer = await askHttp1(port, { headers: { 'grpc-timeout': 'soon' } });
+  expect([answer.status, seen['grpc-timeout']]).toEqual([204, 'soon']);
 });
 
 test('a client that cancels: CANCEL to the server, CANCELLED in the record', async () => {

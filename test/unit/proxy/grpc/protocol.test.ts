@@ -31,10 +31,14 @@ test.each([
   expect(grpcTimeoutMs(text)).toBeCloseTo(ms, 6);
 });
 
-test.each([undefined, '', '1', 'S', '-1S', '+1S', '1.5S', '1s', '1 S', ' 1S', '123456789S', '1SS'])(
-  'the time-out %s is none',
+test('a call without a time-out may take for ever', () => {
+  expect(grpcTimeoutMs(undefined)).toBe(Number.POSITIVE_INFINITY);
+});
+
+test.each(['', '1', 'S', '-1S', '+1S', '1.5S', '1s', '1 S', ' 1S', '1S\n', '123456789S', '1SS'])(
+  'the time-out "%s" is malformed',
   (text) => {
-    expect(grpcTimeoutMs(text)).toBe(Number.POSITIVE_INFINITY);
+    expect(grpcTimeoutMs(text)).toBeUndefined();
   },
 );
 

@@ -335,3 +335,42 @@ test('TLS and HTTPS share a port; TLS that ends here becomes a stream of plain b
     ['http/1.1', 'upstream_invalid'],
   ]);
 });
+
+test.each([
+  ['with', { hostname: 'db.example' }],
+  ['without', {}],
+])(
+  'a listener %s a hostname ends TLS, and its TCPRoute gets the plain bytes',
+  async (_name, of) => {
+    const heard: Buffer[] = [];
+    const backend = await startRawUpstream((socket) => {
+      socket.write('db:');
+      socket.on('data', (chunk: Buffer) => heard.push(chunk));
+      socket.pipe(socket);
+    });
+    const issued = leaf(['db.example']);
+    const edge = await startEdge({
+      files: new CertificateFolder().add('web', issued).files,
+      resources: (port) => [
+        gateway('edge', [
+          {
+            ...{ port, protocol: 'TLS', ...of },
+            tls: { mode: 'Terminate', ...certificates('web') },
+          },
+        ]),
+        ...[service('db'), at('db', backend.port), tcpRoute('db', [to('db')])],
+      ],
+    });
+    expect(edge.problems).toEqual([]);
+    const socket = await secure(edge.port, { servername: 'db.example' });
+    expect(socket.getPeerX509Certificate()?.fingerprint256).toBe(fingerprint(issued.cert));
+    const sent = randomBytes(200_000);
+    expect(await roundTrip(socket, sent)).toBe(`db:${sent.toString('latin1')}`);
+    expect(Buffer.compare(Buffer.concat(heard), sent)).toBe(0);
+    await until('the record', () => edge.records.length === 1);
+    expect(edge.records[0]).toMatchObject({
+      ...{ route: 'shop/db', reason: 'ok', bytesIn: 200_000, bytesOut: 200_003 },
+      request: { listener: 'Gateway/shop/edge/http', host: 'db.example', protocol: 'tls' },
+    });
+  },
+);
