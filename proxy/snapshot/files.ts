@@ -1,19 +1,12 @@
-import { type FSWatcher, watch } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import path from 'node:path';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import type { ResourceKey } from '#contracts/names.ts';
-import type { Clock, Timer } from '#platform/clock.ts';
+import type { Clock } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { readManifests, stampOf } from '#platform/manifests.ts';
 import { MeshState, keyOfResource } from '#platform/state.ts';
 import { refOf } from '#contracts/names.ts';
 import type { Applied, Fleet } from '../fleet.ts';
-
-/** Files that are written in several steps are read once they are quiet for so long. */
-const QUIET_MS = 100;
-/** Watching can miss changes (network folders, replaced folders): looked at by itself too. */
-const LOOK_INTERVAL_MS = 5_000;
+import { Watch } from '../watch.ts';
 
 export interface FileSourceOptions {
   paths: readonly string[];
@@ -34,19 +27,20 @@ export type FirstLoad = { ok: true } | { ok: false; problems: ResourceProblem[] 
 export class FileSource {
   readonly #options: FileSourceOptions;
   readonly #state = new MeshState();
-  readonly #watchers: FSWatcher[] = [];
-  #timer: Timer | undefined;
-  #look: Timer | undefined;
-  #reading: Promise<unknown> = Promise.resolve();
+  readonly #watch: Watch;
   #lastComplaint = '';
   /** Of the files as they were read last. */
   #stamp = '';
   #applied: Applied | undefined;
   #broken = false;
-  #stopped = false;
 
   constructor(options: FileSourceOptions) {
     this.#options = options;
+    const { paths, clock, log } = options;
+    this.#watch = new Watch({
+      ...{ paths, what: 'resources', clock, log },
+      look: () => this.#reload(),
+    });
     // Without a change of the resources: a port became free, a certificate was mended.
     options.fleet.onProblems((problems) => {
       if (this.#applied !== undefined) this.#applied = { ...this.#applied, problems };
@@ -68,51 +62,12 @@ export class FileSource {
     if (problems.length > 0) return { ok: false, problems };
     const applied = await this.#bring(resources);
     if (applied.problems.length > 0) return { ok: false, problems: applied.problems };
-    for (const file of this.#options.paths) await this.#watch(file);
-    this.#scheduleLook();
+    this.#watch.start();
     return { ok: true };
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#timer?.cancel();
-    this.#look?.cancel();
-    for (const watcher of this.#watchers) watcher.close();
-  }
-
-  /** A file that is replaced by a rename is another file: its folder is watched instead. */
-  async #watch(target: string): Promise<void> {
-    const folder = (await stat(target)).isDirectory();
-    const watched = folder ? target : path.dirname(target);
-    try {
-      const watcher = watch(watched, { recursive: folder, persistent: false }, () => this.#soon());
-      watcher.on('error', (error) => this.#notWatched(watched, error));
-      this.#watchers.push(watcher);
-    } catch (error) {
-      this.#notWatched(watched, error);
-    }
-  }
-
-  #notWatched(folder: string, error: unknown): void {
-    const message = 'changes are noticed only every few seconds';
-    this.#options.log.warn({ folder, error: sentenceOf(error) }, message);
-  }
-
-  #soon(): void {
-    this.#timer?.cancel();
-    this.#timer = this.#options.clock.after(QUIET_MS, () => this.#again());
-  }
-
-  #scheduleLook(): void {
-    this.#look = this.#options.clock.after(LOOK_INTERVAL_MS, () => {
-      this.#again();
-      this.#scheduleLook();
-    });
-  }
-
-  #again(): void {
-    if (this.#stopped) return;
-    this.#reading = this.#reading.then(() => this.#reload());
+    this.#watch.stop();
   }
 
   async #reload(): Promise<void> {

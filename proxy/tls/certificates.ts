@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
+import { Watch } from '../watch.ts';
 import {
   type Authorities,
   type CertificateFiles,
@@ -9,7 +10,7 @@ import {
   readAuthorities,
   readServerCertificate,
 } from './certificate.ts';
-import { WatchedFiles } from './files.ts';
+import { FileStamps } from './stamps.ts';
 
 interface Entry {
   readonly files: CertificateFiles;
@@ -34,18 +35,20 @@ type Texts = Record<'cert' | 'key' | 'ca', string | undefined>;
 export class Certificates {
   readonly #options: CertificatesOptions;
   readonly #entries = new Map<string, Entry>();
-  readonly #watched: WatchedFiles;
+  readonly #stamps: FileStamps;
+  readonly #watch: Watch;
   #onChange: (() => void) | undefined;
   /** Another number whenever something can be served, or trusted, that could not before. */
   version = 1;
 
   constructor(options: CertificatesOptions) {
     this.#options = options;
+    const paths = options.files.flatMap(filesOf);
     // First, so that a change from here on is one.
-    this.#watched = new WatchedFiles({
-      files: options.files.flatMap(filesOf),
-      ...{ clock: options.clock, log: options.log },
-      changed: (files) => this.#reload(files),
+    this.#stamps = new FileStamps(paths);
+    this.#watch = new Watch({
+      ...{ paths, what: 'certificates', clock: options.clock, log: options.log },
+      look: () => this.#look(),
     });
     for (const files of options.files) {
       const entry: Entry = {
@@ -63,11 +66,14 @@ export class Certificates {
   /** Begins to watch; `changed` is called when what is known, or what is wrong, is another. */
   watch(changed: () => void): void {
     this.#onChange = changed;
-    if (this.#entries.size > 0) this.#watched.start();
+    if (this.#entries.size === 0) return;
+    this.#watch.start();
+    // They may have changed since they were read.
+    this.#watch.look();
   }
 
   stop(): void {
-    this.#watched.stop();
+    this.#watch.stop();
   }
 
   server(name: string): ServerCertificate | undefined {
@@ -119,6 +125,11 @@ export class Certificates {
       const message = `a certificate cannot be used${kept ? ' and its old one is kept' : ''}`;
       this.#options.log.error({ certificate: name, problem }, message);
     }
+  }
+
+  async #look(): Promise<void> {
+    const changed = await this.#stamps.changed();
+    if (changed.size > 0 && !this.#watch.isStopped) await this.#reload(changed);
   }
 
   async #reload(changed: ReadonlySet<string>): Promise<void> {
