@@ -1,5 +1,6 @@
 import { type Stats, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { fileStamp } from '#platform/file-stamp.ts';
 
 /** Knows which of its files have changed since it looked last. */
 export class FileStamps {
@@ -24,9 +25,7 @@ export class FileStamps {
   }
 }
 
-/** Differs when a file may have changed; empty when there is none. */
+/** Empty when there is no file. */
 function stampOf(info: Stats | undefined): string {
-  if (info === undefined) return '';
-  const { ino, size, mtimeMs, ctimeMs } = info;
-  return `${ino} ${size} ${mtimeMs} ${ctimeMs}`;
+  return info === undefined ? '' : fileStamp(info);
 }

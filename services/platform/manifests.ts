@@ -5,6 +5,7 @@ import type { ResourceProblem } from '#contracts/problems.ts';
 import { readResource } from '#contracts/resources/read.ts';
 import { type Resource } from '#contracts/resources/index.ts';
 import { canonicalJson } from './canonical.ts';
+import { fileStamp } from './file-stamp.ts';
 import { readPlainJson } from './json-text.ts';
 import { keyOfResource } from './state.ts';
 import { yaml } from './yaml.ts';
@@ -51,10 +52,7 @@ export async function readManifests(paths: readonly string[]): Promise<Manifests
  */
 export async function stampOf(paths: readonly string[]): Promise<string> {
   const files = (await Promise.all(paths.map(listFiles))).flat();
-  const stamps = files.map(async (file) => {
-    const { ino, size, mtimeMs, ctimeMs } = await stat(file);
-    return `${file}\0${ino} ${size} ${mtimeMs} ${ctimeMs}`;
-  });
+  const stamps = files.map(async (file) => `${file}\0${fileStamp(await stat(file))}`);
   return (await Promise.all(stamps)).join('\n');
 }
 

@@ -2,7 +2,6 @@
 import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { availableParallelism } from 'node:os';
 
 export const PROXY_CPU = 0;
@@ -16,15 +15,6 @@ const END_TIMEOUT_MS = 15_000;
 /** Ends by itself when its parent is gone: it has to listen to `disconnect`. */
 export function forkHelper(file: string): ChildProcess {
   return fork(file, { execArgv: ['--no-warnings'] });
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** The next message of a helper. */

@@ -6,7 +6,7 @@
 // comparison down, as RESULTS.md has it. Nothing is installed, unless PEERS_INSTALL=1 is set.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { roundsOf } from '../rounds.ts';
+import { OPTIONS, roundsOf, runBench } from '../command.ts';
 import { alone, aloneText } from './alone.ts';
 import { compare, findPeers } from './peers.ts';
 import { profile } from './profile.ts';
@@ -15,22 +15,17 @@ import { targetsText } from './targets.ts';
 
 const ROUNDS_MAX = 20;
 
-process.exitCode = await main().catch((error: unknown) => {
-  process.stderr.write(`bench proxy: ${error instanceof Error ? error.message : String(error)}\n`);
-  return 1;
-});
+await runBench('proxy', main);
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      rounds: { type: 'string', default: '1' },
-      json: { type: 'boolean', default: false },
+      ...OPTIONS,
       alone: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
       scenario: { type: 'string', default: 'full' },
       keep: { type: 'string' },
-      results: { type: 'string' },
     },
   });
   const rounds = roundsOf(values.rounds, ROUNDS_MAX);

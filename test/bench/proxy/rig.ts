@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '#local/install.mjs';
 import { PARENT_VARIABLE } from '#local/lifeline.mjs';
+import { freeList } from '#local/ports.ts';
 import {
   LOAD_CPU,
   PROXY_CPU,
@@ -14,7 +15,6 @@ import {
   cpuUsOf,
   end,
   forkHelper,
-  freePort,
   pin,
 } from '../processes.ts';
 import type { LoadOrder, LoadReport } from './load.ts';
@@ -80,7 +80,7 @@ export class Rig {
     try {
       const upstreamPort = await answerOf<number>(upstream, START_TIMEOUT_MS);
       const work = workload(options.scenario, `127.0.0.1:${upstreamPort}`);
-      const port = await freePort();
+      const [port = 0] = await freeList(1);
       const env = await peerEnv(folder, port, options.scenario, work);
       const main = join(ROOT, 'test/bench/peer/main.mjs');
       const lifeline = join(ROOT, 'infra/local/lifeline.mjs');
@@ -140,6 +140,7 @@ export async function peerEnv(
   scenario: Scenario,
   { routes, keys }: ReturnType<typeof workload>,
 ): Promise<Record<string, string>> {
+  const [metricsPort = 0] = await freeList(1);
   const routesFile = join(folder, 'routes.json');
   const keysFile = join(folder, 'keys.json');
   const stateDir = join(folder, 'state');
@@ -154,7 +155,7 @@ export async function peerEnv(
     KEYS_FILE: keysFile,
     RATE: String(RATE),
     ACCESS_LOG: join(folder, 'access.log'),
-    METRICS_PORT: String(await freePort()),
+    METRICS_PORT: String(metricsPort),
     STATE_DIR: stateDir,
     NODE_ENV: 'production',
     [PARENT_VARIABLE]: String(process.pid),

@@ -1,6 +1,7 @@
 // New connections over TLS, in a process of its own: each makes a handshake, sends one request,
 // reads the answer to its end and closes. Takes one order at a time from its parent.
 import { type SecureContext, connect, createSecureContext } from 'node:tls';
+import { sentence } from '#local/errors.ts';
 
 export interface ConnectionOrder {
   port: number;
@@ -83,7 +84,7 @@ async function run(order: ConnectionOrder): Promise<ConnectionReport> {
   try {
     await Promise.all(Array.from({ length: order.parallel }, connectOn));
   } catch (error) {
-    report.failure = error instanceof Error ? error.message : String(error);
+    report.failure = sentence(error);
   }
   report.ms = performance.now() - startedMs;
   return report;
@@ -92,7 +93,7 @@ async function run(order: ConnectionOrder): Promise<ConnectionReport> {
 process.on('message', (order: ConnectionOrder) => {
   void run(order)
     .catch((error: unknown): ConnectionReport => {
-      const failure = error instanceof Error ? error.message : String(error);
+      const failure = sentence(error);
       return { done: 0, resumed: 0, ms: 0, failure };
     })
     .then((report) => process.send?.(report));

@@ -6,26 +6,21 @@
 // down. Nothing is installed.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { roundsOf } from '../rounds.ts';
+import { OPTIONS, roundsOf, runBench } from '../command.ts';
 import { GATEWAYS, type GatewayName, binaryOf } from './gateways.ts';
 import { WORK_NAMES, type WorkName, measure } from './measure.ts';
 import { resultsText, tableText } from './results.ts';
 
 const ROUNDS_MAX = 50;
 
-process.exitCode = await main().catch((error: unknown) => {
-  process.stderr.write(`bench tls: ${error instanceof Error ? error.message : String(error)}\n`);
-  return 1;
-});
+await runBench('tls', main);
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      rounds: { type: 'string', default: '1' },
-      json: { type: 'boolean', default: false },
+      ...OPTIONS,
       work: { type: 'string', multiple: true },
-      results: { type: 'string' },
     },
   });
   const rounds = roundsOf(values.rounds, ROUNDS_MAX);

@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sentence } from '#local/errors.ts';
+import { freeList } from '#local/ports.ts';
 import { type Issued, issueCertificate } from '#local/x509.ts';
 import {
   LOAD_CPU,
@@ -13,7 +15,6 @@ import {
   cpuUsOf,
   end,
   forkHelper,
-  freePort,
   pin,
 } from '../processes.ts';
 import type { ConnectionOrder, ConnectionReport } from './connections.ts';
@@ -129,10 +130,11 @@ class Bench {
     work: readonly WorkName[],
     round: number,
   ): Promise<[WorkName, Figure][]> {
+    const [port = 0, h2Port = 0, tlsPort = 0] = await freeList(3);
     const pem = (file: string): string => join(this.#folder, `${file}.pem`);
     const setting: Setting = {
       folder: join(this.#folder, `${name}-${round}`),
-      ...{ port: await freePort(), h2Port: await freePort(), tlsPort: await freePort() },
+      ...{ port, h2Port, tlsPort },
       upstreamPort: this.#upstreamPort,
       ...{ cert: pem('cert'), key: pem('key'), pair: pem('pair') },
     };
@@ -161,8 +163,7 @@ class Bench {
       const ms = await ask(count);
       return { us: (cpuUsOf(gateway) - beforeUs) / count, perSecond: (count / ms) * 1_000 };
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new Error(`${name}, ${kind.label}: ${why}`, { cause: error });
+      throw new Error(`${name}, ${kind.label}: ${sentence(error)}`, { cause: error });
     }
   }
 
