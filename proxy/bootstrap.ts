@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { isIP } from 'node:net';
 import path from 'node:path';
 import type { Endpoint, ProxyRole } from '#contracts/events.ts';
 import { LABEL, SERVICE_NAME } from '#contracts/names.ts';
@@ -10,8 +9,10 @@ import {
   readBootstrap,
 } from '#platform/bootstrap.ts';
 import type { Scope } from './dataplane.ts';
+import { type HostPort, checkAddress, hostPort } from './host-port.ts';
 import type { Identity } from './identity.ts';
-import type { HostPort, SidecarAddresses } from './sidecar.ts';
+import type { SidecarAddresses } from './sidecar.ts';
+import { readSidecar } from './sidecar-settings.ts';
 import type { CertificateFiles } from './tls/certificate.ts';
 import { readCertificateFiles } from './tls/settings.ts';
 
@@ -48,6 +49,25 @@ export const FIELDS = {
   app: text('host:port where its application listens', { env: 'WINDROSE_APP' }),
   inbound: text('host:port that receives for the application', { env: 'WINDROSE_INBOUND' }),
   outbound: text('host:port that takes its calls', { env: 'WINDROSE_OUTBOUND' }),
+  outboundPorts: {
+    type: 'list',
+    description: 'namespace/name:port=[host:]port: a port here for each port of a Service',
+    env: 'WINDROSE_OUTBOUND_PORTS',
+  },
+  printIptables: {
+    type: 'boolean',
+    description: 'print the rules that send connections to --inbound and --outbound, and end',
+  },
+  iptablesUid: {
+    type: 'number',
+    description: 'for these: number of the user as whom the proxy runs',
+    env: 'WINDROSE_IPTABLES_UID',
+  },
+  iptablesExcludePorts: {
+    type: 'list',
+    description: 'for these: ports whose connections are left alone',
+    env: 'WINDROSE_IPTABLES_EXCLUDE_PORTS',
+  },
   workers: {
     type: 'number',
     description: 'processes that serve; more than one: a supervisor keeps the sockets',
@@ -114,16 +134,15 @@ export interface ProxySettings {
 const WORKERS_MAX = 256;
 const NAME = new RegExp(LABEL);
 const SERVICE = new RegExp(SERVICE_NAME);
-type Values = BootstrapValues<typeof FIELDS>;
+export type Values = BootstrapValues<typeof FIELDS>;
 
-/** Reads and checks flags, environment and file; throws one sentence about what is wrong. */
-export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): ProxySettings {
-  const values = readBootstrap({
-    program: PROGRAM,
-    fields: FIELDS,
-    argv: expandLists(argv),
-    env,
-  });
+/** Reads flags, environment and file; throws one sentence about what is wrong. */
+export function readValues(argv: readonly string[], env: NodeJS.ProcessEnv): Values {
+  return readBootstrap({ program: PROGRAM, fields: FIELDS, argv: expandLists(argv), env });
+}
+
+/** What values mean for a proxy that serves; throws one sentence about what is wrong. */
+export function settingsOf(values: Values): ProxySettings {
   const standalone = values.resources !== undefined && values.resources.length > 0;
   const role = values.role as ProxyRole;
   checkNames(values, standalone);
@@ -169,7 +188,10 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): P
 
 /** `--resources a b` as `--resources a --resources b`: a list flag takes what follows it. */
 function expandLists(argv: readonly string[]): string[] {
-  const lists = new Set(['--resources', '--gateway', '--label', '--certificates']);
+  const lists = new Set([
+    ...['--resources', '--gateway', '--label', '--certificates'],
+    ...['--outbound-ports', '--iptables-exclude-ports'],
+  ]);
   const expanded: string[] = [];
   let list: string | undefined;
   let values = 0;
@@ -206,14 +228,15 @@ function checkNames(values: Values, standalone: boolean): void {
   }
 }
 
+const SIDECAR_FIELDS = ['service', 'app', 'inbound', 'outbound', 'outboundPorts'] as const;
+
 function checkRole(values: Values, role: ProxyRole): void {
-  const sidecarOnly = (['service', 'app', 'inbound', 'outbound'] as const).filter(
-    (field) => values[field] !== undefined,
-  );
+  const sidecarOnly = SIDECAR_FIELDS.filter((field) => values[field] !== undefined);
   if (role === 'gateway') {
     const field = sidecarOnly[0];
     if (field === undefined) return;
-    throw new BootstrapError(`--${field} is for a sidecar; say --role sidecar or --role fused`);
+    const flag = field === 'outboundPorts' ? 'outbound-ports' : field;
+    throw new BootstrapError(`--${flag} is for a sidecar; say --role sidecar or --role fused`);
   }
   if (role === 'sidecar' && values.gateway !== undefined) {
     throw new BootstrapError('--gateway is for a gateway; say --role gateway or --role fused');
@@ -221,30 +244,13 @@ function checkRole(values: Values, role: ProxyRole): void {
   if (values.service === undefined) {
     throw new BootstrapError('--service is missing: namespace/name of the Service of this sidecar');
   }
-  if (values.inbound === undefined && values.outbound === undefined) {
+  const calls = values.outbound ?? values.outboundPorts;
+  if (values.inbound === undefined && calls === undefined) {
     throw new BootstrapError('--inbound or --outbound is missing: where the sidecar listens');
   }
   if (values.inbound !== undefined && values.app === undefined) {
     throw new BootstrapError('--app is missing: host:port where the application listens');
   }
-}
-
-function readSidecar(values: Values): SidecarAddresses {
-  const inbound = values.inbound === undefined ? undefined : hostPort('inbound', values.inbound);
-  if (inbound !== undefined && (inbound.host === '0.0.0.0' || inbound.host === '::')) {
-    throw new BootstrapError(
-      `--inbound ${values.inbound} is announced to others: name the one address they reach it at`,
-    );
-  }
-  const outbound =
-    values.outbound === undefined ? undefined : hostPort('outbound', values.outbound);
-  for (const [field, at] of [
-    ['inbound', inbound],
-    ['outbound', outbound],
-  ] as const) {
-    if (at !== undefined) checkAddress(field, at.host);
-  }
-  return { inbound, outbound };
 }
 
 function readLabels(labels: readonly string[]): Record<string, string> {
@@ -259,20 +265,4 @@ function readLabels(labels: readonly string[]): Record<string, string> {
 function endpointOf(field: string, value: string): Endpoint {
   const { host, port } = hostPort(field, value);
   return { address: host, port, proxy: '', zone: '' };
-}
-
-function checkAddress(field: string, host: string): string {
-  if (isIP(host) !== 0) return host;
-  throw new BootstrapError(`--${field} ${host} is not an IP address`);
-}
-
-/** `127.0.0.1:80`, `[::1]:80` or `localhost:80`. */
-function hostPort(field: string, value: string): HostPort {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):([0-9]{1,5})$/.exec(value);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  if (host === undefined || !(port >= 1 && port <= 65_535)) {
-    throw new BootstrapError(`--${field} ${value} is not host:port`);
-  }
-  return { host: host === 'localhost' ? '127.0.0.1' : host, port };
 }

@@ -1,15 +1,18 @@
 import type { Endpoint, ServiceEndpoints } from '#contracts/events.ts';
 import type { Clock, Random } from '#platform/clock.ts';
 import { replyFor } from './errors.ts';
-import type { Attempt, AttemptResult, Exchange, Reply } from './exchange.ts';
+import type { Attempt, AttemptResult, Callee, Exchange, Reply } from './exchange.ts';
+import type { Copier } from './mirrors.ts';
+import { Outside } from './outside.ts';
 import { type Done, type PipelineParts, runPipeline } from './pipeline.ts';
 import type { Gate } from './policy/gate.ts';
 import { GATES } from './policy/registry.ts';
 import { type SocketListeners, type SocketTable, socketTable } from './route/sockets.ts';
 import { type Scope, servedListeners } from './scope.ts';
 import { ServiceStates } from './services.ts';
-import type { CompiledSnapshot } from './snapshot/compiled.ts';
+import type { CompiledSnapshot, Transport } from './snapshot/compiled.ts';
 import { land } from './tries.ts';
+import { type Lookup, Resolver } from './upstream/resolver.ts';
 import type { EndpointView } from './upstream/view.ts';
 import { Wheel } from './wheel.ts';
 
@@ -22,8 +25,14 @@ export interface DataPlaneOptions {
   /** Of the worker; absent: one of its own. */
   wheel?: Wheel;
   random: Random;
+  /** Sends copies of requests to mirrors; absent: there are none. */
+  copier?: Copier;
   /** Where a sidecar's application listens: inbound requests go there. */
   app?: Endpoint;
+  /** How hosts that are no Services are found; absent: the system says. */
+  lookup?: Lookup;
+  /** What is sent to this address comes back to this proxy; absent: nothing does. */
+  isOwn?: (address: string, port: number) => boolean;
   /** An exception in a phase: that request gets `internal`, everything else goes on. */
   onError?: (error: unknown, exchange: Exchange) => void;
 }
@@ -52,7 +61,7 @@ export class DataPlane {
 
   constructor(options: DataPlaneOptions) {
     this.#options = options;
-    const { clock, random, scope, app } = options;
+    const { clock, random, scope, app, lookup, isOwn = nobodys } = options;
     const wheel = options.wheel ?? new Wheel(clock);
     const { workers } = scope;
     this.#gates = GATES.map((create) => create({ clock, workers }));
@@ -65,6 +74,9 @@ export class DataPlane {
       app,
       gates: this.#gates,
       states: this.#states,
+      copier: options.copier,
+      release: (exchange) => this.release(exchange, { aborted: false }),
+      outside: new Outside(new Resolver(clock, wheel, lookup), isOwn),
       socketsOf: (exchange) => this.#socketsOf(exchange.snapshot),
       guard: (exchange, done, run) => {
         try {
@@ -85,6 +97,13 @@ export class DataPlane {
     this.#snapshot = snapshot;
     this.#states.swap(snapshot);
     for (const gate of this.#gates) gate.swap(snapshot);
+  }
+
+  /** What the first bytes of a connection are, as it is now. */
+  transportAt({ socket, callee }: { socket: string; callee?: Callee }): Transport {
+    if (callee === undefined) return this.listenersAt(socket)?.transport ?? 'clear';
+    const ports = this.#snapshot?.services.get(callee.service)?.ports;
+    return ports?.some(({ port, isOpaque }) => isOpaque && port === callee.port) ? 'tcp' : 'clear';
   }
 
   /** The listeners of a socket as they are now. */
@@ -156,4 +175,8 @@ export class DataPlane {
     }
     return sockets;
   }
+}
+
+function nobodys(): boolean {
+  return false;
 }

@@ -8,6 +8,7 @@ import type { MeshState } from '#platform/state.ts';
 import { DataPlane, type Scope, servedListeners } from './dataplane.ts';
 import type { Applied, WorkerReport } from './fleet.ts';
 import { Connector } from './forward/connect.ts';
+import { Copies } from './forward/copies.ts';
 import { UpstreamPool } from './forward/pool.ts';
 import { gatewaySockets, socketProblems } from './gateway.ts';
 import { Door, type DoorParts } from './listener/door.ts';
@@ -20,10 +21,11 @@ import { RandomHex } from './listener/trace.ts';
 import { DESCRIPTORS_MAX } from './overload/descriptors.ts';
 import { V8Memory } from './overload/memory.ts';
 import { Overload } from './overload/overload.ts';
-import { type SidecarAddresses, sidecarSockets } from './sidecar.ts';
+import { type SidecarAddresses, isOwnOutbound, sidecarSockets } from './sidecar.ts';
 import { compile } from './snapshot/compile.ts';
 import type { CompiledSnapshot } from './snapshot/compiled.ts';
 import type { Telemetry } from './telemetry/index.ts';
+import type { CertificateRead } from './tls/broken.ts';
 import type { CertificateFiles } from './tls/certificate.ts';
 import { Certificates } from './tls/certificates.ts';
 import { certificateProblems } from './tls/problems.ts';
@@ -47,6 +49,8 @@ export interface EngineOptions {
   log: Log;
   /** What could not be applied changed without an update. */
   onProblems: (problems: ResourceProblem[]) => void;
+  /** Files of a certificate cannot be used, or can again. */
+  onCertificate: (read: CertificateRead) => void;
 }
 
 /** Sockets that could not be opened are tried again this often. */
@@ -62,6 +66,7 @@ export class Engine {
   readonly #listeners: Listeners;
   readonly #overload: Overload;
   readonly #pool: UpstreamPool;
+  readonly #copies: Copies;
   readonly #certificates: Certificates;
   readonly #contexts: ServerContexts;
   #handshakesFailed = 0;
@@ -78,7 +83,9 @@ export class Engine {
     const scope = { ...options.scope, defaultAddress };
     this.#scope = scope;
     const wheel = new Wheel(clock);
-    this.#certificates = new Certificates({ files: options.certificates, clock, log });
+    this.#certificates = new Certificates({
+      ...{ files: options.certificates, clock, log, onRead: options.onCertificate },
+    });
     this.#contexts = new ServerContexts(this.#certificates, options.ticketKey, returnConnections);
     const connector = new Connector({ certificates: this.#certificates, log });
     this.#pool = new UpstreamPool(clock, wheel, connector);
@@ -88,11 +95,13 @@ export class Engine {
       accept: (accepting) => this.#accept(accepting),
     });
     this.#overload = overload;
+    this.#copies = new Copies({ pool: this.#pool, clock, wheel });
     this.#dataPlane = new DataPlane({
       scope,
-      ...{ clock, wheel },
+      ...{ clock, wheel, copier: this.#copies },
       random,
       ...(options.app === undefined ? {} : { app: options.app }),
+      isOwn: (address, port) => isOwnOutbound(options.sidecar, address, port),
       onError: (error, exchange) => {
         const stack = error instanceof Error ? error.stack : sentenceOf(error);
         log.error({ error: stack, id: exchange.requestId }, 'a phase failed');
@@ -115,6 +124,7 @@ export class Engine {
     const handlers = {
       ...{ clock, wheel, overload },
       request: this.#door.request.bind(this.#door),
+      left: this.#door.left.bind(this.#door),
       unreadable: this.#door.unreadable.bind(this.#door),
       entrance: this.#entrance(),
     };
@@ -163,6 +173,7 @@ export class Engine {
       turnedAway: this.#listeners.turnedAway,
       inFlight: this.#door.inFlight + this.#streams.inFlight,
       overload: this.#overload.report(),
+      copiesLost: this.#copies.lost,
       handshakesFailed: this.#handshakesFailed,
       certificates: this.#certificates.expiries(),
       series: this.#options.telemetry.series(),
@@ -182,6 +193,7 @@ export class Engine {
     this.#certificates.stop();
     await this.#turn.catch(() => undefined);
     await this.#listeners.drain(limitMs);
+    this.#copies.destroy();
     this.#pool.destroy();
     await this.#options.telemetry.close();
   }
@@ -194,6 +206,7 @@ export class Engine {
 
   #entrance(): Entrance {
     return {
+      transportAt: (arrival) => this.#dataPlane.transportAt(arrival),
       listenersAt: (socket) => this.#dataPlane.listenersAt(socket),
       serverFor: (spec, serverName) => this.#contexts.serverFor(spec, serverName),
       stream: (arrival, stream) => this.#streams.open(arrival, stream),

@@ -4,7 +4,7 @@ import type { Reply } from './exchange.ts';
 import { HTTP1_FAILURES } from './http1/failure.ts';
 import { ALLOW } from './methods.ts';
 
-/** All reasons for which a request has not got the upstream's whole answer. */
+/** All reasons for which a request has not got the upstream's whole answer, failure or not. */
 export type FailureReason = Exclude<Reason, 'ok'>;
 
 /** What a cause does, wherever in the proxy it comes up. */
@@ -12,7 +12,7 @@ export interface ErrorRow {
   /** HTTP status; 0: nobody is there to be answered, or the answer has begun. */
   readonly status: number;
   /**
-   * The same for gRPC (its doc/statuscodes.md): 1 CANCELLED, 4 DEADLINE_EXCEEDED,
+   * The same for gRPC (its doc/statuscodes.md): 1 CANCELLED, 2 UNKNOWN, 4 DEADLINE_EXCEEDED,
    * 7 PERMISSION_DENIED, 8 RESOURCE_EXHAUSTED, 12 UNIMPLEMENTED, 13 INTERNAL, 14 UNAVAILABLE,
    * 16 UNAUTHENTICATED.
    */
@@ -73,6 +73,10 @@ const HEADERS_TOO_LARGE = {
 
 /** Causes that are a reason of their own. */
 const OTHERS = {
+  /** With the status that the filter names. Answers of a route are nobody's error. */
+  redirected: row(302, 2, 'client', 'kept', 'this is elsewhere: follow the location'),
+  preflight: row(204, 2, 'client', 'kept', 'the route says from where it may be asked'),
+
   no_route: row(404, 12, 'client', 'kept', 'no route matches'),
   misdirected: row(421, 14, 'client', 'kept', 'this connection is for another host'),
   handshake_failed: row(0, 14, 'client', 'broken', 'no TLS connection came about'),

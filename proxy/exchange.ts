@@ -2,12 +2,20 @@ import type { Endpoint } from '#contracts/events.ts';
 import type { Reason } from '#contracts/reasons.ts';
 import type { Cause, FailureReason } from './errors.ts';
 import { NO_GRPC_STATUS, isGrpcType } from './grpc/protocol.ts';
+import { type WebCall, webCallOf } from './grpc/web.ts';
 import type { HeaderList } from './headers.ts';
 import type { CompiledSnapshot } from './snapshot/compiled.ts';
+import type { ClientStream } from './stream.ts';
 import type { Flight } from './tries.ts';
 import type { BackendTls } from './upstream/settings.ts';
 
 export type Direction = 'edge' | 'inbound' | 'outbound';
+
+/** A port of a Service, `namespace/name`. */
+export interface Callee {
+  readonly service: string;
+  readonly port: number;
+}
 
 /**
  * What the parse phase hands on: a request that is valid, bounded and normalised once for all
@@ -15,7 +23,7 @@ export type Direction = 'edge' | 'inbound' | 'outbound';
  */
 export interface RequestView {
   direction: Direction;
-  /** `Gateway/namespace/name/listener`, `inbound` or `outbound`. */
+  /** `Gateway/namespace/name/listener`, `inbound`, `outbound` or `outbound/namespace/name:port`. */
   listener: string;
   method: string;
   /** Lower case, without port; and the port that the client named, if any. */
@@ -36,8 +44,10 @@ export interface RequestView {
   scheme?: 'https' | undefined;
   /** That the client asked for in its TLS handshake, empty for none; absent: in the clear. */
   serverName?: string | undefined;
-  /** A connection whose bytes are not read; it has no method and no path. */
+  /** A connection whose bytes are not read; it has no path, and no method but CONNECT. */
   isStream?: boolean;
+  /** Whom the port calls on which it came, whatever its host is; absent: the host says it. */
+  callee?: Callee | undefined;
 }
 
 /**
@@ -52,8 +62,14 @@ export interface Exchange {
   readonly startedMs: number;
   readonly requestId: string;
   readonly trace: TraceContext;
-  /** A call of gRPC, by its content type. */
-  readonly isGrpc: boolean;
+  /** A call of gRPC, by its content type, or since it was made one of gRPC-Web. */
+  isGrpc: boolean;
+  /** How its client sent it where that is gRPC-Web; such a call's errors are told in its form. */
+  readonly web: WebCall | undefined;
+  /** What is asked of the upstream where a filter changed it; undefined: the request's path. */
+  upstreamPath: string | undefined;
+  /** Take a copy of the request's body as it is read, for mirrors; undefined: nobody does. */
+  copies: readonly BodyCopy[] | undefined;
   /** See UNKNOWN_SOURCE in contracts/record.ts. */
   source: string;
   /** Monotonic ms by which the exchange has to be over; Infinity without a limit. */
@@ -78,6 +94,8 @@ export interface Exchange {
   retries: number;
   retryReason: string;
   ejected: boolean;
+  /** Copies sent to mirrors. */
+  mirrored: number;
   bytesIn: number;
   bytesOut: number;
   /** Milliseconds with fractions. */
@@ -87,6 +105,16 @@ export interface Exchange {
   upstreamMs: number;
   /** What it holds at an endpoint until it is over; the pipeline's own. */
   flight: Flight | undefined;
+  /** Who waits for the answer, where nothing else watches: absent without a connection. */
+  client: Pick<ClientStream, 'gone' | 'onGone'> | undefined;
+}
+
+/** Whoever reads along with the upstream; it never holds the request up. */
+export interface BodyCopy {
+  data(bytes: Buffer): void;
+  end(trailers: HeaderList | undefined): void;
+  /** The exchange is over: what has not come by now never will. */
+  over(): void;
 }
 
 /** What is known of an exchange before anything is decided about it. */
@@ -98,6 +126,8 @@ export type ExchangeStart = Pick<
 
 /** The one place that makes an exchange: whatever the phases fill in has its default here. */
 export function newExchange(start: ExchangeStart): Exchange {
+  const { method, headers } = start.request;
+  const contentType = headers.get('content-type');
   return {
     request: start.request,
     snapshot: start.snapshot,
@@ -105,11 +135,14 @@ export function newExchange(start: ExchangeStart): Exchange {
     startedMs: start.startedMs,
     requestId: start.requestId,
     trace: start.trace,
-    isGrpc: isGrpcType(start.request.headers.get('content-type')),
+    isGrpc: isGrpcType(contentType),
+    web: webCallOf(method, contentType, headers),
     source: start.source,
     deadlineMs: start.deadlineMs,
     streamIdleMs: start.streamIdleMs,
     upstreamHeaders: start.upstreamHeaders,
+    upstreamPath: undefined,
+    copies: undefined,
     consumer: '',
     destination: '',
     route: '',
@@ -124,6 +157,7 @@ export function newExchange(start: ExchangeStart): Exchange {
     retries: 0,
     retryReason: '',
     ejected: false,
+    mirrored: 0,
     bytesIn: 0,
     bytesOut: 0,
     ttfbMs: 0,
@@ -131,6 +165,7 @@ export function newExchange(start: ExchangeStart): Exchange {
     connectMs: 0,
     upstreamMs: 0,
     flight: undefined,
+    client: undefined,
   };
 }
 

@@ -29,6 +29,8 @@ export interface WorkerReport {
   turnedAway: number;
   inFlight: number;
   overload: OverloadReport;
+  /** Copies for mirrors that were not made, or not to their end, since the worker's start. */
+  copiesLost: number;
   /** Connections that asked for TLS and did not get it, since the worker's start. */
   handshakesFailed: number;
   /** When each certificate that can be served ends, ms since 1970. */

@@ -1,9 +1,9 @@
-import type { ResourceProblem } from '#contracts/problems.ts';
 import { keyOf } from '#contracts/names.ts';
+import type { ResourceProblem } from '#contracts/problems.ts';
 import { type Scope, servedListeners } from './dataplane.ts';
 import type { SocketFailure, SocketNeed } from './listener/listeners.ts';
 import { gatewayPorts } from './ports.ts';
-import { type CompiledSnapshot, socketName } from './snapshot/compiled.ts';
+import { type CompiledSnapshot, placeOf, socketName } from './snapshot/compiled.ts';
 
 /**
  * The sockets that a gateway opens for a snapshot: one for each address and port, whatever number
@@ -29,20 +29,33 @@ export function gatewaySockets(
   return [...needs.values()];
 }
 
-/** What a receipt says of sockets that could not be opened: one problem for each listener. */
+/**
+ * What a receipt says of sockets that could not be opened: one problem for each listener, or one
+ * for the Gateway whose address this machine does not have.
+ */
 export function socketProblems(
   snapshot: CompiledSnapshot,
   scope: Scope,
   failures: readonly SocketFailure[],
 ): ResourceProblem[] {
   const problems: ResourceProblem[] = [];
-  for (const { need, message } of failures) {
+  for (const { need, message, isAddress } of failures) {
+    const blamed = new Set<string>();
     for (const listener of servedListeners(snapshot, scope)) {
       if (!listener.sockets.includes(need.arrival.socket)) continue;
       const [namespace = '', name = ''] = listener.gateway.split('/');
+      if (isAddress && listener.addresses.includes(need.address)) {
+        const resource = keyOf({ kind: 'Gateway', namespace, name });
+        const path = `spec.addresses[value=${need.address}]`;
+        if (!blamed.has(resource))
+          problems.push({ resource, path, reason: 'cannot_apply', message });
+        blamed.add(resource);
+        continue;
+      }
+      const { resource, path } = placeOf(listener.name);
       problems.push({
-        resource: keyOf({ kind: 'Gateway', namespace, name }),
-        path: `spec.listeners[name=${listener.name.split('/').at(-1) ?? ''}].port`,
+        resource,
+        path: `${path}.port`,
         reason: 'cannot_apply',
         message,
       });

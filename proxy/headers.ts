@@ -4,13 +4,13 @@ const NOTHING = '';
 
 /**
  * Header fields in the order in which they came, names as they were written; looked up by
- * lower-case name. A head has few fields, so a scan over arrays beats a map. Each field keeps the
- * line that HTTP/1.1 writes, so that what is only passed on is never put together again.
+ * lower-case name. A head has few fields, so a scan over arrays beats a map. Each field is the
+ * line that HTTP/1.1 writes, so that what is only passed on is never put together again; its value
+ * is cut out of that when somebody asks.
  */
 export class HeaderList {
-  /** Parallel: what is known of the name, the value, `Name: value CR LF`. */
+  /** Parallel: what is known of the name, `Name: value CR LF`. */
   readonly #fields: FieldName[] = [];
-  readonly #values: string[] = [];
   readonly #lines: string[] = [];
   #sum = 0;
 
@@ -30,15 +30,31 @@ export class HeaderList {
     return this.#sum;
   }
 
-  /** All values of the field joined by `, ` (RFC 9110 section 5.3); undefined when it is absent. */
+  /**
+   * All values of the field joined by `, ` (RFC 9110 section 5.3), those of `cookie` by `; ` (RFC
+   * 9113 section 8.2.3); undefined when it is absent.
+   */
   get(name: string): string | undefined {
     const first = this.#find(name, 0);
     if (first < 0) return undefined;
-    let value = this.#values[first];
+    let value = this.#value(first);
     for (let i = this.#find(name, first + 1); i > 0; i = this.#find(name, i + 1)) {
-      value = `${value ?? NOTHING}, ${this.#values[i] ?? NOTHING}`;
+      value = `${value}${name === 'cookie' ? '; ' : ', '}${this.#value(i)}`;
     }
     return value;
+  }
+
+  /** Whether `get` would be this value; cuts nothing out where the field stands once. */
+  equals(name: string, value: string): boolean {
+    const first = this.#find(name, 0);
+    if (first < 0) return false;
+    if (this.#find(name, first + 1) > 0) return this.get(name) === value;
+    const line = this.#lines[first] ?? NOTHING;
+    const start = name.length + ': '.length;
+    // Faster than startsWith, and there is no second place where it could be found.
+    return (
+      line.length === start + value.length + '\r\n'.length && line.indexOf(value, start) === start
+    );
   }
 
   has(name: string): boolean {
@@ -64,13 +80,12 @@ export class HeaderList {
   }
 
   add(name: string, value: string): void {
-    this.addLine(fieldName(name), value, `${name}: ${value}\r\n`);
+    this.addLine(fieldName(name), `${name}: ${value}\r\n`);
   }
 
   /** A field whose line is at hand already. */
-  addLine(field: FieldName, value: string, line: string): void {
+  addLine(field: FieldName, line: string): void {
     this.#fields.push(field);
-    this.#values.push(value);
     this.#lines.push(line);
     this.#sum |= field.bits;
   }
@@ -84,7 +99,6 @@ export class HeaderList {
   remove(name: string): void {
     for (let i = this.#find(name, 0); i >= 0; i = this.#find(name, i)) {
       this.#fields.splice(i, 1);
-      this.#values.splice(i, 1);
       this.#lines.splice(i, 1);
     }
   }
@@ -93,7 +107,7 @@ export class HeaderList {
   forEach(visit: (name: string, value: string, written: string, bits: number) => void): void {
     for (const [i, { name, bits }] of this.#fields.entries()) {
       const written = (this.#lines[i] ?? NOTHING).slice(0, name.length);
-      visit(name, this.#values[i] ?? NOTHING, written, bits);
+      visit(name, this.#value(i), written, bits);
     }
   }
 
@@ -115,12 +129,18 @@ export class HeaderList {
       const field = fields[i];
       if (field === undefined || (field.bits & bits) !== 0) continue;
       if (names?.has(field.name) === true) continue;
-      kept.addLine(field, this.#values[i] ?? NOTHING, this.#lines[i] ?? NOTHING);
+      kept.addLine(field, this.#lines[i] ?? NOTHING);
     }
   }
 
   clone(): HeaderList {
     return this.without(0, undefined);
+  }
+
+  #value(index: number): string {
+    const line = this.#lines[index] ?? NOTHING;
+    const nameLength = this.#fields[index]?.name.length ?? 0;
+    return line.slice(nameLength + ': '.length, -'\r\n'.length);
   }
 
   #find(name: string, from: number): number {

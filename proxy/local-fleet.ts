@@ -2,6 +2,7 @@ import type { ServiceEndpoints } from '#contracts/events.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import type { Log } from '#platform/log.ts';
 import { Engine, type EngineOptions } from './engine.ts';
+import { BrokenCertificates } from './tls/broken.ts';
 import { TicketKeys } from './tls/ticket-keys.ts';
 import type { Applied, Fleet, LogLevel, StateUpdate, WorkerReport } from './fleet.ts';
 
@@ -13,13 +14,15 @@ export class LocalFleet implements Fleet {
   readonly #log: Log;
   #onProblems: (problems: ResourceProblem[]) => void = () => undefined;
 
-  constructor(options: Omit<EngineOptions, 'onProblems' | 'ticketKey'>) {
+  constructor(options: Omit<EngineOptions, 'onProblems' | 'onCertificate' | 'ticketKey'>) {
     this.#log = options.log;
     this.#ticketKeys = new TicketKeys(options.clock, (key) => this.#engine.setTicketKey(key));
+    const broken = new BrokenCertificates(options.log);
     this.#engine = new Engine({
       ...options,
       ticketKey: this.#ticketKeys.key,
       onProblems: (problems) => this.#onProblems(problems),
+      onCertificate: (read) => broken.tell(read),
     });
   }
 

@@ -1,45 +1,52 @@
 import type { Endpoint } from '#contracts/events.ts';
-import type { Clock, Random } from '#platform/clock.ts';
+import type { Clock } from '#platform/clock.ts';
+import { preflightReply, redirectReply, sharing } from './answers.ts';
+import {
+  type BalanceParts,
+  type Balanced,
+  type Routed,
+  admit,
+  balance,
+  boundBy,
+  destination,
+} from './balance.ts';
 import { replyFor } from './errors.ts';
 import type { Attempt, Exchange, Reply } from './exchange.ts';
+import { takeBackend } from './grpc/web.ts';
+import { type CopyParts, type PreparedCopy, prepareCopies } from './mirrors.ts';
 import { injectFaults } from './policy/fault/inject.ts';
-import type { Gate } from './policy/gate.ts';
+import type { Outside } from './outside.ts';
 import { type Permit, authorize, isReply, limit } from './policy/permit.ts';
 import { attemptLimits, inboundHeadTimeoutMs } from './policy/timeout/limits.ts';
-import { pickBackend } from './route/backends.ts';
-import { type Decision, decide } from './route/decide.ts';
-import { applyHeaderEdit } from './route/filters.ts';
+import { decide } from './route/decide.ts';
+import { filterRequest, filterResponse } from './route/filters/filters.ts';
 import type { SocketTable } from './route/sockets.ts';
-import type { ServiceStates } from './services.ts';
-import type { CompiledRule, CompiledService, Security } from './snapshot/compiled.ts';
-import { type Destination, type Head, tryEndpoints } from './tries.ts';
+import type { CompiledListener, CompiledService, Security } from './snapshot/compiled.ts';
+import { type Head, tryEndpoints } from './tries.ts';
 import { endpointName } from './upstream/addresses.ts';
-import { withClientCertificate } from './upstream/client-certificate.ts';
 import type { Wheel } from './wheel.ts';
 
 /** What a worker's pipeline works with; it lives as long as the worker. */
-export interface PipelineParts {
+export interface PipelineParts extends BalanceParts, CopyParts {
   clock: Clock;
   wheel: Wheel;
-  random: Random;
   workers: number;
   /** `namespace/name` of a sidecar's Service. */
   service: string | undefined;
   app: Endpoint | undefined;
-  gates: readonly Gate[];
-  states: ServiceStates;
+  outside: Outside;
   socketsOf(exchange: Exchange): SocketTable;
   /** Runs a later part of the pipeline; what it throws ends that exchange and no other. */
   guard(exchange: Exchange, done: Done, run: () => void): void;
 }
 
-/** A decision that leads somewhere. */
-type Routed = Exclude<Decision, { kind: 'none' }>;
-
 /** Called once, with the head to pass on or with the proxy's own answer. */
 export type Done = (result: Head | Reply) => void;
 
-/** route → authorize → limit → balance → forward, in this order and in no other. */
+/**
+ * route → authorize → limit → balance → forward, in this order and in no other. A rule that answers
+ * itself does so once the request may pass; a preflight alone is answered at once.
+ */
 export function runPipeline(
   exchange: Exchange,
   attempt: Attempt,
@@ -48,15 +55,24 @@ export function runPipeline(
 ): void {
   const routed = route(exchange, parts);
   if (isReply(routed)) return done(routed);
+  const filters = routed.kind === 'rule' ? routed.match.leadsTo.filters : undefined;
+  const preflight = preflightReply(filters, exchange);
+  if (preflight !== undefined) return done(preflight);
+  const end = filters?.cors === undefined ? done : sharing(filters.cors, exchange, done);
   const levels = levelsOf(routed);
   const permit = authorize(parts.gates, exchange, levels);
-  if (isReply(permit)) return done(permit);
+  if (isReply(permit)) return end(permit);
   const limited = limit(parts.gates, permit, levels);
-  if (limited !== undefined) return done(limited);
-  if (routed.kind === 'inbound') return forwardToApp(permit, routed.service, attempt, parts, done);
-  const balanced = balance(exchange, routed, parts);
-  if (isReply(balanced)) return done(balanced);
-  return forward(permit, balanced, attempt, parts, done);
+  if (limited !== undefined) return end(limited);
+  if (routed.kind === 'inbound') return forwardToApp(permit, routed.service, attempt, parts, end);
+  if (routed.kind === 'outside') return parts.outside.reach(permit, routed, attempt, parts, end);
+  const moved = redirectReply(filters, exchange, listenerOf(routed));
+  if (moved !== undefined) return end(moved);
+  const balanced = balance(permit, routed, parts);
+  if (isReply(balanced)) return end(balanced);
+  const { cors } = balanced;
+  const last = cors === undefined ? end : sharing(cors, exchange, end);
+  return forward(permit, balanced, attempt, parts, last);
 }
 
 /** Finds the rule or Service, and writes down in the exchange what was decided. */
@@ -73,15 +89,14 @@ function route(exchange: Exchange, parts: PipelineParts): Routed | Reply {
       exchange.route = rule.route;
       exchange.rule = rule.rule;
       exchange.pathTemplate = match.template;
-      const { requestMs } = rule.timeouts;
-      if (requestMs !== undefined) {
-        exchange.deadlineMs = Math.min(exchange.deadlineMs, exchange.startedMs + requestMs);
-      }
+      boundBy(rule, exchange);
       return decision;
     }
     case 'service':
     case 'inbound':
       exchange.destination = decision.service.name;
+      return decision;
+    case 'outside':
       return decision;
     case 'none':
       if (decision.listener !== undefined) enterEdge(exchange, decision.listener.spec);
@@ -97,6 +112,10 @@ function enterEdge(exchange: Exchange, spec: { name: string; gateway: string }):
   exchange.source = `Gateway/${spec.gateway}`;
 }
 
+function listenerOf(routed: Routed): CompiledListener | undefined {
+  return routed.kind === 'rule' ? routed.listener : undefined;
+}
+
 /** Security policies to be enforced here before the endpoint is known, the widest first. */
 function levelsOf(routed: Routed): readonly Security[] {
   switch (routed.kind) {
@@ -107,70 +126,11 @@ function levelsOf(routed: Routed): readonly Security[] {
     case 'inbound':
       return [routed.service.security];
     case 'service':
+    case 'outside':
       return [];
     default:
       return routed satisfies never;
   }
-}
-
-interface Balanced extends Destination {
-  /** The Service that was called, where a mesh route led to another one. */
-  called: CompiledService | undefined;
-}
-
-/** Chooses the backend; its endpoint is chosen for each try. */
-function balance(
-  exchange: Exchange,
-  routed: Exclude<Routed, { kind: 'inbound' }>,
-  parts: PipelineParts,
-): Balanced | Reply {
-  if (routed.kind === 'service') {
-    const { service, port } = routed;
-    exchange.backend = `${service.name}:${port}`;
-    return destination(exchange, service, port, undefined, undefined, parts);
-  }
-  const rule = routed.match.leadsTo;
-  const backend = pickBackend(rule, parts.random);
-  if (backend === undefined) return replyFor('invalid_backend');
-  exchange.backend = backend.label;
-  if (exchange.destination === '') exchange.destination = backend.service;
-  const service = backend.valid ? exchange.snapshot.services.get(backend.service) : undefined;
-  if (service === undefined) return replyFor('invalid_backend');
-  const called = routed.service?.name === service.name ? undefined : routed.service;
-  const certificate = routed.listener?.spec.clientCertificate;
-  return destination(exchange, service, backend.port, rule, called, parts, certificate);
-}
-
-function destination(
-  exchange: Exchange,
-  service: CompiledService,
-  port: number,
-  rule: CompiledRule | undefined,
-  called: CompiledService | undefined,
-  parts: PipelineParts,
-  certificate?: string,
-): Balanced {
-  const found = service.ports.find((other) => other.port === port);
-  exchange.isHttp2Backend = found?.isHttp2 === true;
-  const tls = found?.tls;
-  return {
-    service,
-    portName: found?.name ?? '',
-    tls:
-      certificate === undefined || tls === undefined
-        ? tls
-        : withClientCertificate(tls, certificate),
-    state: parts.states.of(service),
-    rule,
-    called,
-    admit: (permit) => admit(permit, service.security, parts),
-  };
-}
-
-/** Both security phases for policies of a Service that nobody else enforces. */
-function admit(permit: Permit, security: Security, parts: PipelineParts): Permit | Reply {
-  const answer = authorize(parts.gates, permit.exchange, [security]);
-  return isReply(answer) ? answer : (limit(parts.gates, answer, [security]) ?? answer);
 }
 
 function forward(
@@ -209,18 +169,42 @@ function send(
   parts: PipelineParts,
   done: Done,
 ): void {
-  const { rule } = balanced;
-  if (rule === undefined) return tryEndpoints(permit, balanced, attempt, parts, done);
-  const { upstreamHeaders } = permit.exchange;
-  for (const edit of rule.requestHeaders) applyHeaderEdit(edit, upstreamHeaders);
-  if (rule.responseHeaders.length === 0) {
+  const { filters, passed } = balanced;
+  if (filters.length === 0 && passed.length === 0) {
     return tryEndpoints(permit, balanced, attempt, parts, done);
   }
-  return tryEndpoints(permit, balanced, attempt, parts, (result) => {
-    if ('kind' in result) {
-      for (const edit of rule.responseHeaders) applyHeaderEdit(edit, result.headers);
-    }
-    done(result);
+  const { exchange } = permit;
+  filterRequest(filters, exchange);
+  const sets = passed.length === 0 ? filters : [...passed, ...filters];
+  const copies = prepareCopies(sets, exchange, parts);
+  try {
+    tryEndpoints(permit, balanced, attempt, parts, (result) => {
+      if ('kind' in result) filterResponse(sets, result.headers);
+      done(result);
+    });
+  } finally {
+    for (const copy of copies) sendCopy(copy, balanced.certificate, parts);
+  }
+}
+
+/** As any request is sent, but for its filters; its callee's policies hold for it, too. */
+function sendCopy(
+  { exchange, mirror, open }: PreparedCopy,
+  certificate: string | undefined,
+  parts: PipelineParts,
+): void {
+  const { service: name, port } = mirror;
+  const end: Done = (result) => open.answered(result);
+  parts.guard(exchange, end, () => {
+    const service = exchange.snapshot.services.get(name);
+    const permit = authorize(parts.gates, exchange, []);
+    if (service === undefined || isReply(permit)) return end(replyFor('invalid_backend'));
+    const to = destination(exchange, service, port, undefined, undefined, parts, certificate);
+    const attempt: Attempt = (given, endpoint, limits, tried) =>
+      open.attempt(given, endpoint, limits, (result) =>
+        parts.guard(exchange, end, () => tried(result)),
+      );
+    tryEndpoints(permit, to, attempt, parts, end);
   });
 }
 
@@ -244,10 +228,10 @@ function forwardToApp(
   const [port] = service.ports;
   exchange.backend = `${service.name}:${port?.port ?? 0}`;
   exchange.endpoint = endpointName(app);
-  exchange.isHttp2Backend = port?.isHttp2 === true;
+  takeBackend(exchange, port?.isHttp2 === true);
   // Only a proxy of the mesh leaves the source open (UNKNOWN_SOURCE).
   const fromMesh = exchange.source === '';
-  const headMs = inboundHeadTimeoutMs(service.traffic.timeouts, fromMesh, exchange.isGrpc);
+  const headMs = inboundHeadTimeoutMs(service.traffic.timeouts, fromMesh, exchange);
   const limits = attemptLimits(headMs, undefined, remainingMs, service.ports[0]?.tls);
   return attempt(exchange, app, limits, (result) => {
     if (result.kind === 'head') done(result);

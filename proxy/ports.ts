@@ -41,6 +41,14 @@ export function gatewayPorts(
   return ports;
 }
 
+export interface SidecarPorts {
+  inbound: PortSettings;
+  /** Where the host says who is called. */
+  outbound: PortSettings;
+  /** Of a local port that stands for the Service `namespace/name`. */
+  towards(callee: string): PortSettings;
+}
+
 /**
  * A sidecar's ways in: its own Service's settings hold at its inbound, and at its outbound the
  * rules of whichever Service is called, so that every proxy on the way has the same.
@@ -49,10 +57,11 @@ export function sidecarPorts(
   { services }: Pick<CompiledSnapshot, 'services'>,
   service: string | undefined,
   workers: number,
-): { inbound: PortSettings; outbound: PortSettings } {
-  const own = service === undefined ? undefined : services.get(service)?.listener;
+): SidecarPorts {
+  const own = service === undefined ? undefined : services.get(service);
   const namespace = service?.slice(0, service.indexOf('/')) ?? '';
-  const { limits, rules } = own ?? MESH_LISTENER_DEFAULT;
+  const { limits, rules } = own?.listener ?? MESH_LISTENER_DEFAULT;
+  const outboundLimits = shareOf(MESH_LISTENER_DEFAULT.limits, workers);
   const known = new Map<string, RequestRules>();
   const rulesOf = (host: string): RequestRules => {
     const called = serviceOfHost(host, namespace);
@@ -62,10 +71,20 @@ export function sidecarPorts(
     return found;
   };
   return {
-    inbound: portOf({ limits: shareOf(limits, workers), rules }),
-    outbound: Object.freeze({
-      limits: shareOf(MESH_LISTENER_DEFAULT.limits, workers),
-      rulesOf: (host: string) => known.get(host) ?? rulesOf(host),
+    inbound: Object.freeze({
+      ...portOf({ limits: shareOf(limits, workers), rules }),
+      // How other proxies bring connections for a port that is never read.
+      ...(own?.ports.some(({ isOpaque }) => isOpaque) === true ? { isProxy: true } : {}),
     }),
+    outbound: Object.freeze({
+      limits: outboundLimits,
+      rulesOf: (host: string) => known.get(host) ?? rulesOf(host),
+      isProxy: true,
+    }),
+    towards: (callee) =>
+      portOf({
+        limits: outboundLimits,
+        rules: (services.get(callee)?.listener ?? MESH_LISTENER_DEFAULT).rules,
+      }),
   };
 }

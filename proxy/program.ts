@@ -2,8 +2,9 @@ import { flushCompileCache } from 'node:module';
 import { bootstrapHelp } from '#platform/bootstrap.ts';
 import { sentenceOf } from '#platform/log.ts';
 import { ExitError, runMain } from '#platform/process.ts';
-import { FIELDS, PROGRAM, readSettings } from './bootstrap.ts';
+import { FIELDS, PROGRAM, readValues, settingsOf } from './bootstrap.ts';
 import { Proxy } from './run.ts';
+import { setV8Flags } from './v8-flags.ts';
 
 function fatal(error: unknown): never {
   process.stderr.write(`${PROGRAM}: ${sentenceOf(error)}\n`);
@@ -16,7 +17,13 @@ runMain(PROGRAM, async () => {
     process.stdout.write(`${bootstrapHelp(PROGRAM, FIELDS)}\n`);
     return undefined;
   }
-  const settings = readSettings(argv, process.env);
+  const values = readValues(argv, process.env);
+  if (values.printIptables === true) {
+    const { iptablesRules } = await import('./iptables.ts');
+    process.stdout.write(iptablesRules(values));
+    return undefined;
+  }
+  const settings = settingsOf(values);
   const proxy = new Proxy(settings, {
     fatal,
     quit: () => process.kill(process.pid, 'SIGTERM'),
@@ -27,7 +34,11 @@ runMain(PROGRAM, async () => {
     settings.resources === undefined
       ? (await import('./meshed.ts')).openMeshed
       : (await import('./standalone.ts')).openStandalone;
-  await proxy.start(open);
+  await proxy.start((parts) => {
+    // The admin port listens by now, for which node loads more of itself.
+    setV8Flags();
+    return open(parts);
+  });
   // Not left to the end, for a process that is killed writes nothing then.
   flushCompileCache();
   return proxy;

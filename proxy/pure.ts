@@ -13,5 +13,8 @@ export type {
 export { socketName } from './snapshot/compiled.ts';
 export { type Scope, servedListeners } from './scope.ts';
 export { type Decision, type DecideInput, decide } from './route/decide.ts';
+export { compilePattern } from './route/pattern.ts';
 export { type ExplainDeps, explain } from './explain/explain.ts';
 export type { EndpointView } from './upstream/view.ts';
+export { type Live, statusOf } from './snapshot/conditions.ts';
+export { notesOf } from './snapshot/notes.ts';

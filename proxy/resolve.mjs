@@ -1,5 +1,5 @@
 // @ts-check
-// In JavaScript for the same reason as main.mjs.
+// In JavaScript for the same reason as boot.mjs.
 
 /** `#contracts/` and `#platform/`, as package.json has them: all that the proxy may import. */
 const SERVICES = new URL('../services/', import.meta.url).href;

@@ -208,6 +208,16 @@ export class Proxy {
           resources: served === undefined ? [] : entries.map(withServerFields),
         };
       },
+      status: async () => {
+        const served = this.#source?.served();
+        const state = this.#source?.state();
+        if (served === undefined || state === undefined) return { revision: null, resources: [] };
+        const { problems, revision } = served;
+        const { defaultAddress: address } = this.#settings;
+        const live = { problems, address };
+        const { statusesOf } = await import('./snapshot/statuses.ts');
+        return { revision, resources: statusesOf(state, revision, live) };
+      },
       endpoints: async () =>
         mergeViews((await this.#fleet.report()).map((report) => report.endpoints)),
       setLogLevel: (level) => this.#fleet.setLogLevel(level),

@@ -39,7 +39,8 @@ export class ServiceStates {
   of(service: CompiledService): ServiceState {
     let state = this.#states.get(service.name);
     if (state === undefined) {
-      state = { book: new EndpointBook(), circuit: new Circuit(), budget: new RetryBudget() };
+      const book = new EndpointBook(service.name);
+      state = { book, circuit: new Circuit(), budget: new RetryBudget() };
       state.book.announce(this.#announced.get(service.name) ?? []);
       this.#states.set(service.name, state);
     }

@@ -30,6 +30,8 @@ export interface ClientStream {
   /** The request was read to its end. */
   readonly requestEnded: boolean;
   readonly headSent: boolean;
+  /** Trailers reach the client now: a call that fails behind its head can say so in order. */
+  readonly readsTrailers: boolean;
   /** Called at most once, when the client goes; the last one set counts. */
   onGone: (() => void) | undefined;
   /** The response can be written on. */

@@ -5,12 +5,16 @@ import type { Attempt, AttemptResult, Exchange, Reply } from './exchange.ts';
 import { passKeyOn } from './policy/api-key/pass-on.ts';
 import type { Permit } from './policy/permit.ts';
 import { retryReason } from './policy/retry/retry.ts';
+import { backoffMs, routeRetryReason } from './policy/retry/route-retry.ts';
+import { waitForRetry } from './policy/retry/wait.ts';
 import { NO_ROUTE_TIMEOUTS } from './policy/timeout/config.ts';
 import { attemptLimits, headTimeoutMs } from './policy/timeout/limits.ts';
 import type { ServiceState } from './services.ts';
 import type { CompiledRule, CompiledService } from './snapshot/compiled.ts';
+import { Session } from './upstream/session.ts';
 import type { BackendTls } from './upstream/settings.ts';
 import type { TrackedEndpoint } from './upstream/tracked.ts';
+import type { Wheel } from './wheel.ts';
 
 export type Head = Extract<AttemptResult, { kind: 'head' }>;
 
@@ -39,8 +43,10 @@ export interface Flight {
 
 export interface TryParts {
   clock: Clock;
+  wheel: Wheel;
   random: Random;
   workers: number;
+  guard(exchange: Exchange, done: (result: Head | Reply) => void, run: () => void): void;
 }
 
 /** Tries endpoints until one answers in a way that is passed on, or no further try may be made. */
@@ -84,6 +90,7 @@ class Run {
   /** The places are given back, or are the flight's to give back. */
   #isOver = false;
   #passed: readonly string[] = [];
+  readonly #session: Session | undefined;
 
   constructor(
     permit: Permit,
@@ -97,6 +104,11 @@ class Run {
     this.#attempt = attempt;
     this.#parts = parts;
     this.#done = done;
+    const session = destination.rule?.session;
+    if (session === undefined) return;
+    const { exchange } = permit;
+    const { backend, request } = exchange;
+    this.#session = new Session(session, backend, request.headers, nowS(parts.clock));
   }
 
   /** Makes a try, or ends without one. A mistake in it gives the places back all the same. */
@@ -113,7 +125,8 @@ class Run {
         return;
       }
       const { balancing } = service.traffic;
-      const picked = state.book.pick(portName, balancing, random, nowMs, this.#tried);
+      const wanted = this.#session?.token;
+      const picked = state.book.pick(portName, balancing, random, nowMs, this.#tried, wanted);
       if (picked === undefined) {
         this.#end(replyFor('no_endpoint'));
         return;
@@ -150,7 +163,7 @@ class Run {
       if (result.kind === 'head') result.body.discard();
       tracked.inFlight--;
       this.#tried = [...this.#tried, tracked];
-      this.next();
+      this.#nextAfterWait();
       return;
     }
     if (result.kind === 'failed') {
@@ -159,9 +172,31 @@ class Run {
       return;
     }
     const destination = this.#destination;
+    if (this.#session !== undefined) {
+      const token = destination.state.book.tokenOf(tracked);
+      const isSecure = exchange.request.scheme === 'https';
+      this.#session.keep(token, result.headers, isSecure, nowS(this.#parts.clock));
+    }
     this.#isOver = true;
     exchange.flight = { destination, tracked, isCounted: isServerError(result.status) };
     this.#done(result);
+  }
+
+  #nextAfterWait(): void {
+    const { exchange } = this.#permit;
+    const { wheel, clock, random } = this.#parts;
+    const retry = this.#destination.rule?.retry;
+    const waitMs = retry === undefined ? 0 : backoffMs(retry, exchange.retries, random);
+    if (waitMs === 0) {
+      this.next();
+      return;
+    }
+    waitForRetry(exchange, waitMs, { clock, wheel }, (isGone) => {
+      this.#parts.guard(exchange, this.#done, () => {
+        if (isGone) this.#end(replyFor('client_closed'));
+        else this.next();
+      });
+    });
   }
 
   #end(reply: Reply): void {
@@ -178,10 +213,10 @@ class Run {
 
   #limits(remainingMs: number, endpoint: Endpoint) {
     const { service, rule, tls } = this.#destination;
-    const { isGrpc } = this.#permit.exchange;
+    const { exchange } = this.#permit;
     const { timeouts, retry } = service.traffic;
-    const headMs = headTimeoutMs(rule?.timeouts ?? NO_ROUTE_TIMEOUTS, timeouts, isGrpc);
-    const tryMs = Math.min(headMs, retry.perTryMs);
+    const headMs = headTimeoutMs(rule?.timeouts ?? NO_ROUTE_TIMEOUTS, timeouts, exchange);
+    const tryMs = rule?.retry === undefined ? Math.min(headMs, retry.perTryMs) : headMs;
     // A sidecar is called in the clear; towards its application it does what the policy says.
     const secured = endpoint.proxy === '' ? tls : undefined;
     return attemptLimits(tryMs, timeouts.connectMs, remainingMs, secured);
@@ -213,9 +248,14 @@ class Run {
 
   #mayRetry(result: AttemptResult): boolean {
     const { exchange } = this.#permit;
-    const { retry } = this.#destination.service.traffic;
-    if (exchange.retries >= retry.attempts) return false;
-    const reason = retryReason(result, exchange.request, retry);
+    const { service, rule } = this.#destination;
+    const { retry } = service.traffic;
+    const own = rule?.retry;
+    if (exchange.retries >= (own ?? retry).attempts) return false;
+    const reason =
+      own === undefined
+        ? retryReason(result, exchange.request, retry)
+        : routeRetryReason(result, exchange.request, own);
     const nowMs = this.#parts.clock.nowMs();
     if (reason === undefined || nowMs >= exchange.deadlineMs) return false;
     if (!this.#destination.state.budget.take(retry, this.#parts.workers, nowMs)) return false;
@@ -233,6 +273,10 @@ function failure(
 ): Reply {
   const isLate = result.reason === 'upstream_timeout' && nowMs >= exchange.deadlineMs;
   return replyFor(isLate ? 'request_timeout' : result.reason, result.told);
+}
+
+function nowS(clock: Clock): number {
+  return Math.floor(clock.wallMs() / 1_000);
 }
 
 function isServerError(status: number): boolean {

@@ -5,7 +5,7 @@ import { sentenceOf } from '#platform/log.ts';
 import type { LogLevel } from '../fleet.ts';
 import { bindProblem } from '../listener/sockets.ts';
 import { createServer } from '../node-http.ts';
-import type { HostPort } from '../sidecar.ts';
+import type { HostPort } from '../host-port.ts';
 import type { EndpointView } from '../upstream/view.ts';
 import { freeSocketPath } from './address.ts';
 
@@ -18,6 +18,8 @@ export interface AdminSubject {
   metrics(): Promise<string>;
   /** Revision, digest and resources as served now. */
   snapshot(): unknown;
+  /** What became of each resource of it: the status of Gateway API. */
+  status(): Promise<unknown>;
   endpoints(): Promise<EndpointView[]>;
   setLogLevel(level: LogLevel): void;
   /** Stops accepting and lets requests end; the process stays. */
@@ -138,6 +140,8 @@ export class Admin {
         return { status: 200, type: METRICS_TYPE, body: await this.#subject.metrics() };
       case '/snapshot':
         return json(this.#subject.snapshot());
+      case '/status':
+        return json(await this.#subject.status());
       case '/endpoints':
         return json(await this.#subject.endpoints());
       default:

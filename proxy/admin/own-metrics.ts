@@ -45,6 +45,32 @@ export function ownMetrics(state: OwnState, reports: readonly WorkerReport[]): s
     'since start, for want of room',
     perWorker((report) => report.turnedAway),
   );
+  overloadMetrics(gauge, perWorker);
+  gauge(
+    'windrose_proxy_tls_handshakes_failed',
+    'connections that asked for TLS in vain, since start',
+    perWorker((report) => report.handshakesFailed),
+  );
+  gauge(
+    'windrose_proxy_mirror_copies_lost',
+    'copies of requests that did not get to their mirror, since start',
+    perWorker((report) => report.copiesLost),
+  );
+  const certificates = new Map(reports.flatMap((report) => report.certificates));
+  if (certificates.size > 0) {
+    gauge(
+      'windrose_proxy_certificate_not_after_seconds',
+      'when a certificate that is served ends',
+      [...certificates].map(([name, ms]) => [`{certificate="${name}"}`, ms / 1_000]),
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function overloadMetrics(
+  gauge: (name: string, help: string, values: readonly [string, number][]) => void,
+  perWorker: (read: (report: WorkerReport) => number) => [string, number][],
+): void {
   gauge(
     'windrose_proxy_overload_level',
     '1 connections end with their answer, 2 new requests get 503, 3 none is accepted',
@@ -65,18 +91,4 @@ export function ownMetrics(state: OwnState, reports: readonly WorkerReport[]): s
     'since start',
     perWorker(({ overload }) => overload.pauses),
   );
-  gauge(
-    'windrose_proxy_tls_handshakes_failed',
-    'connections that asked for TLS in vain, since start',
-    perWorker((report) => report.handshakesFailed),
-  );
-  const certificates = new Map(reports.flatMap((report) => report.certificates));
-  if (certificates.size > 0) {
-    gauge(
-      'windrose_proxy_certificate_not_after_seconds',
-      'when a certificate that is served ends',
-      [...certificates].map(([name, ms]) => [`{certificate="${name}"}`, ms / 1_000]),
-    );
-  }
-  return `${lines.join('\n')}\n`;
 }

@@ -1,10 +1,7 @@
 import type { ExplainRequest } from '#contracts/api/config.ts';
 import type { Explanation } from '#contracts/api/explain.ts';
 import { formatRevision } from '#contracts/revision.ts';
-import type { Clock } from '#platform/clock.ts';
-import { type Cause, ERRORS } from '../errors.ts';
 import { type Exchange, type Reply, detachedExchange } from '../exchange.ts';
-import type { Refusal } from '../listener/refusal.ts';
 import type { Gate } from '../policy/gate.ts';
 import { authorize, isReply, limit } from '../policy/permit.ts';
 import { GATES } from '../policy/registry.ts';
@@ -12,6 +9,7 @@ import { type Decision, decide } from '../route/decide.ts';
 import { describeMatch } from '../route/match.ts';
 import type { Loser } from '../route/path-table.ts';
 import type {
+  CompiledBackend,
   CompiledRule,
   CompiledService,
   CompiledSnapshot,
@@ -20,9 +18,18 @@ import type {
 } from '../snapshot/compiled.ts';
 import { endpointName } from '../upstream/addresses.ts';
 import type { EndpointView } from '../upstream/view.ts';
+import {
+  type Share,
+  backendSteps,
+  corsSteps,
+  ownAnswers,
+  redirectSteps,
+  sharesOf,
+} from './filters.ts';
 import { listenerInWords, sidecarInWords } from './listener.ts';
+import { answer, stillClock, unreadable } from './outcome.ts';
 import { readExplainRequest } from './request.ts';
-import { balancingInWords, faultInWords, forwardingInWords, headerEditInWords } from './words.ts';
+import { balancingInWords, faultInWords, forwardingInWords, sessionInWords } from './words.ts';
 
 export interface ExplainDeps {
   /** Wall clock, ms: keys and faults expire. */
@@ -32,6 +39,8 @@ export interface ExplainDeps {
   /** `namespace/name` of the Gateways to ask; all of them when it is absent. */
   gateways?: readonly string[];
 }
+
+type Of<K extends Decision['kind']> = Extract<Decision, { kind: K }>;
 
 const LOST_MAX = 10;
 
@@ -85,27 +94,41 @@ class Explainer {
       decision.kind === 'rule' || decision.kind === 'none' ? decision.listener : undefined;
     if (listener !== undefined) this.#parsing(listener.spec);
     if (decision.kind === 'none') {
-      const outcome = answer(decision.reason, decision.message);
-      return { steps: this.#steps, backends: [], outcome };
+      return this.#nowhere(answer(decision.reason, decision.message));
     }
+    if (decision.kind === 'outside') return this.#outside(decision);
     const rule = decision.kind === 'rule' ? decision.match.leadsTo : undefined;
+    const own = ownAnswers(rule, this.#exchange, listener);
+    this.#steps.push(...corsSteps(rule?.filters, this.#exchange, own));
     const levels = [listener?.security, rule?.security].filter((level) => level !== undefined);
     const refusal = this.#guard(levels, '');
-    const services = this.#services(rule);
+    this.#steps.push(...redirectSteps(own));
+    const shares = rule === undefined ? [] : sharesOf(rule, this.#exchange, listener);
+    const services = this.#services(shares.map(({ backend }) => backend));
     const called = decision.service;
-    const calleeRefusal = [called, ...services]
+    const calleeRefusal = [called, ...this.#services(rule?.backends ?? []), ...services]
       .filter((service, at, all) => service !== undefined && all.indexOf(service) === at)
       .flatMap((service) => this.#callee(service) ?? [])[0];
-    for (const edit of rule?.requestHeaders ?? []) {
-      this.#step('forward', 'RequestHeaderModifier', headerEditInWords(edit));
-    }
-    for (const edit of rule?.responseHeaders ?? []) {
-      this.#step('forward', 'ResponseHeaderModifier', headerEditInWords(edit));
-    }
+    if (rule !== undefined) this.#steps.push(...backendSteps(rule, this.#exchange, listener));
     this.#balancing(called, services, rule);
-    const backends = this.#backends(rule, services);
-    const outcome = this.#outcome(refusal ?? calleeRefusal, backends, rule);
+    const backends = this.#backends(shares, services);
+    const outcome = this.#outcome(
+      own.preflight ?? refusal ?? own.redirect ?? own.backends ?? calleeRefusal,
+      backends,
+      rule,
+    );
     return { steps: this.#steps, backends, outcome };
+  }
+
+  /** What its name leads to is not known before it is called. */
+  #outside({ host, port }: Of<'outside'>): ReturnType<Explainer['explain']> {
+    this.#step('balance', host, 'is looked up by its name; a link-local address is refused');
+    const message = `goes to ${host}:${port}, which is no Service of the mesh`;
+    return this.#nowhere({ forwarded: true, message });
+  }
+
+  #nowhere(outcome: Explanation['outcome']): ReturnType<Explainer['explain']> {
+    return { steps: this.#steps, backends: [], outcome };
   }
 
   /** What its listener's policy allows or forbids before the request is routed. */
@@ -117,11 +140,11 @@ class Explainer {
     }
   }
 
-  #services(rule: CompiledRule | undefined): CompiledService[] {
+  #services(backends: readonly CompiledBackend[]): CompiledService[] {
     const decision = this.#decision;
     if (decision.kind === 'service') return [decision.service];
     const { services } = this.#exchange.snapshot;
-    return (rule?.backends ?? []).flatMap(({ service }) => services.get(service) ?? []);
+    return backends.flatMap(({ service }) => services.get(service) ?? []);
   }
 
   /** Describes security policies and runs them; the refusal, if there is one. */
@@ -159,14 +182,29 @@ class Explainer {
       const { fault } = service;
       if (fault !== undefined) this.#step('balance', fault.policy, faultInWords(fault, wallMs));
     }
+    if (rule?.session !== undefined) {
+      this.#step('balance', 'sessionPersistence', sessionInWords(rule.session));
+    }
     for (const service of new Set(services)) {
       this.#step('balance', service.name, balancingInWords(service));
-      this.#step('forward', service.name, forwardingInWords(service, rule, this.#exchange.isGrpc));
+      const own = { ...this.#exchange, isGrpc: this.#isCall(service, rule) };
+      this.#step('forward', service.name, forwardingInWords(service, rule, own));
     }
   }
 
+  /** A call of gRPC-Web is one of gRPC where the chosen port speaks HTTP/2. */
+  #isCall({ name, ports }: CompiledService, rule: CompiledRule | undefined): boolean {
+    const { isGrpc, web } = this.#exchange;
+    if (web === undefined) return isGrpc;
+    if (rule?.isGrpc === true) return true;
+    const decision = this.#decision;
+    const backend = rule?.backends.find(({ service }) => service === name);
+    const chosen = decision.kind === 'service' ? decision.port : backend?.port;
+    return ports.some(({ port, isHttp2 }) => port === chosen && isHttp2);
+  }
+
   #backends(
-    rule: CompiledRule | undefined,
+    shares: readonly Share[],
     services: readonly CompiledService[],
   ): Explanation['backends'] {
     const decision = this.#decision;
@@ -175,15 +213,10 @@ class Explainer {
       const endpoints = services.flatMap((service) => this.#endpoints(service, decision.port));
       return [{ backend: label, weight: 1, share: 1, endpoints }];
     }
-    if (rule === undefined) return [];
-    return rule.backends.map(({ service: name, port, label, weight }) => {
+    return shares.map(({ backend: { service: name, port, label, weight }, share }) => {
       const service = services.find((each) => each.name === name);
-      return {
-        backend: label,
-        weight,
-        share: rule.weightSum === 0 ? 0 : weight / rule.weightSum,
-        endpoints: service === undefined ? [] : this.#endpoints(service, port),
-      };
+      const endpoints = service === undefined ? [] : this.#endpoints(service, port);
+      return { backend: label, weight, share, endpoints };
     });
   }
 
@@ -208,8 +241,10 @@ class Explainer {
     rule: CompiledRule | undefined,
   ): Explanation['outcome'] {
     if (refusal !== undefined) {
-      const { reason, status, message } = refusal;
-      return { forwarded: false, status, reason, message };
+      const { reason, status, message, headers = [] } = refusal;
+      const location = headers.find(([name]) => name.toLowerCase() === 'location')?.[1];
+      const told = location === undefined ? message : `leads to ${location}`;
+      return { forwarded: false, status, reason, message: told };
     }
     if (rule !== undefined && rule.weightSum === 0) {
       return answer('invalid_backend', 'the rule has no backend that gets requests');
@@ -230,9 +265,7 @@ class Explainer {
   }
 }
 
-function matchOf({
-  match,
-}: Extract<Decision, { kind: 'rule' }>): NonNullable<Explanation['match']> {
+function matchOf({ match }: Of<'rule'>): NonNullable<Explanation['match']> {
   const { route, rule } = match.leadsTo;
   return { route, rule, matched: describeMatch(match) };
 }
@@ -247,36 +280,4 @@ function sourceOf(decision: Decision, from: string | undefined): string {
   if (from !== undefined) return from;
   const gateway = decision.kind === 'rule' ? decision.listener?.spec.gateway : undefined;
   return gateway === undefined ? '' : `Gateway/${gateway}`;
-}
-
-function answer(cause: Cause, message: string): Explanation['outcome'] {
-  const { status, reason } = ERRORS[cause];
-  return { forwarded: false, status, reason, message };
-}
-
-function unreadable(
-  snapshot: CompiledSnapshot,
-  request: ExplainRequest,
-  { cause, message }: Refusal,
-): Explanation {
-  return {
-    revision: formatRevision(snapshot.revision),
-    direction: request.from === undefined ? 'edge' : 'outbound',
-    listener: '',
-    host: '',
-    path: '',
-    lost: [],
-    steps: [],
-    backends: [],
-    outcome: answer(cause, message),
-  };
-}
-
-/** For gates: nothing moves while one request is explained. */
-function stillClock(wallMs: number): Clock {
-  return {
-    nowMs: () => 0,
-    wallMs: () => wallMs,
-    after: () => ({ cancel: () => undefined }),
-  };
 }

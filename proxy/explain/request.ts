@@ -67,9 +67,15 @@ export function readExplainRequest(
     hasBody: false,
     protocol: 'http/1.1',
     clientAddress: '',
-    ...(scheme === 'https' ? { scheme, serverName: host } : {}),
+    ...(scheme === 'https' ? securely(direction, host) : {}),
   };
   return { ok: true, view, sockets };
+}
+
+/** An edge ends TLS or passes it on; an outbound only passes it on, as bytes. */
+function securely(direction: RequestView['direction'], host: string): Partial<RequestView> {
+  if (direction === 'outbound') return { isStream: true, protocol: 'tls' };
+  return { scheme: 'https', serverName: host };
 }
 
 function rulesAt(sockets: SocketTable, host: string): RequestRules {

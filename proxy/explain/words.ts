@@ -1,8 +1,13 @@
+import type { Exchange } from '../exchange.ts';
+import { GRPC_TIMEOUT, grpcTimeoutMs } from '../grpc/timeout.ts';
 import type { FaultConfig } from '../policy/fault/config.ts';
+import type { RetryConfig } from '../policy/retry/config.ts';
+import type { RouteRetry } from '../policy/retry/route-retry.ts';
 import { headTimeoutMs } from '../policy/timeout/limits.ts';
 import { NO_ROUTE_TIMEOUTS } from '../policy/timeout/config.ts';
-import type { HeaderEdit } from '../route/filters.ts';
+import type { HeaderEdit } from '../route/filters/headers.ts';
 import type { CompiledRule, CompiledService } from '../snapshot/compiled.ts';
+import type { SessionConfig } from '../upstream/session.ts';
 
 /** What a header filter does, for people. */
 export function headerEditInWords(edit: HeaderEdit): string {
@@ -35,17 +40,41 @@ export function balancingInWords(service: CompiledService): string {
 export function forwardingInWords(
   service: CompiledService,
   rule: CompiledRule | undefined,
-  isGrpc: boolean,
+  { isGrpc, request }: Pick<Exchange, 'isGrpc' | 'request'>,
 ): string {
-  const { timeouts, retry } = service.traffic;
+  const { timeouts } = service.traffic;
   const route = rule?.timeouts ?? NO_ROUTE_TIMEOUTS;
-  const headMs = Math.min(headTimeoutMs(route, timeouts, isGrpc), retry.perTryMs);
+  const said = isGrpc ? grpcTimeoutMs(request.headers.get(GRPC_TIMEOUT)) : undefined;
+  const deadlineMs = said ?? Number.POSITIVE_INFINITY;
+  const limitMs = headTimeoutMs(route, timeouts, { isGrpc, deadlineMs });
+  const perTryMs = rule?.retry === undefined ? service.traffic.retry.perTryMs : limitMs;
+  const headMs = Math.min(limitMs, perTryMs, deadlineMs);
   const whole = route.requestMs === undefined ? '' : `whole request ${span(route.requestMs)}, `;
-  const retries =
-    retry.attempts === 0
-      ? 'no retry'
-      : `up to ${retry.attempts} more on ${[...retry.on].join(', ')}`;
-  return `${whole}connect ${span(timeouts.connectMs)}, response head ${span(headMs)}, ${retries}`;
+  return (
+    `${whole}connect ${span(timeouts.connectMs)}, response head ${span(headMs)}, ` +
+    (rule?.retry === undefined
+      ? retryInWords(service.traffic.retry)
+      : routeRetryInWords(rule.retry))
+  );
+}
+
+function retryInWords({ attempts, on }: RetryConfig): string {
+  return attempts === 0 ? 'no retry' : `up to ${attempts} more on ${[...on].join(', ')}`;
+}
+
+/** Of a rule: it holds instead of the TrafficPolicy's. */
+function routeRetryInWords({ attempts, codes, backoffMs }: RouteRetry): string {
+  if (attempts === 0) return 'no retry';
+  const on = ['ConnectFailure, Reset and 504 if it is safe', ...codes].join(', ');
+  const wait = backoffMs === 0 ? 'at once' : `after ${span(backoffMs)} and longer`;
+  return `up to ${attempts} more ${wait} on ${on}`;
+}
+
+/** Where the requests of one client go. */
+export function sessionInWords({ carrier, name, attributes, timeoutS }: SessionConfig): string {
+  const what = carrier === 'Cookie' ? `cookie ${name}${attributes}` : `header ${name}`;
+  const ends = timeoutS === undefined ? '' : `, for ${span(timeoutS * 1_000)}`;
+  return `keeps a client at its endpoint of the chosen backend by the ${what}${ends}`;
 }
 
 function percent(share: number): string {

@@ -133,6 +133,8 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
 
   data(bytes: Buffer): void {
     this.#exchange.bytesIn += bytes.length;
+    const { copies } = this.#exchange;
+    if (copies !== undefined) for (const copy of copies) copy.data(bytes);
     this.#sentBody?.add(bytes, this.#stream === undefined);
     const stream = this.#stream;
     if (stream === undefined) return;
@@ -147,6 +149,8 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
 
   end(trailers: HeaderList | undefined): void {
     const passable = passableTrailers(trailers);
+    const { copies } = this.#exchange;
+    if (copies !== undefined) for (const copy of copies) copy.end(passable);
     this.#requestSent = true;
     if (this.#sentBody !== undefined) this.#sentBody.trailers = passable;
     if (!this.#settled && this.#connecting === undefined) this.#awaitHead();
@@ -226,7 +230,10 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
       if (this.#sentBody !== undefined && !this.#requestSent) this.#client.pause();
       this.#parts.pool.forget(this.#endpoint, this.#limits.tls);
       this.start();
-    } else this.#fail(reason, message, told);
+    } else {
+      const isUnseen = stream?.refused === true && !this.#exchange.request.hasBody;
+      this.#fail(reason, message, told, isUnseen);
+    }
   }
 
   /**
@@ -264,9 +271,10 @@ export class UpstreamAttempt implements UpstreamEvents, BodySink {
     this.#fail(this.#lateReason, this.#lateMessage);
   }
 
-  #fail(reason: FailureReason, message: string, told?: string): void {
+  /** `isUnseen`: the upstream says that it did not look at what it got. */
+  #fail(reason: FailureReason, message: string, told?: string, isUnseen = false): void {
     if (this.#settled) return;
-    const sent = this.#stream !== undefined || this.#sentMs > 0;
+    const sent = !isUnseen && (this.#stream !== undefined || this.#sentMs > 0);
     if (sent) this.#exchange.upstreamMs = this.#parts.clock.nowMs() - this.#sentMs;
     this.#connecting?.cancel();
     this.#stream?.abort();

@@ -1,14 +1,15 @@
 import { type Socket, connect as connectTcp } from 'node:net';
-import type { ConnectionOptions, PeerCertificate, SecureContext } from 'node:tls';
+import type { ConnectionOptions, SecureContext } from 'node:tls';
 import type { Endpoint } from '#contracts/events.ts';
 import type { Log } from '#platform/log.ts';
 import { LIMITS } from '../listener/limits.ts';
 import { tls as nodeTls } from '../node-tls.ts';
 import type { Certificates } from '../tls/certificates.ts';
+import { checkPeer } from '../tls/peer-names.ts';
 import { TLS_SETTINGS } from '../tls/protocol.ts';
 import { endpointName } from '../upstream/addresses.ts';
 import type { BackendTls } from '../upstream/settings.ts';
-import { readsInto } from './reads.ts';
+import { readsAtOnce, readsInto } from '../reads.ts';
 
 const KEEP_ALIVE_PROBE_MS = 30_000;
 /** Sessions kept to be resumed, one for each endpoint. */
@@ -60,14 +61,18 @@ export class Connector {
   open(endpoint: Endpoint, options: ConnectOptions, done: (result: Connected) => void): Connecting {
     const { tls } = options;
     if (tls === undefined) {
-      const onread = readsInto((bytes) => socket.push(bytes));
-      const socket: Socket = connectTcp({ ...socketOptions(endpoint, options), onread });
+      const onread = readsInto(() => socket);
+      const socket: Socket = readsAtOnce(
+        connectTcp({ ...socketOptions(endpoint, options), onread }),
+      );
       return settle(socket, 'connect', () => done({ ok: true, socket, protocol: '' }), done);
     }
     const context = this.#contextOf(tls);
     if (context === undefined) return later(done, new Error(NOT_KNOWN));
     const name = `${endpointName(endpoint)} ${tls.key}`;
-    const socket = nodeTls().connect(this.#tlsOptions(endpoint, options, tls, context, name));
+    const socket = readsAtOnce(
+      nodeTls().connect(this.#tlsOptions(endpoint, options, tls, context, name)),
+    );
     socket.on('session', (session: Buffer) => this.#keepSession(name, session));
     return settle(
       socket,
@@ -100,7 +105,7 @@ export class Connector {
       ...(protocols.length === 0 ? {} : { ALPNProtocols: protocols }),
       ...(session === undefined ? {} : { session }),
       rejectUnauthorized: true,
-      checkServerIdentity: (_host, certificate) => checkNames(tls.names, certificate),
+      checkServerIdentity: (_host, certificate) => checkPeer(tls, certificate),
     };
   }
 
@@ -194,16 +199,6 @@ function authoritiesOf(
   if (authorities === 'system') return nodeTls().getCACertificates('system');
   const found = authorities.map((name) => certificates.authorities(name)?.pem);
   return found.includes(undefined) ? undefined : found.flatMap((pem) => pem ?? []);
-}
-
-function checkNames(names: readonly string[], certificate: PeerCertificate): Error | undefined {
-  let first: Error | undefined;
-  for (const name of names) {
-    const error = nodeTls().checkServerIdentity(name, certificate);
-    if (error === undefined) return undefined;
-    first ??= error;
-  }
-  return first;
 }
 
 function dropOldest(kept: Map<string, unknown> | Set<string>, max: number): void {

@@ -185,7 +185,7 @@ export class Passage implements UpstreamBody {
   #endCall(reason: FailureReason): boolean {
     const client = this.#client;
     const hasTrailers = this.#head?.length === undefined && client.headSent;
-    if (client.gone || !hasTrailers || this.#exchange.request.protocol !== 'http/2') return false;
+    if (client.gone || !hasTrailers || !client.readsTrailers) return false;
     const code = grpcStatusOf(reason, 0);
     this.#exchange.grpcStatus = code;
     client.drop();

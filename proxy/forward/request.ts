@@ -21,10 +21,10 @@ export function upstreamRequest(
   endpoint: Endpoint,
   nowMs: number,
 ): UpstreamRequest {
-  const { request: view, isGrpc } = exchange;
+  const { request: view, upstreamPath: path = view.path, isGrpc } = exchange;
   return {
     method: view.method,
-    target: view.query === '' ? view.path : view.path + view.query,
+    target: view.query === '' ? path : path + view.query,
     headers: headersOf(exchange, endpoint, nowMs),
     hasBody: view.hasBody,
     isChunked: view.hasBody && !view.headers.has('content-length'),

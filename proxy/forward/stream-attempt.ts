@@ -6,6 +6,7 @@ import { HeaderList } from '../headers.ts';
 import { WheelTimer } from '../wheel.ts';
 import type { ForwardParts } from './attempt.ts';
 import type { Connecting } from './connect.ts';
+import { TunnelRequest } from './tunnel-request.ts';
 
 /** An upstream's end of a tunnel that is still to be opened. */
 export class StreamUpstream implements UpstreamBody {
@@ -61,10 +62,6 @@ export class StreamAttempt {
       this.#onClose();
       return;
     }
-    if (this.#endpoint.proxy !== '') {
-      this.#fail('upstream_refused', 'a sidecar takes HTTP only');
-      return;
-    }
     this.#startedMs = clock.nowMs();
     this.#client.once('close', this.#onClose);
     wheel.set(this.#timer, this.#limits.connectTimeoutMs);
@@ -78,12 +75,25 @@ export class StreamAttempt {
           return;
         }
         this.#exchange.connectMs = clock.nowMs() - this.#startedMs;
-        const { socket } = result;
-        socket.pause();
-        const body = new StreamUpstream(socket);
-        this.#settle({ kind: 'head', status: 0, headers: NO_HEADERS, body });
+        this.#connected(result.socket);
       },
     );
+  }
+
+  #connected(socket: Socket): void {
+    const stand = (): void => {
+      const body = new StreamUpstream(socket);
+      this.#settle({ kind: 'head', status: 0, headers: NO_HEADERS, body });
+    };
+    if (this.#endpoint.proxy === '') {
+      socket.pause();
+      stand();
+      return;
+    }
+    new TunnelRequest(socket, (refusal) => {
+      if (refusal === undefined) stand();
+      else this.#fail('upstream_refused', refusal);
+    }).send(this.#exchange);
   }
 
   #fail(reason: FailureReason, message: string): void {

@@ -78,10 +78,13 @@ export function openTunnel(sides: TunnelSides): void {
       if (!to.write(bytes)) from.pause();
     });
     to.on('drain', () => from.resume());
-    from.once('end', () => {
+    const end = (): void => {
       ended.add(from);
       to.end();
-    });
+    };
+    // It may have ended before the other side stood, with nothing left to be read.
+    if (from.readableEnded) end();
+    else from.once('end', end);
     from.on('error', () => finish(direction === 'in' ? 'client' : 'upstream'));
     from.once('close', () => {
       const breaker = direction === 'in' ? 'client' : 'upstream';

@@ -1,4 +1,5 @@
-const GRPC = 'application/grpc';
+/** What all content types of gRPC begin with. */
+export const GRPC = 'application/grpc';
 /** Of an exchange: no status was said, or it is no call of gRPC. */
 export const NO_GRPC_STATUS = -1;
 

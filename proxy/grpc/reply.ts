@@ -3,11 +3,13 @@ import type { Exchange, Reply } from '../exchange.ts';
 import { HeaderList } from '../headers.ts';
 import { httpDate } from '../listener/date.ts';
 import type { ClientStream } from '../stream.ts';
+import { GRPC } from './protocol.ts';
 import { grpcStatusOf } from './status.ts';
+import { webType } from './web.ts';
 
 /**
  * The proxy's own answer to a call: a head that is the trailers as well, with HTTP's 200, as
- * grpc/doc/PROTOCOL-HTTP2.md has it.
+ * grpc/doc/PROTOCOL-HTTP2.md has it, and PROTOCOL-WEB.md likewise.
  */
 export function sendGrpcReply(
   client: ClientStream,
@@ -18,7 +20,7 @@ export function sendGrpcReply(
   const headers = new HeaderList();
   headers.add('server', 'windrose');
   headers.add('date', httpDate());
-  headers.add('content-type', 'application/grpc');
+  headers.add('content-type', exchange.web === undefined ? GRPC : webType(exchange.web));
   headers.add(HEADERS.requestId, exchange.requestId);
   for (const [name, value] of reply.headers ?? []) headers.add(name, value);
   // Without it HTTP/1.1 would look for a body until the connection ends.
@@ -39,7 +41,7 @@ export function grpcTrailers(code: number, message: string): HeaderList {
   return trailers;
 }
 
-function addStatus(fields: HeaderList, code: number, message: string): void {
+export function addStatus(fields: HeaderList, code: number, message: string): void {
   fields.add('grpc-status', String(code));
   fields.add('grpc-message', percentEncoded(message));
 }

@@ -129,7 +129,6 @@ export class HeadReader {
       const nameEnd = marks[slot + 1] as number;
       const valueStart = marks[slot + 2] as number;
       const valueEnd = marks[slot + 3] as number;
-      const value = text.slice(valueStart, valueEnd);
       // The usual spelling is passed on as it came; any other white space is not.
       const isPlain =
         valueStart === nameEnd + 2 &&
@@ -138,8 +137,8 @@ export class HeadReader {
         text.charCodeAt(valueEnd) === 0x0d;
       const line = isPlain
         ? text.slice(nameStart, valueEnd + 2)
-        : `${text.slice(nameStart, nameEnd)}: ${value}\r\n`;
-      list.addLine(fieldNameIn(text, nameStart, nameEnd), value, line);
+        : `${text.slice(nameStart, nameEnd)}: ${text.slice(valueStart, valueEnd)}\r\n`;
+      list.addLine(fieldNameIn(text, nameStart, nameEnd), line);
     }
     return list;
   }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Reason } from '#contracts/reasons.ts';
 import type { Log } from '#platform/log.ts';
 import { sentenceOf } from '#platform/log.ts';
@@ -7,11 +8,15 @@ import { type Cause, ERRORS, replyFor } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { type ForwardParts, UpstreamAttempt } from '../forward/attempt.ts';
 import { Passage } from '../forward/passage.ts';
+import { StreamAttempt, StreamUpstream } from '../forward/stream-attempt.ts';
+import { openTunnelOf } from '../forward/tunnel.ts';
 import { NO_GRPC_STATUS } from '../grpc/protocol.ts';
 import { GRPC, grpcStatusOf } from '../grpc/status.ts';
+import { WebStream } from '../grpc/web-stream.ts';
 import type { ClientStream } from '../stream.ts';
 import type { Telemetry } from '../telemetry/index.ts';
-import type { ReceivedRequest } from './received-request.ts';
+import type { ParsedRequest, ReceivedRequest } from './received-request.ts';
+import { resetConnection } from './inside.ts';
 import {
   type Arrival,
   type IntakeParts,
@@ -20,7 +25,7 @@ import {
   takeIn,
   unreadable,
 } from './intake.ts';
-import { sendOptions, sendReply } from './respond.ts';
+import { openConnect, sendOptions, sendReply } from './respond.ts';
 
 export interface DoorParts extends ForwardParts, IntakeParts {
   dataPlane: Pick<DataPlane, 'snapshot' | 'handle' | 'release'>;
@@ -48,15 +53,18 @@ export class Door {
   request(arrival: Arrival, request: ReceivedRequest, socket: Socket): void {
     const { dataPlane } = this.#parts;
     const { snapshot } = dataPlane;
-    const client = request.stream;
+    const { stream } = request;
     if (snapshot === undefined) {
       // Listeners open with the first snapshot; without one nothing may be answered.
-      client.abort();
+      stream.abort();
       return;
     }
     this.inFlight++;
     const address = peerAddress(socket);
     const { exchange, refusal } = takeIn(request, arrival, address, snapshot, this.#parts);
+    const { web } = exchange;
+    const client = web === undefined ? stream : new WebStream(stream, exchange, web);
+    exchange.client = client;
     const onOver = (): void => this.#over(client, exchange);
     client.onOver = onOver;
     const reply = refusal ?? (this.#parts.sheds() ? replyFor('overloaded') : undefined);
@@ -68,10 +76,12 @@ export class Door {
       sendOptions(client, exchange, this.#parts.draining());
       return;
     }
+    const isStream = exchange.request.isStream === true;
     dataPlane.handle(
       exchange,
       (given, endpoint, limits, done) => {
-        new UpstreamAttempt(this.#parts, client, given, endpoint, limits, done).start();
+        if (isStream) new StreamAttempt(this.#parts, socket, given, endpoint, limits, done).start();
+        else new UpstreamAttempt(this.#parts, client, given, endpoint, limits, done).start();
       },
       (outcome) => {
         try {
@@ -83,16 +93,25 @@ export class Door {
     );
   }
 
+  /**
+   * Of HTTP/2: the client took its request back before anything was begun. That is no other end
+   * than a little later, so it has the same record; a head that would be refused was not answered
+   * either. It is not routed: a client that only resets is to cost no more than it must.
+   */
+  left(arrival: Arrival, request: ParsedRequest, socket: Socket): void {
+    const { snapshot } = this.#parts.dataPlane;
+    if (snapshot === undefined) return;
+    const address = peerAddress(socket);
+    const { exchange } = takeIn(request, arrival, address, snapshot, this.#parts);
+    this.#recordAs('client_closed', exchange);
+  }
+
   /** Bytes that the parser gave up on count as a request that was refused. */
   unreadable(arrival: Arrival, socket: Socket, cause: Cause): void {
-    const { dataPlane, telemetry } = this.#parts;
-    if (dataPlane.snapshot === undefined) return;
+    const { snapshot } = this.#parts.dataPlane;
+    if (snapshot === undefined) return;
     const address = peerAddress(socket);
-    const exchange = unreadable(arrival, address, dataPlane.snapshot, this.#parts);
-    const { status, reason } = ERRORS[cause];
-    exchange.status = status;
-    exchange.reason = reason;
-    telemetry.record(exchange);
+    this.#recordAs(cause, unreadable(arrival, address, snapshot, this.#parts));
   }
 
   /** A connection that asked for TLS and did not get it counts as a request, too. */
@@ -104,6 +123,15 @@ export class Door {
     const exchange = openStream(arrival, address, stream, dataPlane.snapshot, this.#parts);
     exchange.reason = 'handshake_failed';
     telemetry.record(exchange);
+  }
+
+  /** Of what ended before it was routed. */
+  #recordAs(cause: Cause, exchange: Exchange): void {
+    const { status, reason, grpc } = ERRORS[cause];
+    exchange.status = status;
+    exchange.reason = reason;
+    if (exchange.isGrpc) exchange.grpcStatus = grpc;
+    this.#parts.telemetry.record(exchange);
   }
 
   #answer(client: ClientStream, exchange: Exchange, outcome: Outcome): void {
@@ -119,10 +147,22 @@ export class Door {
       return;
     }
     const { status, headers, length, body } = outcome.head;
+    if (body instanceof StreamUpstream) {
+      this.#tunnel(client, exchange, body.socket);
+      return;
+    }
     if (!(body instanceof Passage)) throw new TypeError('a body of another proxy');
     // Who is refused before the end of its request may well stop sending it.
     const isRefused = status >= 400 && !client.requestEnded;
     body.pass({ status, headers, length, close: close || isRefused });
+  }
+
+  #tunnel(client: ClientStream, exchange: Exchange, upstream: Socket): void {
+    const sides = {
+      ...{ client: openConnect(client, exchange), upstream, wheel: this.#parts.wheel },
+      breakOff: (side: Duplex) => resetConnection(side as Socket),
+    };
+    openTunnelOf(exchange, sides, () => client.onOver?.());
   }
 
   /** A mistake of ours costs this request and nothing else. */
@@ -148,6 +188,8 @@ export class Door {
     const isUnavailable = exchange.grpcStatus === GRPC.unavailable && reason === 'ok';
     const aborted = isUnavailable || BROKEN_UPSTREAM.has(reason);
     this.#parts.dataPlane.release(exchange, { aborted });
+    const { copies } = exchange;
+    if (copies !== undefined) for (const copy of copies) copy.over();
     this.inFlight--;
     this.#parts.telemetry.record(exchange);
   }

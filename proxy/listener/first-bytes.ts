@@ -6,25 +6,35 @@ import { Http2Connection } from './http2-connection.ts';
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 const P = 0x50;
 
+/** The content type of a TLS record with a ClientHello (RFC 8446 section 5.1). */
+const HANDSHAKE = 22;
+
+/** Who takes a connection over. HTTP/1.1 takes what is nobody else's. */
+export interface FirstBytesTakers {
+  isHttp2(socket: Socket, connection: Http2Connection): void;
+  /** Absent: TLS is not expected here. The bytes are taken off the socket already. */
+  isTls?: ((socket: Socket, bytes: Buffer) => void) | undefined;
+}
+
 /**
  * A connection that has not said yet what it speaks: HTTP/2 by prior knowledge (RFC 9113 section
- * 3.3) begins with a preface that is no request of HTTP/1.1. For all others the first byte, or the
- * second one of a POST, decides.
+ * 3.3) begins with a preface that is no request of HTTP/1.1, and TLS with a byte that is in no
+ * method. For all others the first byte, or the second one of a POST, decides.
  */
 export class FirstBytes {
   readonly #socket: Socket;
   readonly #owner: Http1Owner;
-  readonly #isHttp2: (connection: Http2Connection) => void;
+  readonly #takers: FirstBytesTakers;
   readonly #timer: WheelTimer;
   readonly #onData = (chunk: Buffer): void => this.#read(chunk);
   readonly #onEnd = (): void => this.#close();
   readonly #onGone = (): void => this.#owner.wheel.clear(this.#timer);
   #held: Buffer | undefined;
 
-  constructor(socket: Socket, owner: Http1Owner, isHttp2: (connection: Http2Connection) => void) {
+  constructor(socket: Socket, owner: Http1Owner, takers: FirstBytesTakers) {
     this.#socket = socket;
     this.#owner = owner;
-    this.#isHttp2 = isHttp2;
+    this.#takers = takers;
     this.#timer = new WheelTimer(() => socket.destroy());
     owner.wheel.set(this.#timer, owner.settings.limits.headerReadMs);
     socket.on('data', this.#onData);
@@ -36,7 +46,9 @@ export class FirstBytes {
     const held = this.#held;
     if (held === undefined && chunk[0] !== P) {
       this.#let();
-      new Http1Connection(this.#socket, this.#owner).push(chunk);
+      const { isTls } = this.#takers;
+      if (chunk[0] === HANDSHAKE && isTls !== undefined) isTls(this.#socket, chunk);
+      else new Http1Connection(this.#socket, this.#owner).push(chunk);
       return;
     }
     const bytes = held === undefined ? chunk : Buffer.concat([held, chunk]);
@@ -49,7 +61,7 @@ export class FirstBytes {
       this.#let();
       this.#socket.pause();
       this.#socket.unshift(bytes);
-      this.#isHttp2(new Http2Connection(this.#socket, this.#owner));
+      this.#takers.isHttp2(this.#socket, new Http2Connection(this.#socket, this.#owner));
     }
   }
 

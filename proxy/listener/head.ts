@@ -43,12 +43,12 @@ const MAX_FORWARDS_MAX = 1_000_000;
 export function readHead(
   line: RequestLine,
   received: HeaderList,
-  port: Pick<PortSettings, 'rulesOf'>,
+  port: Pick<PortSettings, 'rulesOf' | 'isProxy'>,
   scheme: 'http' | 'https' = 'http',
 ): Checked<Head> {
   const { method, version } = line;
   if (method === 'TRACE') return refuse('TRACE is not served', 'method_refused');
-  if (method === 'CONNECT') return refuse('CONNECT is not served here', 'not_served');
+  if (method === 'CONNECT') return readConnect(line, received, port);
   const fields = checkFields(received, version, method === 'GET');
   if (!fields.ok) return fields;
   const target = readTarget(method, line.target, scheme);
@@ -78,6 +78,45 @@ export function readHead(
       upgrade: fields.value.upgrade,
       expectsContinue: fields.value.expectsContinue,
       maxForwards: maxForwards.value,
+      rules,
+    },
+  };
+}
+
+/** RFC 9110 section 9.3.6: the target is a host and a port, and there is no content. */
+function readConnect(
+  { version, target }: RequestLine,
+  received: HeaderList,
+  port: Pick<PortSettings, 'rulesOf' | 'isProxy'>,
+): Checked<Head> {
+  if (port.isProxy !== true) return refuse('CONNECT is not served here', 'not_served');
+  const fields = checkFields(received, version, false);
+  if (!fields.ok) return fields;
+  if (fields.value.bodyLength !== 0) return refuse('a CONNECT request has no body');
+  const asked = readAuthority(target);
+  if (!asked.ok) return asked;
+  if (asked.value.port === undefined) return refuse('the target of CONNECT has no port');
+  const written = received.get('host');
+  if (written === undefined && version !== '1.0') return refuse('the Host field is missing');
+  const named = written === undefined ? asked : readAuthority(written);
+  if (!named.ok) return named;
+  const { host } = asked.value;
+  const isOther = named.value.port !== undefined && named.value.port !== asked.value.port;
+  if (named.value.host !== host || isOther) {
+    return refuse('the Host field contradicts the request target');
+  }
+  const rules = port.rulesOf(host);
+  const headers = checkNames(received, rules);
+  if (!headers.ok) return headers;
+  return {
+    ok: true,
+    value: {
+      ...{ method: 'CONNECT', host, port: asked.value.port, path: '', query: '' },
+      protocol: version === '1.1' ? 'http/1.1' : 'http/1.0',
+      headers: headers.value,
+      ...fields.value,
+      upgrade: undefined,
+      maxForwards: undefined,
       rules,
     },
   };

@@ -133,6 +133,7 @@ export class Http1Connection implements Http1Carrier, Http1InputOwner {
     const { method, target, version } = line;
     const head = readHead(line, headers, this.#owner.settings, this.#owner.scheme);
     if (head.ok) this.#streamIdleMs = head.value.rules.streamIdleMs;
+    this.#input.handsBack = head.ok && method === 'CONNECT';
     const bodyLength = head.ok ? head.value.bodyLength : UNTIL_CLOSE;
     const expectsContinue = head.ok && head.value.expectsContinue;
     const keepAlive = keepsAlive(version, headers.get('connection'));

@@ -37,6 +37,8 @@ export class Http1Input {
   #held: Buffer | undefined;
   #reading = false;
   #paused = false;
+  /** What follows the request is no other one: it goes back, before the client's end is seen. */
+  handsBack = false;
 
   constructor(socket: Socket, owner: Http1InputOwner, limits: HeadLimits) {
     this.#socket = socket;
@@ -106,8 +108,10 @@ export class Http1Input {
     }
     this.#reading = false;
     if (at >= chunk.length || this.#state === STOPPED) return;
-    this.#held = at === 0 ? chunk : chunk.subarray(at);
     this.pause();
+    const rest = at === 0 ? chunk : chunk.subarray(at);
+    if (this.handsBack) this.#socket.unshift(rest);
+    else this.#held = rest;
   }
 
   #readHead(chunk: Buffer, from: number): number {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '#platform/clock.ts';
 import type { Cause } from '../errors.ts';
 import type { Wheel } from '../wheel.ts';
-import type { ReceivedRequest } from './received-request.ts';
+import type { ParsedRequest, ReceivedRequest } from './received-request.ts';
 import type { PortSettings } from './settings.ts';
 
 /** What a connection asks of the port that accepted it, in whatever version of HTTP. */
@@ -15,6 +15,8 @@ export interface Http1Owner {
   readonly settings: PortSettings;
   readonly draining: boolean;
   request(request: ReceivedRequest, socket: Socket): void;
+  /** Its client took it back before anything was begun for it: a record is all that it gets. */
+  left(request: ParsedRequest, socket: Socket): void;
   /** Bytes that are no request; they were answered. */
   unreadable(socket: Socket, cause: Cause): void;
   /** The connection has begun a request, or has become idle. */

@@ -66,6 +66,11 @@ export class Http1Stream implements ClientStream {
     this.#expectsContinue = request.expectsContinue;
   }
 
+  /** Few clients read those of HTTP/1.1. */
+  get readsTrailers(): boolean {
+    return false;
+  }
+
   get version(): string {
     return this.#request.version;
   }
@@ -175,8 +180,8 @@ export class Http1Stream implements ClientStream {
     this.headSent = true;
     this.finished = true;
     const { status, headers } = head;
-    const upgrade = 'connection: upgrade\r\nupgrade: websocket\r\n\r\n';
-    this.#carrier.writer.head(statusLine(status) + headers.toLines() + upgrade, false);
+    const end = status === 101 ? 'connection: upgrade\r\nupgrade: websocket\r\n\r\n' : '\r\n';
+    this.#carrier.writer.head(statusLine(status) + headers.toLines() + end, false);
     this.#carrier.writer.flush();
     return this.#carrier.detach();
   }

@@ -136,11 +136,9 @@ export class Http2Connection {
     this.#seen++;
     // Each error is followed by `close`, which says what became of the stream.
     stream.on('error', () => undefined);
+    this.#hasServed = true;
     if (stream.destroyed || stream.closed) {
-      // Opened and reset in one read: nothing was begun for it.
-      if (stream.rstCode === NGHTTP2_PROTOCOL_ERROR)
-        this.#owner.unreadable(this.#socket, 'bad_frames');
-      this.#count(this.#floods.reset);
+      this.#onLeft(stream, raw);
       return;
     }
     if (this.#session.destroyed) {
@@ -157,11 +155,27 @@ export class Http2Connection {
       idleMs: head.ok ? head.value.rules.streamIdleMs : LIMITS.streamIdleMs,
     });
     this.#streams.add(own);
-    this.#hasServed = true;
     const isSooner = this.nowMs() + own.idleMs < this.#dueMs;
     if (this.#streams.size === 1 || isSooner) this.#arm(own.idleMs);
     this.#owner.busy(this.#socket);
     this.#owner.request({ stream: own, head, method, target, protocol: PROTOCOL }, this.#socket);
+  }
+
+  /**
+   * Opened and reset before node told of it, as what comes in one piece with the preface is.
+   * Nothing is begun for it, but it was a request, and node has its fields all the same. Who sends
+   * more of these than the limit loses the connection, and the rest of that piece is in its one
+   * record: a flood is to write no more rows than it may begin streams.
+   */
+  #onLeft(stream: ServerHttp2Stream, raw: readonly string[]): void {
+    this.#count(this.#floods.reset);
+    if (this.#refused) return;
+    if (stream.rstCode === NGHTTP2_PROTOCOL_ERROR) {
+      this.#owner.unreadable(this.#socket, 'bad_frames');
+      return;
+    }
+    const read = readHttp2Head(raw, stream.endAfterHeaders, this.#owner.settings);
+    this.#owner.left({ ...read, protocol: PROTOCOL }, this.#socket);
   }
 
   #count(flood: Flood): void {
@@ -203,7 +217,8 @@ export class Http2Connection {
   /**
    * Of nghttp2, or of node's own counts; a connection that broke is nobody's bad request. Where
    * there have been streams, these have records, and it is none either: clients of gRPC in Go leave
-   * with a GOAWAY that nghttp2 does not take (its last stream is none of the server's).
+   * with a GOAWAY that nghttp2 does not take (its last stream is none of the server's). From one
+   * that leaves so without any call garbage cannot be told: node says the same of both.
    */
   #onError(error: NodeJS.ErrnoException): void {
     if (!this.#hasServed && REFUSALS.test(error.code ?? '')) this.#refuse();

@@ -174,6 +174,7 @@ function toHead(
   if (protocol !== undefined && protocol !== 'websocket') {
     return refuse('the only protocol that is served is websocket', 'not_served');
   }
+  if (method === 'CONNECT') return refuse('CONNECT is served over HTTP/1.1 only', 'not_served');
   const read = readHead({ method, target: path, version: '1.1' }, headers, port);
   if (!read.ok) return read;
   const head: Head = { ...read.value, protocol: 'http/2' };

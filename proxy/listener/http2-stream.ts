@@ -77,6 +77,10 @@ export class Http2Stream implements ClientStream {
     stream.on('finish', () => this.#endEarly());
   }
 
+  get readsTrailers(): boolean {
+    return true;
+  }
+
   /** Since when the client owes something, on the monotonic clock; undefined: it owes nothing. */
   get waitsSinceMs(): number | undefined {
     if (this.#tunneled) return undefined;

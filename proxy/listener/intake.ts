@@ -2,23 +2,31 @@ import type { Socket } from 'node:net';
 import { HEADERS } from '#contracts/headers.ts';
 import { UNKNOWN_SOURCE } from '#contracts/record.ts';
 import type { Clock } from '#platform/clock.ts';
-import { type Direction, type Exchange, type RequestView, newExchange } from '../exchange.ts';
+import {
+  type Callee,
+  type Direction,
+  type Exchange,
+  type RequestView,
+  newExchange,
+} from '../exchange.ts';
 import { GRPC_TIMEOUT, grpcTimeoutMs } from '../grpc/timeout.ts';
 import { HeaderList } from '../headers.ts';
 import type { CompiledSnapshot } from '../snapshot/compiled.ts';
 import type { Head } from './head.ts';
 import { type ForwardedBy, believedHeaders, upstreamHeaders } from './hop.ts';
-import type { ReceivedRequest } from './received-request.ts';
+import type { ParsedRequest } from './received-request.ts';
 import { type Refusal, refuse } from './refusal.ts';
-import { defaultPort } from './settings.ts';
+import { type RequestRules, defaultPort } from './settings.ts';
 import { type RandomHex, readTrace } from './trace.ts';
 import { type Origin, originBehind, originOfPeer } from './trusted-hops.ts';
 
 /** The socket on which a request arrived. */
 export interface Arrival {
   direction: Direction;
-  /** Name of the socket at the edge (see ListenerSpec), else `inbound` or `outbound`. */
+  /** Name of the socket at the edge (see ListenerSpec), else as RequestView.listener has it. */
   socket: string;
+  /** Of a local port that stands for one port of a Service. */
+  callee?: Callee;
   /** Of a connection whose TLS ends here, empty for none; absent: in the clear. */
   serverName?: string;
 }
@@ -43,7 +51,7 @@ export interface Intake {
 
 /** Turns what the parser delivers into an exchange that all phases can rely on. */
 export function takeIn(
-  request: ReceivedRequest,
+  request: ParsedRequest,
   arrival: Arrival,
   peer: string,
   snapshot: CompiledSnapshot,
@@ -52,6 +60,7 @@ export function takeIn(
   const { head, method, target, protocol } = request;
   if (head.ok) {
     const exchange = accept(head.value, arrival, peer, snapshot, parts);
+    if (head.value.method === 'CONNECT') exchange.request.isStream = true;
     return { exchange, refusal: boundCall(exchange) };
   }
   const path = target.split('?', 1)[0]?.slice(0, PATH_SHOWN_MAX) ?? PATH_UNREAD;
@@ -72,6 +81,7 @@ export function unreadable(
   peer: string,
   snapshot: CompiledSnapshot,
   parts: IntakeParts,
+  rules = defaultPort(arrival.direction).rulesOf(''),
 ): Exchange {
   const head: Head = {
     method: '',
@@ -86,7 +96,7 @@ export function unreadable(
     upgrade: undefined,
     expectsContinue: false,
     maxForwards: undefined,
-    rules: defaultPort(arrival.direction).rulesOf(''),
+    rules,
   };
   return accept(head, arrival, peer, snapshot, parts);
 }
@@ -95,12 +105,12 @@ export function unreadable(
 export function openStream(
   arrival: Arrival,
   clientAddress: string,
-  stream: { serverName: string; protocol: string },
+  stream: { serverName: string; protocol: string; rules?: RequestRules },
   snapshot: CompiledSnapshot,
   parts: IntakeParts,
 ): Exchange {
-  const exchange = unreadable(arrival, clientAddress, snapshot, parts);
-  const { serverName: host, protocol } = stream;
+  const { serverName: host, protocol, rules } = stream;
+  const exchange = unreadable(arrival, clientAddress, snapshot, parts, rules);
   Object.assign(exchange.request, { host, protocol, isStream: true });
   return exchange;
 }
@@ -135,6 +145,7 @@ function accept(
     upgrade: head.upgrade,
     scheme: origin?.scheme === 'https' ? 'https' : undefined,
     serverName,
+    callee: arrival.callee,
   };
   const trace = readTrace(believed, parts.hex);
   const { connection, protocol, maxForwards } = head;
@@ -155,7 +166,7 @@ function accept(
 
 /** Gives a call of gRPC the time that its client said; a malformed field is refused. */
 function boundCall(exchange: Exchange): Refusal | undefined {
-  if (!exchange.isGrpc) return undefined;
+  if (!exchange.isGrpc && exchange.web === undefined) return undefined;
   const callMs = grpcTimeoutMs(exchange.request.headers.get(GRPC_TIMEOUT));
   if (callMs === undefined) return refuse(`the field ${GRPC_TIMEOUT} is malformed`);
   exchange.deadlineMs = Math.min(exchange.deadlineMs, exchange.startedMs + callMs);

@@ -3,7 +3,7 @@ import { LIMITS } from './limits.ts';
 import type { Arrival } from './intake.ts';
 import { ListenerServer, type ServerHandlers } from './server.ts';
 import { type PortSettings, defaultPort } from './settings.ts';
-import { type Acquired, type SocketSource, bindProblem } from './sockets.ts';
+import { type Acquired, type BindFailure, type SocketSource, bindFailure } from './sockets.ts';
 
 /** A socket that has to be open. `arrival.socket` is unique among all needs. */
 export interface SocketNeed {
@@ -14,9 +14,8 @@ export interface SocketNeed {
   settings?: PortSettings | undefined;
 }
 
-export interface SocketFailure {
+export interface SocketFailure extends BindFailure {
   need: SocketNeed;
-  message: string;
 }
 
 interface OpenSocket {
@@ -112,13 +111,13 @@ export class Listeners {
   }
 
   async #listen(need: SocketNeed, acquired: Acquired): Promise<SocketFailure | undefined> {
-    if (!acquired.ok) return { need, message: acquired.message };
+    if (!acquired.ok) return { need, ...acquired.failure };
     const server = new ListenerServer(need.arrival, this.#handlers, settingsOf(need));
     try {
       await server.listen(acquired.handle);
     } catch (error) {
       this.#source.release(need.address, need.port);
-      return { need, message: bindProblem(error, need.address, need.port) };
+      return { need, ...bindFailure(error, need.address, need.port) };
     }
     this.#open.set(need.arrival.socket, { need, server });
     if (!this.#accepting) server.pause(this.#source.isShared);
@@ -133,7 +132,7 @@ export class Listeners {
     }
     const acquired = await this.#source.acquire(need.address, need.port);
     try {
-      if (!acquired.ok) throw new Error(acquired.message);
+      if (!acquired.ok) throw new Error(acquired.failure.message);
       await server.resume(acquired.handle);
       return true;
     } catch (error) {
@@ -174,7 +173,7 @@ function apart(needs: readonly SocketNeed[]): {
       const { direction } = first.arrival;
       const where = `${need.address}:${need.port}`;
       const message = `cannot listen on ${where}: ${direction} of this proxy does`;
-      doubled.push({ need, message });
+      doubled.push({ need, message, isAddress: false });
     }
   }
   const wanted = new Map([...byPlace.values()].map((need) => [need.arrival.socket, need]));

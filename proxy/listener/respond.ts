@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { HEADERS } from '#contracts/headers.ts';
 import { ERRORS, type ErrorRow } from '../errors.ts';
 import type { Exchange, Reply } from '../exchange.ts';
@@ -9,9 +10,9 @@ import type { ClientStream } from '../stream.ts';
 import { httpDate } from './date.ts';
 
 /**
- * The proxy's own answer: RFC 9457 problem details that tell nothing about the inside, or the
- * status of a call of gRPC. `mustClose`: the connection is closed also where the table of errors
- * would keep it.
+ * The proxy's own answer: RFC 9457 problem details that tell nothing about the inside, the status
+ * of a call of gRPC, or a head alone where nothing is wrong. `mustClose`: the connection is closed
+ * also where the table of errors would keep it.
  */
 export function sendReply(
   client: ClientStream,
@@ -19,23 +20,28 @@ export function sendReply(
   reply: Reply,
   mustClose: boolean,
 ): void {
-  const close = mustClose || ERRORS[reply.cause].connection === 'closed';
-  if (exchange.isGrpc) {
+  // What follows a CONNECT may be of the tunnel already.
+  const isConnect = exchange.request.isStream === true;
+  const close = mustClose || isConnect || ERRORS[reply.cause].connection === 'closed';
+  if (exchange.isGrpc || exchange.web !== undefined) {
     sendGrpcReply(client, exchange, reply, close);
     return;
   }
-  const body = Buffer.from(problemBody(reply));
+  // Who is told where to go, or that it may ask, needs no description of a problem.
+  const body = reply.status < 400 ? undefined : Buffer.from(problemBody(reply));
+  const length = body?.length ?? 0;
   const headers = new HeaderList();
   headers.add('server', 'windrose');
   headers.add('date', httpDate());
-  headers.add('content-type', 'application/problem+json');
+  if (body !== undefined) headers.add('content-type', 'application/problem+json');
   headers.add(HEADERS.requestId, exchange.requestId);
   for (const [name, value] of reply.headers ?? []) headers.add(name, value);
-  headers.add('content-length', String(body.length));
+  // RFC 9110 section 8.6: a 204 has no length.
+  if (reply.status !== 204) headers.add('content-length', String(length));
   exchange.status = reply.status;
   exchange.reason = reply.reason;
-  client.head({ status: reply.status, headers, length: body.length, close });
-  if (exchange.request.method !== 'HEAD') {
+  client.head({ status: reply.status, headers, length, close });
+  if (body !== undefined && exchange.request.method !== 'HEAD') {
     exchange.bytesOut += body.length;
     client.body(body);
   }
@@ -58,6 +64,16 @@ export function sendOptions(client: ClientStream, exchange: Exchange, close: boo
   client.head({ status: 200, headers, length: 0, close });
   client.drop();
   client.finish(undefined);
+}
+
+/** The answer to a CONNECT whose tunnel stands; what comes behind it is the tunnel's. */
+export function openConnect(client: ClientStream, exchange: Exchange): Duplex {
+  const headers = new HeaderList();
+  headers.add('server', 'windrose');
+  headers.add('date', httpDate());
+  headers.add(HEADERS.requestId, exchange.requestId);
+  exchange.status = 200;
+  return client.tunnel({ status: 200, headers, length: undefined, close: false });
 }
 
 /** An answer for bytes that the parser gave up on. */

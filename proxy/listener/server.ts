@@ -3,10 +3,12 @@ import type { Server as TlsServer, TLSSocket } from 'node:tls';
 import type { Clock } from '#platform/clock.ts';
 import type { Wheel } from '../wheel.ts';
 import type { SocketListeners } from '../route/sockets.ts';
-import type { ListenerSpec } from '../snapshot/compiled.ts';
+import { readsAtOnce } from '../reads.ts';
+import type { ListenerSpec, Transport } from '../snapshot/compiled.ts';
 import type { Arrival } from './intake.ts';
+import { readingWell } from './accepted.ts';
 import { Connections } from './connections.ts';
-import { FirstBytes } from './first-bytes.ts';
+import { FirstBytes, type FirstBytesTakers } from './first-bytes.ts';
 import { descriptorOf } from '../overload/descriptors.ts';
 import type { Overload } from '../overload/overload.ts';
 import { type Cause, ERRORS } from '../errors.ts';
@@ -15,7 +17,7 @@ import { Http2Connection } from './http2-connection.ts';
 import { noteOutside } from './inside.ts';
 import { sayAndClose } from './last-words.ts';
 import { LIMITS } from './limits.ts';
-import type { ReceivedRequest } from './received-request.ts';
+import type { ParsedRequest, ReceivedRequest } from './received-request.ts';
 import { rawReply } from './respond.ts';
 import { type PortSettings, defaultPort } from './settings.ts';
 import type { Stream } from './stream-door.ts';
@@ -26,6 +28,8 @@ export type ListenHandle = BoundSocket | object;
 
 /** What a listener does with connections that are not HTTP in the clear. */
 export interface Entrance {
+  /** What the first bytes of a connection are, in the snapshot that serves now. */
+  transportAt(arrival: Arrival): Transport;
   /** The listeners of a socket in the snapshot that serves now. */
   listenersAt(socket: string): SocketListeners | undefined;
   /** Who ends TLS for a listener; undefined: it has no certificate that can be served. */
@@ -38,6 +42,8 @@ export interface ServerHandlers {
   clock: Clock;
   wheel: Wheel;
   request: (arrival: Arrival, request: ReceivedRequest, socket: Socket) => void;
+  /** A request that its client took back before anything was begun for it. */
+  left: (arrival: Arrival, request: ParsedRequest, socket: Socket) => void;
   /** Bytes that are no HTTP request; they were answered already. */
   unreadable: (arrival: Arrival, socket: Socket, cause: Cause) => void;
   /** Absent: nothing is ever too much. */
@@ -60,6 +66,7 @@ export class ListenerServer {
   readonly #tlsOwner: TlsEntryOwner | undefined;
   readonly #http2 = new Map<Socket, Http2Connection>();
   readonly #overload: ServerHandlers['overload'];
+  readonly #takers: FirstBytesTakers;
   #draining = false;
   /** What comes all the same is turned away. */
   #accepting = true;
@@ -79,6 +86,11 @@ export class ListenerServer {
     this.#owner = this.#ownerOf(arrival);
     const { entrance } = handlers;
     this.#tlsOwner = entrance === undefined ? undefined : this.#tlsOwnerOf(entrance);
+    const tlsOwner = arrival.direction === 'outbound' ? this.#tlsOwner : undefined;
+    this.#takers = {
+      isHttp2: (socket, connection) => this.#speaksHttp2(socket, connection),
+      isTls: tlsOwner && ((socket, bytes) => new TlsEntry(socket, tlsOwner).push(bytes)),
+    };
     this.#server = createServer(
       { noDelay: true, allowHalfOpen: true, highWaterMark: LIMITS.bufferBytes },
       (socket) => this.#accept(socket),
@@ -155,7 +167,7 @@ export class ListenerServer {
   }
 
   #ownerOf(arrival: Arrival): Http1Owner {
-    const { clock, wheel, request, unreadable, overload } = this.#handlers;
+    const { clock, wheel, request, left, unreadable, overload } = this.#handlers;
     const isDraining = (): boolean => this.#draining;
     const settingsNow = (): PortSettings => this.settings;
     return {
@@ -172,13 +184,17 @@ export class ListenerServer {
         // What `Connection: close` is in HTTP/1.1.
         if (overload?.closes === true) this.#http2.get(socket)?.drain();
       },
+      left: (read, socket) => left(arrival, read, socket),
       unreadable: (socket, cause) => unreadable(arrival, socket, cause),
       busy: (socket) => this.#connections.begin(socket),
       idle: (socket) => this.#connections.end(socket),
     };
   }
 
-  #accept(socket: Socket): void {
+  #accept(accepted: Socket): void {
+    const { entrance } = this.#handlers;
+    const transport = entrance?.transportAt(this.arrival) ?? 'clear';
+    const socket = transport === 'clear' ? readingWell(accepted) : accepted;
     // A connection that broke before it was accepted.
     socket.on('error', () => socket.destroy());
     if (!this.#accepting) {
@@ -191,10 +207,8 @@ export class ListenerServer {
       if (isLast) overload.descriptorsShort();
       return;
     }
-    const { entrance } = this.#handlers;
-    const transport = entrance?.listenersAt(this.arrival.socket)?.transport ?? 'clear';
     if (entrance === undefined || this.#tlsOwner === undefined || transport === 'clear') {
-      new FirstBytes(socket, this.#owner, (connection) => this.#speaksHttp2(socket, connection));
+      new FirstBytes(socket, this.#owner, this.#takers);
     } else if (transport === 'tls') new TlsEntry(socket, this.#tlsOwner);
     else this.#stream(entrance, { socket, serverName: '', protocol: 'tcp', isHandshake: false });
   }
@@ -205,6 +219,7 @@ export class ListenerServer {
     const handshakeMs = (): number => this.settings.limits.headerReadMs;
     return {
       wheel,
+      passesAll: arrival.direction === 'outbound',
       get handshakeMs() {
         return handshakeMs();
       },
@@ -213,6 +228,7 @@ export class ListenerServer {
       secured: (inside, outside, spec, serverName) => {
         noteOutside(inside, outside);
         inside.on('error', () => inside.destroy());
+        readsAtOnce(inside);
         this.#connections.replace(outside, inside);
         if (spec.protocol === 'HTTPS') this.#speakHttp(inside, serverName);
         else {
@@ -249,10 +265,12 @@ export class ListenerServer {
     socket.once('close', () => this.#http2.delete(socket));
   }
 
-  #stream(entrance: Entrance, stream: Omit<Stream, 'closed'>): void {
-    const { socket } = stream;
+  #stream(entrance: Entrance, stream: Omit<Stream, 'closed' | 'rules'>): void {
+    const { socket, serverName } = stream;
     socket.pause();
     this.#connections.begin(socket);
-    entrance.stream(this.arrival, { ...stream, closed: () => this.#connections.end(socket) });
+    const rules = this.settings.rulesOf(serverName);
+    const closed = (): void => this.#connections.end(socket);
+    entrance.stream(this.arrival, { ...stream, rules, closed });
   }
 }

@@ -40,6 +40,8 @@ export interface ListenerSettings {
 export interface PortSettings {
   readonly limits: PortLimits;
   rulesOf(host: string): RequestRules;
+  /** Clients use it as their proxy: CONNECT is served. */
+  readonly isProxy?: true;
 }
 
 /** Of a Gateway's listener. */

@@ -1,8 +1,16 @@
 import { BoundSocket } from 'node:net';
 import type { ListenHandle } from './server.ts';
 
-/** A bound socket, or in one sentence why there is none. */
-export type Acquired = { ok: true; handle: ListenHandle } | { ok: false; message: string };
+/** Why there is no socket. */
+export interface BindFailure {
+  /** One sentence for a person. */
+  message: string;
+  /** Not the port is the trouble: the machine has no such address. */
+  isAddress: boolean;
+}
+
+/** A bound socket, or why there is none. */
+export type Acquired = { ok: true; handle: ListenHandle } | { ok: false; failure: BindFailure };
 
 /**
  * Where bound sockets come from: this process itself, or the supervisor that holds them so that a
@@ -19,11 +27,11 @@ export interface SocketSource {
 export function bindSocket(
   address: string,
   port: number,
-): { ok: true; socket: BoundSocket } | { ok: false; message: string } {
+): { ok: true; socket: BoundSocket } | { ok: false; failure: BindFailure } {
   try {
     return { ok: true, socket: new BoundSocket({ host: address, port }) };
   } catch (error) {
-    return { ok: false, message: bindProblem(error, address, port) };
+    return { ok: false, failure: bindFailure(error, address, port) };
   }
 }
 
@@ -35,6 +43,11 @@ export const localSockets: SocketSource = {
   },
   release: () => undefined,
 };
+
+export function bindFailure(error: unknown, address: string, port: number): BindFailure {
+  const isAddress = (error as NodeJS.ErrnoException).code === 'EADDRNOTAVAIL';
+  return { message: bindProblem(error, address, port), isAddress };
+}
 
 /** One sentence for a person of why an address cannot be listened on. */
 export function bindProblem(error: unknown, address: string, port: number): string {

@@ -9,6 +9,7 @@ import type { DoorParts } from './door.ts';
 import { type Arrival, openStream, peerAddress } from './intake.ts';
 import { resetConnection } from './inside.ts';
 import { sayAndClose } from './last-words.ts';
+import type { RequestRules } from './settings.ts';
 
 export type StreamDoorParts = Omit<DoorParts, 'draining'>;
 
@@ -21,6 +22,7 @@ export interface Stream {
   protocol: 'tcp' | 'tls';
   /** A handshake passes through: it can be refused with an alert. */
   isHandshake: boolean;
+  rules: RequestRules;
   /** Called once, when all is over. */
   closed: () => void;
 }
@@ -55,7 +57,9 @@ export class StreamDoor {
     dataPlane.handle(
       exchange,
       (given, endpoint, limits, done) => {
-        new StreamAttempt(this.#parts, socket, given, endpoint, limits, done).start();
+        // What passes through is TLS already, whatever a BackendTLSPolicy says of the Service.
+        const own = stream.isHandshake ? { ...limits, tls: undefined } : limits;
+        new StreamAttempt(this.#parts, socket, given, endpoint, own, done).start();
       },
       (outcome) => {
         exchange.ttfbMs = this.#parts.clock.nowMs() - exchange.startedMs;

@@ -11,6 +11,8 @@ export interface TlsEntryOwner {
   readonly wheel: Wheel;
   /** For all of it, ms. */
   readonly handshakeMs: number;
+  /** All TLS goes on to a backend, as at an outbound, whatever the listeners are. */
+  readonly passesAll: boolean;
   /** Of the socket on which the connection came, as they are now. */
   listeners(): SocketListeners | undefined;
   /** Who ends TLS here; undefined: there is nothing to end it with. */
@@ -55,7 +57,7 @@ export class TlsEntry {
   readonly #owner: TlsEntryOwner;
   readonly #reader = new ClientHelloReader();
   readonly #timer: WheelTimer;
-  readonly #onData = (chunk: Buffer): void => this.#read(chunk);
+  readonly #onData = (chunk: Buffer): void => this.push(chunk);
   readonly #onEnd = (): void => void this.#socket.destroy();
   readonly #onClose = (): void => this.#closed();
   #spec: ListenerSpec | undefined;
@@ -87,7 +89,8 @@ export class TlsEntry {
     this.#why = why;
   }
 
-  #read(chunk: Buffer): void {
+  /** Also of bytes that came before the connection was known to be one. */
+  push(chunk: Buffer): void {
     this.#isBegun = true;
     const state = this.#reader.push(chunk);
     if (state === 'more') return;
@@ -100,6 +103,10 @@ export class TlsEntry {
 
   #choose(serverName: string): void {
     this.#serverName = serverName;
+    if (this.#owner.passesAll) {
+      this.#passThrough();
+      return;
+    }
     const listeners = this.#owner.listeners();
     const spec = listeners === undefined ? undefined : listenerForHost(listeners, serverName);
     if (spec === undefined) {
@@ -109,14 +116,18 @@ export class TlsEntry {
     this.#spec = spec;
     const { tls, protocol } = spec;
     if (tls === undefined && protocol === 'TLS') {
-      this.#over();
-      this.#socket.unshift(this.#reader.bytes);
-      this.#owner.passedThrough(this.#socket, serverName);
+      this.#passThrough();
       return;
     }
     const server = tls === undefined ? undefined : this.#owner.serverFor(spec, serverName);
     if (server === undefined) this.#refuse('handshake_failure');
     else this.#handshake(server);
+  }
+
+  #passThrough(): void {
+    this.#over();
+    this.#socket.unshift(this.#reader.bytes);
+    this.#owner.passedThrough(this.#socket, this.#serverName);
   }
 
   /** The way into a `tls.Server` that node documents; what it gives out again names its place. */

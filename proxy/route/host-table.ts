@@ -1,6 +1,14 @@
 import { Table } from '../snapshot/table.ts';
 import type { MatchInput, RouteMatch } from './match.ts';
 import { type Loser, PathTable } from './path-table.ts';
+import { childBefore } from './text-tree.ts';
+import {
+  type WildcardTree,
+  isWildcard,
+  wildcardNames,
+  wildcardTree,
+  wildcardValue,
+} from './wildcards.ts';
 
 export type HostInput = MatchInput & { readonly host: string };
 
@@ -21,55 +29,90 @@ export interface HostEdit<R> {
  * passes it on to the next (HTTPRoute.hostnames: precedence, not isolation).
  */
 export class HostTable<R> {
-  readonly #hosts: Table<PathTable<R>>;
-  readonly #wildcards: number;
+  readonly #exact: Table<PathTable<R>>;
+  readonly #wildcards: WildcardTree<PathTable<R>> | undefined;
+  /** Of routes without hostnames. */
+  readonly #unnamed: PathTable<R> | undefined;
 
-  private constructor(hosts: Table<PathTable<R>>, wildcards: number) {
-    this.#hosts = hosts;
+  private constructor(
+    exact: Table<PathTable<R>>,
+    wildcards: WildcardTree<PathTable<R>> | undefined,
+    unnamed: PathTable<R> | undefined,
+  ) {
+    this.#exact = exact;
     this.#wildcards = wildcards;
+    this.#unnamed = unnamed;
     Object.freeze(this);
   }
 
   static empty<R>(): HostTable<R> {
-    return new HostTable<R>(Table.empty(), 0);
+    return new HostTable<R>(Table.empty(), undefined, undefined);
   }
 
   find(request: HostInput, losers?: Loser<R>[]): RouteMatch<R> | undefined {
     const { host } = request;
-    let found = this.#hosts.get(host)?.find(request, losers);
+    let found = this.#exact.get(host)?.find(request, losers);
     if (found !== undefined && losers === undefined) return found;
-    if (this.#wildcards > 0) {
-      for (let dot = host.indexOf('.'); dot > 0; dot = host.indexOf('.', dot + 1)) {
-        const table = this.#hosts.get(`*${host.slice(dot)}`);
-        found = next(table, request, found, losers);
-        if (found !== undefined && losers === undefined) return found;
-      }
+    if (this.#wildcards !== undefined) {
+      found = wildcard(this.#wildcards, host.length, request, found, losers);
+      if (found !== undefined && losers === undefined) return found;
     }
-    return next(this.#hosts.get(ANY_HOST), request, found, losers);
+    return next(this.#unnamed, request, found, losers);
   }
 
   edit(edits: Iterable<HostEdit<R>>): HostTable<R> {
-    let wildcards = this.#wildcards;
-    const changes: [string, PathTable<R> | undefined][] = [];
+    const exact = new Map<string, PathTable<R> | undefined>();
+    const wildcards = new Map<string, PathTable<R> | undefined>();
+    let unnamed = this.#unnamed;
     for (const { hostname, removed, added } of edits) {
-      const before = this.#hosts.get(hostname);
-      const after = (before ?? PathTable.empty<R>()).edit(removed, added);
-      if (hostname.startsWith('*.')) {
-        wildcards += Number(after.size > 0) - Number(before !== undefined);
-      }
-      changes.push([hostname, after.size === 0 ? undefined : after]);
+      const before = this.table(hostname) ?? PathTable.empty<R>();
+      const edited = before.edit(removed, added);
+      const after = edited.size === 0 ? undefined : edited;
+      if (hostname === ANY_HOST) unnamed = after;
+      else if (isWildcard(hostname)) wildcards.set(hostname, after);
+      else exact.set(hostname, after);
     }
-    return new HostTable(this.#hosts.edit(changes), wildcards);
+    return new HostTable(
+      this.#exact.edit(exact),
+      wildcardTree(this.#wildcards, wildcards),
+      unnamed,
+    );
   }
 
   /** The table of one hostname; the same object as before when nothing of it changed. */
   table(hostname: string): PathTable<R> | undefined {
-    return this.#hosts.get(hostname);
+    if (hostname === ANY_HOST) return this.#unnamed;
+    if (!isWildcard(hostname)) return this.#exact.get(hostname);
+    return this.#wildcards && wildcardValue(this.#wildcards, hostname);
   }
 
   hostnames(): string[] {
-    return [...this.#hosts.entries()].map(([hostname]) => hostname).sort();
+    const names = [...this.#exact.entries()].map(([hostname]) => hostname);
+    if (this.#wildcards !== undefined) names.push(...wildcardNames(this.#wildcards));
+    if (this.#unnamed !== undefined) names.push(ANY_HOST);
+    return names.sort();
   }
+}
+
+/**
+ * The longest first: the host from `end` on leads to this node. A wildcard stands for one label or
+ * more, never for none.
+ */
+function wildcard<R>(
+  node: WildcardTree<PathTable<R>>,
+  end: number,
+  request: HostInput,
+  winner: RouteMatch<R> | undefined,
+  losers: Loser<R>[] | undefined,
+): RouteMatch<R> | undefined {
+  if (end === 0) return winner;
+  let found = winner;
+  const child = childBefore(node, request.host, end);
+  if (child !== undefined) {
+    found = wildcard(child, end - child.label.length, request, found, losers);
+    if (found !== undefined && losers === undefined) return found;
+  }
+  return next(node.value, request, found, losers);
 }
 
 function next<R>(

@@ -1,6 +1,6 @@
 import type { RequestView } from '../exchange.ts';
 import type { Pattern } from './pattern.ts';
-import { queryValue } from './query.ts';
+import { queryEquals, queryValue } from './query.ts';
 
 export type MatchInput = Pick<RequestView, 'method' | 'path' | 'query' | 'headers'>;
 
@@ -22,18 +22,25 @@ export interface ValueTest {
 export interface RouteMatch<R> {
   readonly leadsTo: R;
   readonly path: PathMatcher;
-  /** The path of the match as its author wrote it: the record's path template. */
+  /**
+   * The record's path template: the path of the match as its author wrote it, or the template that
+   * its regular expression spells.
+   */
   readonly template: string;
   readonly method: string | undefined;
   readonly headers: readonly ValueTest[];
   readonly query: readonly ValueTest[];
   readonly age: MatchAge;
+  /** Of a GRPCRoute: the more characters its service has, then its method, the higher. */
+  readonly rank?: number;
 }
 
 /** What decides between matches that are equally specific: the oldest route, then its name. */
 export interface MatchAge {
   readonly createdAt: number;
+  /** `namespace/name`; and the kind, since routes of two kinds may have one name. */
   readonly route: string;
+  readonly kind: string;
   readonly rule: number;
   readonly match: number;
 }
@@ -44,11 +51,13 @@ export interface MatchAge {
  */
 export function compareMatches(a: RouteMatch<unknown>, b: RouteMatch<unknown>): number {
   return (
+    (b.rank ?? 0) - (a.rank ?? 0) ||
     Number(b.method !== undefined) - Number(a.method !== undefined) ||
     b.headers.length - a.headers.length ||
     b.query.length - a.query.length ||
     a.age.createdAt - b.age.createdAt ||
     compareText(a.age.route, b.age.route) ||
+    compareText(a.age.kind, b.age.kind) ||
     a.age.rule - b.age.rule ||
     a.age.match - b.age.match
   );
@@ -59,19 +68,48 @@ function compareText(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-/** True when everything but the path holds. */
+/**
+ * True when everything but the path holds. Nothing is cut out for a value that has to be equal, and
+ * lists are counted through: an iterator over a frozen one is an object for each step (measured).
+ */
 export function holds(match: RouteMatch<unknown>, request: MatchInput): boolean {
-  if (match.method !== undefined && match.method !== request.method) return false;
-  for (const test of match.headers) if (!passes(test, request.headers.get(test.name))) return false;
-  for (const test of match.query) {
-    if (!passes(test, queryValue(request.query, test.name))) return false;
+  const { method, headers, query } = match;
+  if (method !== undefined && method !== request.method) return false;
+  for (let i = 0; i < headers.length; i++) {
+    const test = headers[i];
+    if (test !== undefined && !headerPasses(test, request)) return false;
+  }
+  for (let i = 0; i < query.length; i++) {
+    const test = query[i];
+    if (test !== undefined && !queryPasses(test, request)) return false;
   }
   return true;
 }
 
-function passes(test: ValueTest, value: string | undefined): boolean {
-  if (value === undefined) return false;
-  return test.pattern === undefined ? value === test.value : test.pattern.matches(value);
+/** The first of a list that `holds`. */
+export function firstOf<R>(
+  list: readonly RouteMatch<R>[],
+  request: MatchInput,
+): RouteMatch<R> | undefined {
+  for (let i = 0; i < list.length; i++) {
+    const match = list[i];
+    if (match !== undefined && holds(match, request)) return match;
+  }
+  return undefined;
+}
+
+/** A field that stands several times is the list of its values (RFC 9110 section 5.3). */
+function headerPasses({ name, value, pattern }: ValueTest, { headers }: MatchInput): boolean {
+  if (pattern === undefined) return headers.equals(name, value);
+  const given = headers.get(name);
+  return given !== undefined && pattern.matches(given);
+}
+
+/** Of a parameter that stands several times the first counts (Gateway API recommends it). */
+function queryPasses({ name, value, pattern }: ValueTest, { query }: MatchInput): boolean {
+  if (pattern === undefined) return queryEquals(query, name, value);
+  const given = queryValue(query, name);
+  return given !== undefined && pattern.matches(given);
 }
 
 /** Why `holds` is false, for people; undefined when it is true. */
@@ -80,12 +118,12 @@ export function whyNot(match: RouteMatch<unknown>, request: MatchInput): string 
     return `it takes ${match.method} only`;
   }
   for (const test of match.headers) {
-    const value = request.headers.get(test.name);
-    if (!passes(test, value)) return `header ${describe(test, value)}`;
+    if (headerPasses(test, request)) continue;
+    return `header ${describe(test, request.headers.get(test.name))}`;
   }
   for (const test of match.query) {
-    const value = queryValue(request.query, test.name);
-    if (!passes(test, value)) return `query parameter ${describe(test, value)}`;
+    if (queryPasses(test, request)) continue;
+    return `query parameter ${describe(test, queryValue(request.query, test.name))}`;
   }
   return undefined;
 }
@@ -97,10 +135,15 @@ function describe(test: ValueTest, value: string | undefined): string {
     : `${test.name} does not match ${test.value}`;
 }
 
-/** `PathPrefix /api, GET, header x-canary`: what a match asks for, for people. */
+/**
+ * `PathPrefix /api, GET, header x-canary`, or `call /pkg.Service/*` of a GRPCRoute: what a match
+ * asks for, for people.
+ */
 export function describeMatch(match: RouteMatch<unknown>): string {
+  const { path, template } = match;
+  const written = path.type === 'RegularExpression' ? path.value : template;
   return [
-    `${match.path.type} ${match.template}`,
+    match.rank === undefined ? `${path.type} ${written}` : `call ${template}`,
     ...(match.method === undefined ? [] : [match.method]),
     ...match.headers.map((test) => `header ${test.name}`),
     ...match.query.map((test) => `query ${test.name}`),

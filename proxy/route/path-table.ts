@@ -1,15 +1,21 @@
-import { Table } from '../snapshot/table.ts';
 import {
   type MatchInput,
-  type PathMatcher,
   type RouteMatch,
   compareMatches,
+  firstOf,
   holds,
   whyNot,
 } from './match.ts';
-
-/** The matches of one path, the most specific first. */
-type Leaf<R> = readonly RouteMatch<R>[];
+import { PatternGroup, type PatternMatch } from './pattern-group.ts';
+import {
+  type TextNode,
+  childAt,
+  editTree,
+  emptyTree,
+  entriesOf,
+  textChanges,
+  valueOf,
+} from './text-tree.ts';
 
 /** A match that was looked at and lost, for `explain`. */
 export interface Loser<R> {
@@ -17,45 +23,40 @@ export interface Loser<R> {
   why: string;
 }
 
-/**
- * Prefixes have at most this many elements in practice; beyond it a path's further elements are
- * not looked up, and compile refuses such a prefix.
- */
-export const PREFIX_DEPTH_MAX = 64;
+/** The matches of one path, or behind it; each list the most specific first, none of them empty. */
+interface Leaf<R> {
+  /** Of this path and no other. */
+  readonly exact: readonly RouteMatch<R>[] | undefined;
+  /** Regular expressions that begin with this text and no longer one. */
+  readonly patterns: PatternGroup<R> | undefined;
+  readonly prefix: readonly RouteMatch<R>[] | undefined;
+}
 
-/** Where the elements of the path end; used within one synchronous call. */
-const ends = new Int32Array(PREFIX_DEPTH_MAX + 1);
+const SLASH = 0x2f;
+const NO_LEAF: Leaf<never> = Object.freeze({
+  exact: undefined,
+  patterns: undefined,
+  prefix: undefined,
+});
 
 /**
- * The rules of one host by path: looked up, not scanned. Exact paths win over prefixes, longer
- * prefixes over shorter ones, prefixes over regular expressions. Never changed; `edit` shares what
- * it does not touch.
+ * The rules of one host by path: looked up in one walk along the path, not scanned. An exact path
+ * wins over everything, a longer prefix over a shorter one; a regular expression stands before the
+ * prefix of as many characters as it begins with literally (README.md). Never changed; `edit`
+ * shares what it does not touch.
  */
 export class PathTable<R> {
-  readonly #exact: Table<Leaf<R>>;
-  readonly #prefixes: Table<Leaf<R>>;
-  /** How many prefixes have so many elements: depths without any are not looked up. */
-  readonly #depths: readonly number[];
-  readonly #patterns: Leaf<R>;
+  readonly #root: TextNode<Leaf<R>>;
   readonly size: number;
 
-  private constructor(
-    exact: Table<Leaf<R>>,
-    prefixes: Table<Leaf<R>>,
-    depths: readonly number[],
-    patterns: Leaf<R>,
-    size: number,
-  ) {
-    this.#exact = exact;
-    this.#prefixes = prefixes;
-    this.#depths = depths;
-    this.#patterns = patterns;
+  private constructor(root: TextNode<Leaf<R>>, size: number) {
+    this.#root = root;
     this.size = size;
     Object.freeze(this);
   }
 
   static empty<R>(): PathTable<R> {
-    return new PathTable<R>(Table.empty(), Table.empty(), [], [], 0);
+    return new PathTable<R>(emptyTree(), 0);
   }
 
   /**
@@ -63,80 +64,74 @@ export class PathTable<R> {
    * why it lost; the answer is the same.
    */
   find(request: MatchInput, losers?: Loser<R>[]): RouteMatch<R> | undefined {
-    const { path } = request;
-    let found = firstOf(this.#exact.get(path), request, undefined, losers);
-    if (found !== undefined && losers === undefined) return found;
-    for (let depth = measure(path, this.#depths.length - 1); depth >= 0; depth--) {
-      if ((this.#depths[depth] ?? 0) === 0) continue;
-      const leaf = this.#prefixes.get(path.slice(0, ends[depth]));
-      found = firstOf(leaf, request, found, losers);
-      if (found !== undefined && losers === undefined) return found;
-    }
-    return firstOf(this.#patterns, request, found, losers);
+    return search(this.#root, 0, request, losers);
   }
 
   /** A removed match that is not there is no error: it is not counted. */
   edit(removed: readonly RouteMatch<R>[], added: readonly RouteMatch<R>[]): PathTable<R> {
     const gone = new Set(removed);
-    const depths = [...this.#depths];
+    const changes = new Map<string, Leaf<R> | undefined>();
     let size = this.size;
-    const leaves = (
-      type: PathMatcher['type'],
-      leafAt: (path: string) => Leaf<R> | undefined,
-    ): Map<string, Leaf<R> | undefined> => {
-      const changes = new Map<string, Leaf<R> | undefined>();
-      for (const [path, fresh] of byPath(type, removed, added)) {
-        const before = leafAt(path) ?? [];
-        const after = [...before.filter((other) => !gone.has(other)), ...fresh];
-        const more = after.length - before.length;
-        size += more;
-        if (type === 'PathPrefix') {
-          const depth = depthOf(path);
-          depths[depth] = (depths[depth] ?? 0) + more;
-        }
-        changes.set(path, after.length === 0 ? undefined : sorted(after));
-      }
-      return changes;
-    };
-    const exact = this.#exact.edit(leaves('Exact', (path) => this.#exact.get(path)));
-    const prefixes = this.#prefixes.edit(leaves('PathPrefix', (path) => this.#prefixes.get(path)));
-    const hasPatterns = removed.some(isPattern) || added.some(isPattern);
-    const patterns = hasPatterns
-      ? sorted([...this.#patterns.filter((other) => !gone.has(other)), ...added.filter(isPattern)])
-      : this.#patterns;
-    size += patterns.length - this.#patterns.length;
-    return new PathTable(exact, prefixes, dense(depths), patterns, size);
+    for (const [key, fresh] of byKey(removed, added)) {
+      const before = valueOf(this.#root, key) ?? NO_LEAF;
+      const after = editLeaf(before, gone, fresh);
+      size += sizeOf(after) - sizeOf(before);
+      changes.set(key, sizeOf(after) === 0 ? undefined : after);
+    }
+    return new PathTable(editTree(this.#root, textChanges(changes)), size);
   }
 
   /** Every match, by path, in a fixed order: for tests and for people. */
   *matches(): Generator<RouteMatch<R>> {
-    for (const table of [this.#exact, this.#prefixes]) {
-      const leaves = [...table.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
-      for (const [, leaf] of leaves) yield* leaf;
-    }
-    yield* this.#patterns;
+    for (const [, leaf] of entriesOf(this.#root)) yield* matchesOf(leaf);
   }
 }
 
-/** The first match that holds, unless there is one already; the rest are losers. */
-function firstOf<R>(
-  leaf: Leaf<R> | undefined,
+/** The deepest first: `at` characters of the path lead to this node. */
+function search<R>(
+  node: TextNode<Leaf<R>>,
+  at: number,
   request: MatchInput,
-  winner: RouteMatch<R> | undefined,
   losers: Loser<R>[] | undefined,
 ): RouteMatch<R> | undefined {
-  if (leaf === undefined) return winner;
-  let found = winner;
-  for (const match of leaf) {
-    const pathHolds =
-      match.path.type !== 'RegularExpression' || match.path.pattern.matches(request.path);
-    if (found === undefined && pathHolds && holds(match, request)) {
-      if (losers === undefined) return match;
-      found = match;
-    } else {
-      losers?.push({ match, why: reasonOf(match, request, pathHolds) });
-    }
+  const { path } = request;
+  let found: RouteMatch<R> | undefined;
+  if (at < path.length) {
+    const child = childAt(node, path, at);
+    if (child !== undefined) found = search(child, at + child.label.length, request, losers);
+    if (found !== undefined && losers === undefined) return found;
   }
+  const leaf = node.value;
+  if (leaf === undefined) return found;
+  if (losers !== undefined) return explained(leaf, at, request, found, losers);
+  if (leaf.exact !== undefined && at === path.length) found = firstOf(leaf.exact, request);
+  if (leaf.patterns !== undefined) found ??= leaf.patterns.find(request);
+  if (leaf.prefix !== undefined && isElementEnd(path, at)) found ??= firstOf(leaf.prefix, request);
+  return found;
+}
+
+/** The root is before every path, also before that of `OPTIONS *` and that of a connection. */
+function isElementEnd(path: string, at: number): boolean {
+  return at === 0 || at === path.length || path.charCodeAt(at) === SLASH;
+}
+
+/** As a search without losers finds, unless there is a winner already; the rest are losers. */
+function explained<R>(
+  leaf: Leaf<R>,
+  at: number,
+  request: MatchInput,
+  winner: RouteMatch<R> | undefined,
+  losers: Loser<R>[],
+): RouteMatch<R> | undefined {
+  const { path } = request;
+  let found = winner;
+  const look = (match: RouteMatch<R>, pathHolds: boolean): void => {
+    if (found === undefined && pathHolds && holds(match, request)) found = match;
+    else losers.push({ match, why: reasonOf(match, request, pathHolds) });
+  };
+  if (at === path.length) leaf.exact?.forEach((match) => look(match, true));
+  leaf.patterns?.matches.forEach((match) => look(match, match.path.pattern.matches(path)));
+  if (isElementEnd(path, at)) leaf.prefix?.forEach((match) => look(match, true));
   return found;
 }
 
@@ -145,57 +140,64 @@ function reasonOf(match: RouteMatch<unknown>, request: MatchInput, pathHolds: bo
   return whyNot(match, request) ?? 'it matches too, and a more specific or older match comes first';
 }
 
-/**
- * Notes where each element of a path ends, up to `depthMax` elements; returns how many there are.
- * `ends[0]` is 0: the root is the empty prefix.
- */
-function measure(path: string, depthMax: number): number {
-  let depth = 0;
-  ends[0] = 0;
-  let at = path.indexOf('/', 1);
-  while (depth < depthMax) {
-    depth++;
-    ends[depth] = at === -1 ? path.length : at;
-    if (at === -1) break;
-    at = path.indexOf('/', at + 1);
-  }
-  return depthMax < 0 ? -1 : depth;
+/** Where a match stands in the tree. */
+function keyOf({ path }: RouteMatch<unknown>): string {
+  return path.type === 'RegularExpression' ? path.pattern.literal : path.value;
 }
 
-/** Elements of a prefix: `` 0, `/a` 1, `/a/b` 2. */
-export function depthOf(prefix: string): number {
-  let depth = 0;
-  for (let at = prefix.indexOf('/'); at !== -1; at = prefix.indexOf('/', at + 1)) depth++;
-  return depth;
-}
-
-function isPattern(match: RouteMatch<unknown>): boolean {
-  return match.path.type === 'RegularExpression';
-}
-
-function sorted<R>(matches: RouteMatch<R>[]): Leaf<R> {
-  return Object.freeze(matches.sort(compareMatches));
-}
-
-/** Paths of a type that are touched, each with the matches that it gains. */
-function byPath<R>(
-  type: PathMatcher['type'],
+/** Keys that are touched, each with the matches that it gains. */
+function byKey<R>(
   removed: readonly RouteMatch<R>[],
   added: readonly RouteMatch<R>[],
 ): Map<string, RouteMatch<R>[]> {
-  const paths = new Map<string, RouteMatch<R>[]>();
-  for (const { path } of removed) if (path.type === type) paths.set(path.value, []);
+  const keys = new Map<string, RouteMatch<R>[]>();
+  for (const match of removed) keys.set(keyOf(match), []);
   for (const match of added) {
-    if (match.path.type !== type) continue;
-    const list = paths.get(match.path.value);
-    if (list === undefined) paths.set(match.path.value, [match]);
+    const list = keys.get(keyOf(match));
+    if (list === undefined) keys.set(keyOf(match), [match]);
     else list.push(match);
   }
-  return paths;
+  return keys;
 }
 
-/** Without holes and without zeros at the end. */
-function dense(depths: readonly number[]): readonly number[] {
-  const last = depths.findLastIndex((count) => (count ?? 0) > 0);
-  return Object.freeze(Array.from({ length: last + 1 }, (_, depth) => depths[depth] ?? 0));
+function editLeaf<R>(
+  before: Leaf<R>,
+  gone: ReadonlySet<RouteMatch<R>>,
+  added: readonly RouteMatch<R>[],
+): Leaf<R> {
+  const exact: RouteMatch<R>[] = [];
+  const patterns: PatternMatch<R>[] = [];
+  const prefix: RouteMatch<R>[] = [];
+  const put = (match: RouteMatch<R>): void => {
+    if (isPattern(match)) patterns.push(match);
+    else (match.path.type === 'Exact' ? exact : prefix).push(match);
+  };
+  for (const match of matchesOf(before)) if (!gone.has(match)) put(match);
+  for (const match of added) put(match);
+  return Object.freeze({
+    exact: sorted(exact),
+    patterns:
+      patterns.length === 0
+        ? undefined
+        : new PatternGroup(patterns.sort(compareMatches), before.patterns),
+    prefix: sorted(prefix),
+  });
+}
+
+function isPattern<R>(match: RouteMatch<R>): match is PatternMatch<R> {
+  return match.path.type === 'RegularExpression';
+}
+
+function sorted<R>(matches: RouteMatch<R>[]): readonly RouteMatch<R>[] | undefined {
+  return matches.length === 0 ? undefined : Object.freeze(matches.sort(compareMatches));
+}
+
+function* matchesOf<R>({ exact, patterns, prefix }: Leaf<R>): Generator<RouteMatch<R>> {
+  if (exact !== undefined) yield* exact;
+  if (patterns !== undefined) yield* patterns.matches;
+  if (prefix !== undefined) yield* prefix;
+}
+
+function sizeOf({ exact, patterns, prefix }: Leaf<unknown>): number {
+  return (exact?.length ?? 0) + (patterns?.matches.length ?? 0) + (prefix?.length ?? 0);
 }

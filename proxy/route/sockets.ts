@@ -1,12 +1,12 @@
 import { type ListenerSpec, transportOf } from '../snapshot/compiled.ts';
+import { type WildcardTree, longestWildcard, wildcardTree } from './wildcards.ts';
 
 /** The listeners that share one socket; the host decides between them. */
 export interface SocketListeners {
   /** What the first bytes of a connection are; all listeners here agree. */
   readonly transport: ReturnType<typeof transportOf>;
   readonly exact: ReadonlyMap<string, ListenerSpec>;
-  /** By what follows the `*`; empty when there are none. */
-  readonly wildcards: ReadonlyMap<string, ListenerSpec>;
+  readonly wildcards: WildcardTree<ListenerSpec> | undefined;
   readonly any: ListenerSpec | undefined;
 }
 
@@ -40,21 +40,16 @@ function group(specs: readonly ListenerSpec[]): SocketListeners {
     const { hostname } = spec;
     if (transportOf(spec.protocol) !== transport) continue;
     if (hostname === undefined) any = spec;
-    else if (hostname.startsWith('*')) wildcards.set(hostname.slice(1), spec);
+    else if (hostname.startsWith('*')) wildcards.set(hostname, spec);
     else exact.set(hostname, spec);
   }
-  return { transport, exact, wildcards, any };
+  return { transport, exact, wildcards: wildcardTree(undefined, wildcards), any };
 }
 
 /** The exact hostname, then the longest wildcard, then the listener without one. */
 export function listenerForHost(socket: SocketListeners, host: string): ListenerSpec | undefined {
   const exact = socket.exact.get(host);
   if (exact !== undefined) return exact;
-  if (socket.wildcards.size > 0) {
-    for (let dot = host.indexOf('.'); dot > 0; dot = host.indexOf('.', dot + 1)) {
-      const wildcard = socket.wildcards.get(host.slice(dot));
-      if (wildcard !== undefined) return wildcard;
-    }
-  }
-  return socket.any;
+  const { wildcards, any } = socket;
+  return (wildcards && longestWildcard(wildcards, host)) ?? any;
 }

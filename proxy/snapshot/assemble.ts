@@ -7,6 +7,7 @@ import type {
   CompiledSnapshot,
   ListenerSpec,
   MeshRoutes,
+  PortRoutes,
 } from './compiled.ts';
 import { compareText } from './report.ts';
 import type { Table } from './table.ts';
@@ -37,10 +38,10 @@ export function assembleEdge(
 ): Table<CompiledListener> {
   const listeners = new Map<string, CompiledListener | undefined>();
   for (const { before } of changes) {
-    for (const { spec } of gatewayOf(before?.compiled)) listeners.set(spec.name, undefined);
+    for (const { spec } of listenersOf(before?.compiled)) listeners.set(spec.name, undefined);
   }
   for (const { after } of changes) {
-    for (const { spec, security } of gatewayOf(after?.compiled)) {
+    for (const { spec, security } of listenersOf(after?.compiled)) {
       const hosts = edge.get(spec.name)?.hosts ?? HostTable.empty<CompiledRule>();
       listeners.set(spec.name, Object.freeze({ spec, hosts, security }));
     }
@@ -65,26 +66,43 @@ export function assembleMeshRoutes(
   places: readonly PlaceEdit[],
 ): Table<MeshRoutes> {
   const services = new Map<string, MeshRoutes | undefined>();
-  for (const { place, removed, added, routes: more } of places) {
+  for (const edit of places) {
+    const { place } = edit;
     if (place.kind !== 'service') continue;
-    const { service, port } = place;
-    const before = services.has(service) ? services.get(service) : routes.get(service);
-    const ports = new Map(before?.ports);
-    const counts = new Map(before?.counts);
-    const count = (counts.get(port) ?? 0) + more;
-    if (count === 0) {
-      ports.delete(port);
-      counts.delete(port);
-    } else {
-      counts.set(port, count);
-      ports.set(port, (ports.get(port) ?? PathTable.empty<CompiledRule>()).edit(removed, added));
-    }
-    services.set(service, ports.size === 0 ? undefined : Object.freeze({ ports, counts }));
+    const { service, consumer } = place;
+    const before = (services.has(service) ? services.get(service) : routes.get(service)) ?? NONE;
+    const group = consumer === '' ? before.producer : before.consumers.get(consumer);
+    const ports = editPort(group ?? NO_PORTS, place, edit);
+    const consumers = new Map(before.consumers);
+    if (consumer !== '' && ports.size > 0) consumers.set(consumer, ports);
+    else consumers.delete(consumer);
+    const producer = consumer === '' ? ports : before.producer;
+    const isEmpty = producer.size === 0 && consumers.size === 0;
+    services.set(service, isEmpty ? undefined : Object.freeze({ producer, consumers }));
   }
   return routes.edit(services);
 }
 
-/** The same list when no Gateway changed. */
+const NO_PORTS: ReadonlyMap<number, PortRoutes> = new Map();
+const NONE: MeshRoutes = Object.freeze({ producer: NO_PORTS, consumers: new Map() });
+
+function editPort(
+  before: ReadonlyMap<number, PortRoutes>,
+  { port, routes: kind }: Extract<Attachment, { kind: 'service' }>,
+  { removed, added, routes: more }: PlaceEdit,
+): ReadonlyMap<number, PortRoutes> {
+  const old = before.get(port);
+  const count = (old?.count ?? 0) + more;
+  const ports = new Map(before);
+  if (count === 0) ports.delete(port);
+  else {
+    const table = (old?.table ?? PathTable.empty<CompiledRule>()).edit(removed, added);
+    ports.set(port, Object.freeze({ kind, table, count }));
+  }
+  return ports;
+}
+
+/** The same list when no Gateway or ListenerSet changed. */
 export function assembleListeners(
   previous: CompiledSnapshot | undefined,
   edge: Table<CompiledListener>,
@@ -92,7 +110,7 @@ export function assembleListeners(
 ): readonly ListenerSpec[] {
   const isTouched = changes.some(
     ({ before, after }) =>
-      before?.compiled.kind === 'gateway' || after?.compiled.kind === 'gateway',
+      listenersOf(before?.compiled).length > 0 || listenersOf(after?.compiled).length > 0,
   );
   if (previous !== undefined && !isTouched) return previous.listeners;
   const specs = [...edge.values()].map(({ spec }) => spec);
@@ -105,7 +123,7 @@ export function placeEdits(changes: readonly UnitChange[]): PlaceEdit[] {
     const key =
       place.kind === 'listener'
         ? `${place.listener} ${place.hostname}`
-        : `${place.service} ${place.port}`;
+        : `${place.service} ${place.port} ${place.consumer}`;
     let edit = edits.get(key);
     if (edit === undefined) edits.set(key, (edit = { place, removed: [], added: [], routes: 0 }));
     return edit;
@@ -114,6 +132,8 @@ export function placeEdits(changes: readonly UnitChange[]): PlaceEdit[] {
     const matches: Matches = unit.matches;
     for (const place of unit.attachments) {
       const edit = editAt(place);
+      // What comes says which kind of routes a Service's port has now.
+      if (list === 'added') edit.place = place;
       for (const match of matches) edit[list].push(match);
       edit.routes += list === 'added' ? 1 : -1;
     }
@@ -125,6 +145,7 @@ export function placeEdits(changes: readonly UnitChange[]): PlaceEdit[] {
   return [...edits.values()];
 }
 
-function gatewayOf(unit: CompiledUnit | undefined) {
-  return unit?.kind === 'gateway' ? unit.listeners : [];
+function listenersOf(unit: CompiledUnit | undefined) {
+  if (unit?.kind === 'gateway') return unit.gateway.listeners;
+  return unit?.kind === 'listenerSet' ? unit.listenerSet.listeners : [];
 }

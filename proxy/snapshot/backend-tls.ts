@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type ResourceKey, keyOf } from '#contracts/names.ts';
-import type { BackendTLSPolicy } from '#contracts/resources/index.ts';
+import type { BackendTLSPolicy, SubjectAltName } from '#contracts/resources/index.ts';
 import type { BackendTls } from '../upstream/settings.ts';
+import { readAuthorityRef } from './certificate-refs.ts';
+import { referrerOf } from './grants.ts';
 import { namespaceOf, serviceKey } from './refs.ts';
 import type { Report } from './report.ts';
 import type { BackendTlsUnit, PolicyTarget } from './units.ts';
@@ -17,9 +19,13 @@ export function compileBackendTls(
   report: Report,
 ): BackendTlsUnit {
   const namespace = namespaceOf(policy);
+  const seen = new Set<string>();
   const targets = policy.spec.targetRefs.map(({ name, sectionName: section }, index) => {
     const key = serviceKey(`${namespace}/${name}`);
     const path = `spec.targetRefs[${index}]`;
+    const label = `${key} ${section ?? ''}`;
+    if (seen.has(label)) report.add(path, 'duplicate', 'the same target stands twice here');
+    seen.add(label);
     const service = resourceAt(view, 'Service', key);
     if (service === undefined) {
       report.add(`${path}.name`, 'missing_reference', `there is no Service ${name} here`);
@@ -29,39 +35,79 @@ export function compileBackendTls(
     }
     return { key, section, governs: governs(policy, key, section, path, view, report) };
   });
-  return Object.freeze({ tls: readTls(policy, report), targets: Object.freeze(targets) });
+  return Object.freeze({ tls: readTls(policy, view, report), targets: Object.freeze(targets) });
 }
 
-function readTls(policy: BackendTLSPolicy, report: Report): BackendTls {
-  const { hostname, caCertificateRefs, wellKnownCACertificates, subjectAltNames } =
-    policy.spec.validation;
-  const path = 'spec.validation';
-  const namespace = namespaceOf(policy);
-  let authorities: BackendTls['authorities'] = [];
-  if (caCertificateRefs !== undefined && wellKnownCACertificates !== undefined) {
-    const message = 'caCertificateRefs and wellKnownCACertificates exclude one another';
-    report.add(path, 'invalid_value', message);
-  } else if (wellKnownCACertificates !== undefined) {
-    authorities = 'system';
-  } else if (caCertificateRefs === undefined) {
-    const message = 'nothing says which authorities are trusted';
-    const hint = 'write caCertificateRefs, or wellKnownCACertificates: System';
-    report.add(path, 'missing_field', message, hint);
-  } else {
-    authorities = caCertificateRefs.flatMap((ref, index) => {
-      if (ref.namespace === undefined || ref.namespace === namespace) {
-        return [`${namespace}/${ref.name}`];
-      }
-      const message = 'authorities of another namespace are not supported by this version yet';
-      const at = `${path}.caCertificateRefs[${index}].namespace`;
-      report.add(at, 'not_supported_yet', message);
-      return [];
-    });
-  }
-  const names = subjectAltNames?.map((name) => name.hostname) ?? [hostname];
-  const parts = { serverName: hostname, names, authorities };
+function readTls(policy: BackendTLSPolicy, view: View, report: Report): BackendTls {
+  const { hostname, subjectAltNames = [] } = policy.spec.validation;
+  const { names, uris } = readNames(subjectAltNames, report);
+  const parts = {
+    serverName: hostname,
+    // With alternative names this one is only asked for.
+    names: subjectAltNames.length === 0 ? [hostname] : names,
+    uris,
+    authorities: readAuthorities(policy, view, report),
+  };
   const key = createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
   return Object.freeze({ policy: keyOfPolicy(policy), key, ...parts });
+}
+
+const VALIDATION = 'spec.validation';
+
+function readAuthorities(
+  policy: BackendTLSPolicy,
+  view: View,
+  report: Report,
+): BackendTls['authorities'] {
+  const { caCertificateRefs: refs = [], wellKnownCACertificates: wellKnown = '' } =
+    policy.spec.validation;
+  if (refs.length > 0 && wellKnown !== '') {
+    const message = 'caCertificateRefs and wellKnownCACertificates exclude one another';
+    report.add(VALIDATION, 'invalid_value', message);
+    return [];
+  }
+  if (wellKnown === 'System') return 'system';
+  if (wellKnown !== '') {
+    reportUnknownAuthorities(wellKnown, report);
+    return [];
+  }
+  if (refs.length === 0) {
+    const message = 'nothing says which authorities are trusted';
+    const hint = 'write caCertificateRefs, or wellKnownCACertificates: System';
+    report.add(VALIDATION, 'missing_field', message, hint);
+    return [];
+  }
+  const from = referrerOf(policy);
+  return refs.flatMap((ref, index) => {
+    const at = `${VALIDATION}.caCertificateRefs[${index}]`;
+    return readAuthorityRef(from, ref, at, view, report) ?? [];
+  });
+}
+
+/** `Invalid`. */
+function reportUnknownAuthorities(name: string, report: Report): void {
+  const message = `there are no well-known authorities called ${name} here`;
+  report.add(`${VALIDATION}.wellKnownCACertificates`, 'invalid_value', message, 'write System');
+}
+
+function readNames(
+  written: readonly SubjectAltName[],
+  report: Report,
+): { names: string[]; uris: string[] } {
+  const names: string[] = [];
+  const uris: string[] = [];
+  written.forEach(({ type, hostname, uri }, index) => {
+    const path = `${VALIDATION}.subjectAltNames[${index}]`;
+    const [field, other] = type === 'URI' ? ['uri', 'hostname'] : ['hostname', 'uri'];
+    const [value, extra] = type === 'URI' ? [uri, hostname] : [hostname, uri];
+    if (extra !== undefined) {
+      report.add(`${path}.${other}`, 'invalid_value', `a name of type ${type} has no ${other}`);
+    }
+    if (value === undefined) {
+      report.add(`${path}.${field}`, 'missing_field', `a name of type ${type} needs ${field}`);
+    } else (type === 'URI' ? uris : names).push(value);
+  });
+  return { names, uris };
 }
 
 function keyOfPolicy(policy: BackendTLSPolicy): ResourceKey {
@@ -90,9 +136,13 @@ function governs(
         ),
     );
   if (oldest === undefined || oldest.key === own) return true;
-  const message = `the older BackendTLSPolicy ${oldest.resource.metadata.name} has this target`;
-  report.add(path, 'conflict', message);
+  reportConflicted(oldest.resource.metadata.name, path, report);
   return false;
+}
+
+/** `Conflicted`. */
+function reportConflicted(older: string, path: string, report: Report): void {
+  report.add(path, 'conflict', `the older BackendTLSPolicy ${older} has this target`);
 }
 
 /** Of the policy for this very port, else of the one for the whole Service. */

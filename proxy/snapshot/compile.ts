@@ -14,8 +14,8 @@ import {
 import type { CompiledService, CompiledSnapshot, MeshSettings } from './compiled.ts';
 import { credentialOf } from './consumers.ts';
 import { type Graph, NO_INDEX, follow } from './graph.ts';
-import { Report, compareProblems } from './report.ts';
-import { meshCidrs } from './services.ts';
+import { type Finding, Report, compareProblems } from './report.ts';
+import { meshOf } from './services.ts';
 import { Table } from './table.ts';
 import { KIND_ORDER, compileUnit } from './unit.ts';
 import { THE_MESH, type Unit, apiKeyNode } from './units.ts';
@@ -53,8 +53,7 @@ export function compile(input: CompileInput): CompileResult {
   const index = isPartial ? previous.index : NO_INDEX;
   const changed = isPartial ? (input.changed ?? new Set()) : new Set(entries.keys());
   const graph = follow(index, entries, changed);
-  const { units, troubled, changes } = compileUnits(index, entries, graph);
-  const view = viewOf(entries, units, graph);
+  const { units, troubled, changes, view } = compileUnits(index, entries, graph);
   const base = isPartial ? previous : undefined;
   const places = placeEdits(changes);
   const edge = assembleEdge(base?.edge ?? Table.empty(), changes, places);
@@ -68,14 +67,21 @@ export function compile(input: CompileInput): CompileResult {
     credentials: credentials(base?.credentials ?? Table.empty(), changes, view),
     index: Object.freeze({ units, users: graph.users, attached: graph.attached, troubled }),
   }) as unknown as CompiledSnapshot;
-  const problems = [...[...troubled.values()].flat(), ...expired(input)].sort(compareProblems);
+  const problems = [...problemsIn(troubled), ...expired(input)].sort(compareProblems);
   return { snapshot, problems };
+}
+
+function* problemsIn(troubled: Table<readonly Finding[]>): Generator<ResourceProblem> {
+  for (const findings of troubled.values()) {
+    for (const { problem } of findings) if (problem !== undefined) yield problem;
+  }
 }
 
 interface CompiledUnits {
   units: Table<Unit>;
-  troubled: Table<readonly ResourceProblem[]>;
+  troubled: Table<readonly Finding[]>;
   changes: UnitChange[];
+  view: View;
 }
 
 function compileUnits(
@@ -84,7 +90,7 @@ function compileUnits(
   graph: Graph,
 ): CompiledUnits {
   const done = new Map<ResourceKey, Unit | undefined>();
-  const problems = new Map<ResourceKey, readonly ResourceProblem[] | undefined>();
+  const findings = new Map<ResourceKey, readonly Finding[] | undefined>();
   const lookup = { get: (key: string) => unitAt(key as ResourceKey) };
   const unitAt = (key: ResourceKey): Unit | undefined =>
     done.has(key) ? done.get(key) : index.units.get(key);
@@ -94,17 +100,18 @@ function compileUnits(
     const entry = entries.get(key);
     if (entry === undefined) {
       done.set(key, undefined);
-      problems.set(key, undefined);
+      if (index.troubled.has(key)) findings.set(key, undefined);
       continue;
     }
     const report = new Report(key);
     const compiled = Object.freeze(compileUnit(entry, view, report));
     const refs = graph.refs.get(key) ?? index.units.get(key)?.refs ?? { uses: [], attaches: [] };
     done.set(key, Object.freeze({ entry, refs, compiled }));
-    problems.set(key, report.problems.length === 0 ? undefined : report.problems);
+    if (report.findings.length > 0) findings.set(key, report.findings);
+    else if (index.troubled.has(key)) findings.set(key, undefined);
   }
   const changes = [...done].map(([key, after]) => ({ before: index.units.get(key), after }));
-  return { units: index.units.edit(done), troubled: index.troubled.edit(problems), changes };
+  return { units: index.units.edit(done), troubled: index.troubled.edit(findings), changes, view };
 }
 
 /** Every key once, kinds that others look at first. */
@@ -118,6 +125,8 @@ function inWaves(dirty: ReadonlySet<ResourceKey>): ResourceKey[][] {
   return waves;
 }
 
+const NOTHING: readonly StateEntry[] = Object.freeze([]);
+
 function viewOf(
   entries: ReadonlyMap<ResourceKey, StateEntry>,
   units: { get(key: string): Unit | undefined },
@@ -128,10 +137,12 @@ function viewOf(
     entry: (key) => entries.get(key),
     compiled: (key) => units.get(key)?.compiled,
     attached: (node) => {
+      const keys = graph.attached.get(node);
+      if (keys === undefined) return NOTHING;
       let list: StateEntry[] | undefined = sorted.get(node);
       if (list === undefined) {
         list = [];
-        for (const key of graph.attached.get(node) ?? []) {
+        for (const key of keys) {
           const entry = entries.get(key);
           if (entry !== undefined) list.push(entry);
         }
@@ -157,7 +168,8 @@ function* servicesOf(
 
 function meshSettings(base: CompiledSnapshot | undefined, graph: Graph, view: View): MeshSettings {
   if (base !== undefined && !graph.nodes.has(THE_MESH)) return base.mesh;
-  return Object.freeze({ addresses: new AddressRules(meshCidrs(view)) });
+  const { cidrs, allowsUnknownHosts } = meshOf(view);
+  return Object.freeze({ addresses: new AddressRules(cidrs), allowsUnknownHosts });
 }
 
 function credentials(

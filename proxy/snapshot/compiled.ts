@@ -1,15 +1,18 @@
-import type { ResourceKey } from '#contracts/names.ts';
+import { type ResourceKey, keyOf } from '#contracts/names.ts';
+import type { RouteResource } from '#contracts/resources/index.ts';
 import type { Revision } from '#contracts/revision.ts';
 import type { ApiKeyConfig, Credential } from '../policy/api-key/config.ts';
 import type { FaultConfig } from '../policy/fault/config.ts';
 import type { LimitConfig } from '../policy/rate-limit/config.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
 import type { TrafficConfig } from '../policy/kinds.ts';
+import type { RouteRetry } from '../policy/retry/route-retry.ts';
 import type { RouteTimeouts } from '../policy/timeout/config.ts';
-import type { HeaderEdit } from '../route/filters.ts';
+import type { FilterSet } from '../route/filters/filters.ts';
 import type { HostTable } from '../route/host-table.ts';
 import type { PathTable } from '../route/path-table.ts';
 import type { AddressRules } from '../upstream/addresses.ts';
+import type { SessionConfig } from '../upstream/session.ts';
 import type { BackendTls, DeclaredEndpoint } from '../upstream/settings.ts';
 import type { SnapshotIndex } from './units.ts';
 import type { Table } from './table.ts';
@@ -38,11 +41,14 @@ export interface CompiledSnapshot {
   readonly index: SnapshotIndex;
 }
 
-/** A Gateway's listener, as something to open. */
+/** A listener of a Gateway or of a ListenerSet, as something to open. */
 export interface ListenerSpec {
-  /** `Gateway/namespace/name/listener`: the record's listener once the host has decided it. */
+  /**
+   * `Gateway/namespace/name/listener` or `ListenerSet/namespace/name/listener`: the record's
+   * listener once the host has decided it.
+   */
   readonly name: string;
-  /** `namespace/name` of the Gateway. */
+  /** `namespace/name` of the Gateway, also of a ListenerSet's. */
   readonly gateway: string;
   /** Of the Gateway; empty: the proxy's default address. */
   readonly addresses: readonly string[];
@@ -60,10 +66,19 @@ export interface ListenerSpec {
    * the socket's name into `request.listener`; the route phase replaces it by the listener's.
    */
   readonly sockets: readonly string[];
-  /** Sequence of the revision that created the Gateway: the older wins a shared host. */
+  /**
+   * Sequence of the revision that created the Gateway, and the ListenerSet if that is younger: of
+   * two Gateways the older wins a shared host.
+   */
   readonly createdAt: number;
   /** Of the ListenerPolicy for this listener or else for its Gateway; or the defaults. */
   readonly settings: ListenerSettings;
+}
+
+/** Where a listener's name says that it is declared: the resource, and the path in it. */
+export function placeOf(listener: string): { resource: ResourceKey; path: string } {
+  const [kind = '', namespace = '', name = '', section = ''] = listener.split('/');
+  return { resource: keyOf({ kind, namespace, name }), path: `spec.listeners[name=${section}]` };
 }
 
 export type ListenerProtocol = 'HTTP' | 'HTTPS' | 'TLS' | 'TCP';
@@ -74,10 +89,17 @@ export interface TerminatedTls {
   readonly certificates: readonly string[];
   /** Authorities that a client's certificate has to come from; absent: none is asked for. */
   readonly clientAuthorities?: readonly string[];
+  /** Where its Gateway names them, such as `spec.tls.frontend.default.validation`. */
+  readonly clientsPath?: string;
+  /** Clients are asked for a certificate and let in without a valid one (AllowInsecureFallback). */
+  readonly allowsAnyClient?: boolean;
 }
 
+/** `clear`: HTTP, and at an outbound perhaps TLS; `tcp`: whatever it is. */
+export type Transport = 'clear' | 'tls' | 'tcp';
+
 /** What the first bytes of a connection on this listener are. */
-export function transportOf(protocol: ListenerProtocol): 'clear' | 'tls' | 'tcp' {
+export function transportOf(protocol: string): Transport {
   if (protocol === 'HTTP') return 'clear';
   return protocol === 'TCP' ? 'tcp' : 'tls';
 }
@@ -116,15 +138,28 @@ export interface ServicePort {
   readonly name: string;
   /** `appProtocol` says so: the application speaks HTTP/2 by prior knowledge. */
   readonly isHttp2: boolean;
+  /** `appProtocol: tcp`: what comes to it is never read. */
+  readonly isOpaque: boolean;
   /** Of a BackendTLSPolicy; absent: in the clear. */
   readonly tls?: BackendTls;
 }
 
-/** Mesh routes of a Service by port. A port with a table answers 404 to what matches nothing. */
+/**
+ * Mesh routes of a Service. Those of a consumer's namespace replace the producer's for callers of
+ * that namespace, port by port; nothing is merged between the groups (GEP-1294).
+ */
 export interface MeshRoutes {
-  readonly ports: ReadonlyMap<number, PathTable<CompiledRule>>;
-  /** Routes attached to each port, also those of which no match could be compiled. */
-  readonly counts: ReadonlyMap<number, number>;
+  readonly producer: ReadonlyMap<number, PortRoutes>;
+  /** By the namespace of the callers. */
+  readonly consumers: ReadonlyMap<string, ReadonlyMap<number, PortRoutes>>;
+}
+
+/** Routes of one port. It answers 404 to what matches none of them. */
+export interface PortRoutes {
+  readonly kind: RouteResource['kind'];
+  readonly table: PathTable<CompiledRule>;
+  /** Routes that are attached, also those of which no match could be compiled. */
+  readonly count: number;
 }
 
 /** What has to let a request pass; every level acts, none weakens another. */
@@ -138,20 +173,28 @@ export interface Security {
 export interface MeshSettings {
   /** Where endpoints may be. */
   readonly addresses: AddressRules;
+  /** `outbound.unknownHosts: Allow`: sidecars pass on what is for no Service of the mesh. */
+  readonly allowsUnknownHosts: boolean;
 }
 
 /** One rule of a route, shared by all its matches. */
 export interface CompiledRule {
-  /** `namespace/name` of the HTTPRoute. */
+  /** `namespace/name` of the route. */
   readonly route: string;
   /** Its name, or its number from 0. */
   readonly rule: string;
   readonly backends: readonly CompiledBackend[];
   /** Sum of the weights; 0: every request gets `invalid_backend`. */
   readonly weightSum: number;
-  readonly requestHeaders: readonly HeaderEdit[];
-  readonly responseHeaders: readonly HeaderEdit[];
+  /** Those that act before a backend is chosen; the others are its backends' too. */
+  readonly filters: FilterSet | undefined;
   readonly timeouts: RouteTimeouts;
+  /** Undefined: what the backend's TrafficPolicy says. */
+  readonly retry: RouteRetry | undefined;
+  /** Undefined: each request is balanced for itself. */
+  readonly session: SessionConfig | undefined;
+  /** Of a GRPCRoute: its backends are spoken to in HTTP/2, whatever their ports say. */
+  readonly isGrpc: boolean;
   /** Of the route and of this rule. */
   readonly security: Security;
 }
@@ -162,6 +205,10 @@ export interface CompiledBackend {
   readonly port: number;
   readonly label: string;
   readonly weight: number;
-  /** False: the reference is invalid, its share of requests gets `invalid_backend`. */
+  /** False: the reference or a filter is invalid, its share of requests gets `invalid_backend`. */
   readonly valid: boolean;
+  /** False: a mesh route's in another namespace that does not grant it; a Gateway may not call. */
+  readonly isForGateways: boolean;
+  /** The rule's, then its own; most have none. */
+  readonly filters: readonly FilterSet[];
 }

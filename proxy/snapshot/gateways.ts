@@ -1,109 +1,173 @@
 import { isIP } from 'node:net';
 import { type ResourceKey, keyOf } from '#contracts/names.ts';
-import { DEFAULT_GATEWAY_CLASS, type Gateway } from '#contracts/resources/index.ts';
+import {
+  CONTROLLER_NAME,
+  DEFAULT_GATEWAY_CLASS,
+  type Gateway,
+  type GatewayClass,
+  type ListenerSet,
+} from '#contracts/resources/index.ts';
 import type { StateEntry } from '#platform/state.ts';
-import { LISTENER_DEFAULT, type ListenerSettings } from '../listener/settings.ts';
-import { type ListenerSpec, socketName, transportOf } from './compiled.ts';
-import { readClientAuthorities, readClientCertificate, readListenerTls } from './listener-tls.ts';
-import { policiesOf, securityOf } from './policies.ts';
-import { nameOf } from './refs.ts';
-import type { Report } from './report.ts';
-import type { GatewayListenerUnit } from './units.ts';
-import type { View } from './view.ts';
+import { type ListenerStanding, standingsOf } from './listener-conflicts.ts';
+import { readClientCertificate, readClients } from './listener-tls.ts';
+import { compileListeners } from './listeners.ts';
+import { checkFrom, takesFrom } from './namespaces.ts';
+import { nameOf, namespaceOf } from './refs.ts';
+import { type ConditionTag, NOT_HONORED, type Report } from './report.ts';
+import type { GatewayUnit } from './units.ts';
+import { type View, resourceAt } from './view.ts';
 
-/** `Gateway/namespace/name/listener`. */
-export function listenerName(gateway: string, listener: string): string {
-  return `Gateway/${gateway}/${listener}`;
+const NOT_OURS: GatewayUnit = Object.freeze<GatewayUnit>({
+  isOurs: false,
+  context: undefined,
+  listeners: Object.freeze([]),
+  sets: new Map(),
+});
+
+export function compileClass({ spec }: GatewayClass, report: Report): void {
+  if (spec.controllerName !== CONTROLLER_NAME || spec.parametersRef === undefined) return;
+  const { kind } = spec.parametersRef;
+  const message = `a class takes no parameters of kind ${kind}`;
+  const hint = 'leave parametersRef out; policies of windrose.dev configure Gateways';
+  report.add('spec.parametersRef', 'invalid_reference', message, hint, INVALID_PARAMETERS);
 }
 
+/** A Gateway with the standings of all ListenerSets that it lets join. */
 export function compileGateway(
   gateway: Gateway,
   entry: StateEntry,
   view: View,
   report: Report,
-): GatewayListenerUnit[] {
-  if (!hasClass(gateway, view, report)) return [];
-  const name = nameOf(gateway);
+): GatewayUnit {
+  if (!isOurs(gateway, view, report)) return NOT_OURS;
+  checkFrom(gateway.spec.allowedListeners?.namespaces, 'spec.allowedListeners.namespaces', report);
+  const isPlain = [checkClass(gateway, view, report), checkInfrastructure(gateway, report)];
   const addresses = addressesOf(gateway, report);
-  const taken = new Map<string, string>();
-  const names = new Set<string>();
-  const transports = new Map<number, { transport: string; holder: string }>();
-  const clientsAt = readClientAuthorities(gateway, report);
-  const clientCertificate = readClientCertificate(gateway, report);
-  return gateway.spec.listeners.flatMap((listener, index) => {
-    const path = `spec.listeners[${index}]`;
-    const place = `${listener.port} ${listener.hostname ?? ''}`;
-    const holder = taken.get(place);
-    if (names.has(listener.name)) {
-      report.add(`${path}.name`, 'duplicate', `another listener is called ${listener.name}`);
-      return [];
-    }
-    names.add(listener.name);
-    if (holder !== undefined) {
-      const message = `the listener ${holder} has the same port and hostname`;
-      report.add(path, 'conflict', message);
-      return [];
-    }
-    taken.set(place, listener.name);
-    const transport = transportOf(listener.protocol);
-    const first = transports.get(listener.port);
-    if (first !== undefined && first.transport !== transport) {
-      const message = `the listener ${first.holder} has the port for another protocol`;
-      report.add(`${path}.protocol`, 'conflict', message);
-      return [];
-    }
-    const read = readListenerTls(gateway, listener, clientsAt, path, report);
-    if (!read.ok) return [];
-    transports.set(listener.port, { transport, holder: listener.name });
-    const spec: ListenerSpec = Object.freeze({
-      name: listenerName(name, listener.name),
-      gateway: name,
-      addresses,
-      port: listener.port,
-      protocol: listener.protocol,
-      ...(read.tls === undefined ? {} : { tls: read.tls }),
-      ...(clientCertificate === undefined ? {} : { clientCertificate }),
-      ...(listener.hostname === undefined ? {} : { hostname: listener.hostname }),
-      sockets: Object.freeze(
-        addresses.length === 0
-          ? [socketName(undefined, listener.port)]
-          : addresses.map((address) => socketName(address, listener.port)),
-      ),
-      createdAt: entry.createdAt,
-      settings: settingsOf(view, entry.key, listener.name),
-    });
-    const targets = [[entry.key, undefined] as const, [entry.key, listener.name] as const];
-    return [Object.freeze({ spec, security: securityOf(view, targets) })];
+  const context = Object.freeze({
+    key: entry.key,
+    name: nameOf(gateway),
+    createdAt: entry.createdAt,
+    addresses: addresses ?? [],
+    clientsAt: readClients(gateway, view, report),
+    clientCertificate: readClientCertificate(gateway, view, report),
+  });
+  const isUsable = !isPlain.includes(false) && addresses !== undefined;
+  const joining = joiningSets(gateway, entry.key, view);
+  const [own = [], ...others] = standingsOf([
+    { label: 'its Gateway', listeners: gateway.spec.listeners },
+    ...joining.map((set) => ({
+      label: `the ListenerSet ${nameOf(set.resource)}`,
+      listeners: set.resource.spec.listeners,
+    })),
+  ]);
+  const listeners = compileListeners(gateway, entry, context, own, view, report);
+  return Object.freeze({
+    isOurs: true,
+    context: isUsable ? context : undefined,
+    listeners: Object.freeze(isUsable ? listeners : []),
+    sets: new Map<ResourceKey, readonly ListenerStanding[]>(
+      joining.map(({ key }, index) => [key, others[index] ?? []]),
+    ),
   });
 }
 
-function hasClass(gateway: Gateway, view: View, report: Report): boolean {
+/** A class of another controller makes the Gateway none of ours, which is no problem. */
+function isOurs(gateway: Gateway, view: View, report: Report): boolean {
   const name = gateway.spec.gatewayClassName;
+  const declared = resourceAt(view, 'GatewayClass', keyOf({ kind: 'GatewayClass', name }));
+  if (declared !== undefined) return declared.spec.controllerName === CONTROLLER_NAME;
   if (name === DEFAULT_GATEWAY_CLASS) return true;
-  if (view.entry(keyOf({ kind: 'GatewayClass', name })) !== undefined) return true;
   const hint = `the class ${DEFAULT_GATEWAY_CLASS} needs no declaration`;
   const message = `there is no GatewayClass ${name}`;
   report.add('spec.gatewayClassName', 'missing_reference', message, hint);
   return false;
 }
 
-/** The more specific policy replaces the wider one whole (SEMANTICS.md). */
-function settingsOf(view: View, gateway: ResourceKey, listener: string): ListenerSettings {
-  for (const section of [listener, undefined]) {
-    for (const { config } of policiesOf(view, gateway, section)) {
-      if (config?.kind === 'ListenerPolicy') return config.edge;
-    }
-  }
-  return LISTENER_DEFAULT;
+/** False: its class asks for parameters, without which it would be another one. */
+function checkClass(gateway: Gateway, view: View, report: Report): boolean {
+  const name = gateway.spec.gatewayClassName;
+  const declared = resourceAt(view, 'GatewayClass', keyOf({ kind: 'GatewayClass', name }));
+  if (declared?.spec.parametersRef === undefined) return true;
+  const message = `the GatewayClass ${name} is not accepted: see its conditions`;
+  report.note('spec.gatewayClassName', message, INVALID_PARAMETERS);
+  return false;
 }
 
-function addressesOf(gateway: Gateway, report: Report): readonly string[] {
-  const addresses: string[] = [];
-  (gateway.spec.addresses ?? []).forEach(({ value }, index) => {
-    const path = `spec.addresses[${index}].value`;
-    if (isIP(value) === 0) report.add(path, 'invalid_value', `${value} is no IP address`);
-    else if (addresses.includes(value)) report.add(path, 'duplicate', `${value} stands twice here`);
-    else addresses.push(value);
+const INVALID_PARAMETERS: ConditionTag = Object.freeze({
+  type: 'Accepted',
+  reason: 'InvalidParameters',
+});
+
+/** False: the Gateway itself does. */
+function checkInfrastructure({ spec }: Gateway, report: Report): boolean {
+  const { infrastructure, defaultScope } = spec;
+  if (defaultScope === 'All') {
+    const message =
+      'routes attach by their parentRefs only: no route takes this Gateway by default';
+    report.note('spec.defaultScope', message, NOT_HONORED);
+  }
+  if (infrastructure === undefined) return true;
+  if (infrastructure.labels !== undefined || infrastructure.annotations !== undefined) {
+    const message = 'a proxy makes no other objects that could carry labels and annotations';
+    report.note('spec.infrastructure', message, NOT_HONORED);
+  }
+  if (infrastructure.parametersRef === undefined) return true;
+  const message = `a Gateway takes no parameters of kind ${infrastructure.parametersRef.kind}`;
+  const hint = 'leave parametersRef out; policies of windrose.dev configure Gateways';
+  const path = 'spec.infrastructure.parametersRef';
+  report.add(path, 'invalid_reference', message, hint, INVALID_PARAMETERS);
+  return false;
+}
+
+/** The ListenerSets that point here and may, the oldest first. */
+function joiningSets(
+  gateway: Gateway,
+  key: ResourceKey,
+  view: View,
+): { key: ResourceKey; resource: ListenerSet }[] {
+  const from = gateway.spec.allowedListeners?.namespaces;
+  if (from === undefined) return [];
+  return view.attached(key).flatMap((entry) => {
+    const { resource } = entry;
+    if (resource.kind !== 'ListenerSet') return [];
+    if (!takesFrom(from, namespaceOf(gateway), namespaceOf(resource), view)) return [];
+    return [{ key: entry.key, resource }];
   });
+}
+
+/**
+ * IP addresses that a proxy can listen at; empty: its default address. Undefined: none of those
+ * asked for can be used, and to listen elsewhere instead would be to listen to others; or one is of
+ * a type with which the Gateway is not accepted.
+ */
+function addressesOf(gateway: Gateway, report: Report): readonly string[] | undefined {
+  const addresses: string[] = [];
+  let unusable = 0;
+  let isAccepted = true;
+  gateway.spec.addresses?.forEach(({ type = 'IPAddress', value = '', routability }, index) => {
+    const path = `spec.addresses[${index}]`;
+    if (routability !== undefined && routability !== '') {
+      const message = 'where an address can be reached from is not for a proxy to choose';
+      report.note(`${path}.routability`, message, NOT_HONORED);
+    }
+    if (type !== 'IPAddress') {
+      isAccepted = false;
+      const message = `an address of type ${type} cannot be listened at`;
+      const hint = 'write an IP address of the machine, or leave it out';
+      const condition = { type: 'Accepted', reason: 'UnsupportedAddress' };
+      report.add(`${path}.type`, 'not_supported_yet', message, hint, condition);
+    } else if (value === '') {
+      return;
+    } else if (isIP(value) === 0) {
+      unusable++;
+      const condition = { type: 'Programmed', reason: 'AddressNotUsable' };
+      const message = `${value} is no IP address`;
+      report.add(`${path}.value`, 'invalid_value', message, undefined, condition);
+    } else if (addresses.includes(value)) {
+      const message = `${value} stands twice here`;
+      report.add(`${path}.value`, 'duplicate', message, undefined, NOT_HONORED);
+    } else addresses.push(value);
+  });
+  if (!isAccepted || (addresses.length === 0 && unusable > 0)) return undefined;
   return Object.freeze(addresses);
 }

@@ -1,8 +1,9 @@
 import type { ResourceKey } from '#contracts/names.ts';
 import type { StateEntry } from '#platform/state.ts';
+import { hasMoved, touchedAt } from './host-kinds.ts';
 import { refsOf } from './refs.ts';
 import { Table } from './table.ts';
-import { type NodeKey, type Refs, type SnapshotIndex, THE_MESH } from './units.ts';
+import { HOST_ROUTES, MESH_ROUTES, type NodeKey, type Refs, type SnapshotIndex } from './units.ts';
 
 type Links = Table<ReadonlySet<ResourceKey>>;
 
@@ -23,76 +24,171 @@ export const NO_INDEX: SnapshotIndex = Object.freeze<SnapshotIndex>({
   troubled: Table.empty(),
 });
 
+/**
+ * Kinds that change what their target is to those who use it: the networks of the mesh, what may be
+ * referred to in a namespace, how a Service is called.
+ */
+const SEEN_BY_USERS: ReadonlySet<string> = new Set(['Mesh', 'ReferenceGrant', 'BackendTLSPolicy']);
+
 const NO_REFS: Refs = Object.freeze({ uses: [], attaches: [] });
 
 /**
  * Follows a change along the references. Compiled again are: what changed; what uses it, with what
  * that is part of; what attaches to it; what it attaches to, before and now; and what attaches
- * there too, since of such rivals the oldest wins.
+ * there too, since of such rivals the oldest wins. Routes that ask for one hostname are no such
+ * rivals unless they are of two kinds.
  */
 export function follow(
   index: SnapshotIndex,
   entries: ReadonlyMap<ResourceKey, StateEntry>,
   changed: ReadonlySet<ResourceKey>,
 ): Graph {
-  const refs = new Map<ResourceKey, Refs>();
-  const users = new LinkEdit(index.users);
-  const attached = new LinkEdit(index.attached);
-  const nodes = new Set<NodeKey>();
-  for (const key of changed) {
-    const before = index.units.get(key)?.refs ?? NO_REFS;
-    const entry = entries.get(key);
-    const after = entry === undefined ? NO_REFS : refsOf(entry.resource);
-    refs.set(key, after);
-    users.replace(key, before.uses, after.uses);
-    attached.replace(key, before.attaches, after.attaches);
-    for (const node of before.attaches) nodes.add(node);
-    for (const node of after.attaches) nodes.add(node);
-  }
-  const newUsers = users.done();
-  const newAttached = attached.done();
+  const links = relink(index, entries, changed);
+  const { users, attached, refs, nodes, seen, refsAt } = links;
   // Where everything is new there is nothing more to find.
-  if (index === NO_INDEX) {
-    return { users: newUsers, attached: newAttached, refs, dirty: changed, nodes };
-  }
+  if (index === NO_INDEX) return { users, attached, refs, dirty: changed, nodes };
   const dirty = new Set<ResourceKey>(changed);
   const addTarget = (node: NodeKey): void => {
     if (entries.has(node as ResourceKey)) dirty.add(node as ResourceKey);
   };
   const addAttached = (node: NodeKey): void => {
-    for (const key of newAttached.get(node) ?? []) dirty.add(key);
+    for (const key of attached.get(node) ?? []) dirty.add(key);
   };
   const addUsers = (node: NodeKey): void => {
-    for (const key of newUsers.get(node) ?? []) {
+    for (const key of users.get(node) ?? []) {
       dirty.add(key);
       // What a user becomes part of changes with it: a Service with its slices.
-      const { attaches } = refs.get(key) ?? index.units.get(key)?.refs ?? NO_REFS;
-      for (const target of attaches) addTarget(target);
+      for (const target of refsAt(key).attaches) addTarget(target);
     }
   };
-  for (const key of withGatewaysOfClasses(changed, newUsers)) {
+  for (const key of withListeners(changed, links)) {
+    addTarget(key);
     addUsers(key);
     addAttached(key);
   }
+  for (const node of hostsMoved(changed, links)) {
+    for (const key of touchedAt(node, attached)) dirty.add(key);
+  }
   for (const node of nodes) {
-    if (node === THE_MESH) addUsers(node);
+    // Routes of one kind do not compete here: those of less specific kinds use the node.
+    if (node.startsWith(MESH_ROUTES)) {
+      addUsers(node);
+      continue;
+    }
+    if (seen.has(node)) addUsers(node);
     addTarget(node);
     addAttached(node);
   }
-  return { users: newUsers, attached: newAttached, refs, dirty, nodes };
+  return { users, attached, refs, dirty, nodes };
 }
 
-/** A class that comes or goes opens or closes its Gateways, and so touches their routes. */
-function withGatewaysOfClasses(
+/** Who points at what after a change, and the nodes at which something changed. */
+interface Relinked {
+  readonly users: Links;
+  readonly attached: Links;
+  readonly refs: ReadonlyMap<ResourceKey, Refs>;
+  readonly nodes: ReadonlySet<NodeKey>;
+  /** Hostnames that routes ask for. */
+  readonly hosts: ReadonlySet<NodeKey>;
+  /** Nodes that are others now to those who use them. */
+  readonly seen: ReadonlySet<NodeKey>;
+  /** Gateways that ListenerSets join or left. */
+  readonly joined: ReadonlySet<NodeKey>;
+  /** Of any resource, as it is now. */
+  readonly refsAt: (key: ResourceKey) => Refs;
+}
+
+function relink(
+  index: SnapshotIndex,
+  entries: ReadonlyMap<ResourceKey, StateEntry>,
   changed: ReadonlySet<ResourceKey>,
-  users: Links,
+): Relinked {
+  const refs = new Map<ResourceKey, Refs>();
+  const users = new LinkEdit(index.users);
+  const attached = new LinkEdit(index.attached);
+  const nodes = new Set<NodeKey>();
+  const hosts = new Set<NodeKey>();
+  const seen = new Set<NodeKey>();
+  const joined = new Set<NodeKey>();
+  for (const key of changed) {
+    const unit = index.units.get(key);
+    const before = unit?.refs ?? NO_REFS;
+    const entry = entries.get(key);
+    const after = entry === undefined ? NO_REFS : refsOf(entry.resource);
+    refs.set(key, after);
+    users.replace(key, before.uses, after.uses);
+    attached.replace(key, before.attaches, after.attaches);
+    const isMoved = hasMoved(unit?.entry, entry);
+    for (const node of [...before.attaches, ...after.attaches]) {
+      if (node.startsWith(HOST_ROUTES)) {
+        if (isMoved) hosts.add(node);
+        continue;
+      }
+      nodes.add(node);
+      if (SEEN_BY_USERS.has(kindOf(key))) seen.add(node);
+      if (kindOf(key) === 'ListenerSet') joined.add(node);
+    }
+  }
+  const refsAt = (key: ResourceKey): Refs => refs.get(key) ?? index.units.get(key)?.refs ?? NO_REFS;
+  return {
+    ...{ users: users.done(), attached: attached.done() },
+    ...{ refs, nodes, hosts, seen, joined, refsAt },
+  };
+}
+
+/** Labels of a Namespace may let its routes in, or out: others of their hostnames then move. */
+function hostsMoved(
+  changed: ReadonlySet<ResourceKey>,
+  { hosts, users, refsAt }: Relinked,
+): ReadonlySet<NodeKey> {
+  const moved = new Set(hosts);
+  for (const key of changed) {
+    if (kindOf(key) !== 'Namespace') continue;
+    for (const user of users.get(key) ?? []) {
+      for (const node of refsAt(user).attaches) if (node.startsWith(HOST_ROUTES)) moved.add(node);
+    }
+  }
+  return moved;
+}
+
+/** What a route may attach to, and so has to see again when it changes. */
+const LISTENER_KINDS: ReadonlySet<string> = new Set(['Gateway', 'ListenerSet']);
+
+/**
+ * With the Gateways and ListenerSets that a change opens, closes or makes others of: a class comes
+ * or goes, a grant for a certificate, a Namespace's labels; and of the ListenerSets of one Gateway
+ * each has to stand back behind the older ones.
+ */
+function withListeners(
+  changed: ReadonlySet<ResourceKey>,
+  { seen, joined, users, attached, refsAt }: Relinked,
 ): ReadonlySet<ResourceKey> {
   const all = new Set(changed);
+  const add = (node: NodeKey): void => {
+    for (const user of users.get(node) ?? []) {
+      if (LISTENER_KINDS.has(kindOf(user))) all.add(user);
+    }
+  };
   for (const key of changed) {
-    if (!key.startsWith('GatewayClass/')) continue;
-    for (const gateway of users.get(key) ?? []) all.add(gateway);
+    if (kindOf(key) === 'GatewayClass' || kindOf(key) === 'Namespace') add(key);
+  }
+  for (const node of seen) add(node);
+  const gateways = new Set(joined);
+  for (const key of all) {
+    if (kindOf(key) === 'Gateway') gateways.add(key);
+    if (kindOf(key) !== 'ListenerSet') continue;
+    for (const node of refsAt(key).attaches) gateways.add(node);
+  }
+  for (const gateway of gateways) {
+    for (const key of attached.get(gateway) ?? []) {
+      if (kindOf(key) === 'ListenerSet') all.add(key);
+    }
   }
   return all;
+}
+
+function kindOf(key: ResourceKey): string {
+  return key.slice(0, key.indexOf('/'));
 }
 
 /** Edits of a table of sets, gathered so that each set is copied once. */

@@ -1,16 +1,22 @@
+import { keyOf } from '#contracts/names.ts';
 import {
   GATEWAY_GROUP,
   type Gateway,
   type GatewayListener,
+  type ListenerSet,
   type ParentRef,
   type RouteResource,
-  type Service,
+  parentRefsOf,
 } from '#contracts/resources/index.ts';
 import { ANY_HOST } from '../route/host-table.ts';
 import { hostnamesMeet } from '../route/hostname.ts';
-import { listenerName } from './gateways.ts';
+import { holderOf } from './host-kinds.ts';
+import { protocolKinds, supportedKinds } from './listener-kinds.ts';
+import { listenerName } from './listeners.ts';
+import { takesFrom } from './namespaces.ts';
 import { nameOf, namespaceOf, parentKey } from './refs.ts';
-import type { Report } from './report.ts';
+import type { ConditionTag, Report } from './report.ts';
+import { toService } from './service-parents.ts';
 import type { Attachment } from './units.ts';
 import { type View, resourceAt } from './view.ts';
 
@@ -18,12 +24,7 @@ import { type View, resourceAt } from './view.ts';
 export function compileParents(route: RouteResource, view: View, report: Report): Attachment[] {
   const attachments = new Map<string, Attachment>();
   const seen = new Set<string>();
-  const toServices = route.spec.parentRefs.filter((ref) => ref.kind === 'Service').length;
-  if (toServices === route.spec.parentRefs.length && hostnamesOf(route).length > 0) {
-    const message = 'a route of Services has no hostnames: the Service is the host';
-    report.add('spec.hostnames', 'invalid_value', message);
-  }
-  route.spec.parentRefs.forEach((ref, index) => {
+  parentRefsOf(route).forEach((ref, index) => {
     const path = `spec.parentRefs[${index}]`;
     const { sectionName = '', port = '' } = ref;
     const key = parentKey(ref, namespaceOf(route));
@@ -55,6 +56,11 @@ function attachmentsOf(
 ): Attachment[] {
   const kind = ref.kind ?? 'Gateway';
   const key = parentKey(ref, namespaceOf(route));
+  if (kind !== 'Gateway' && kind !== 'ListenerSet' && kind !== 'Service') {
+    const message = `a route attaches to a Gateway, a ListenerSet or a Service, not to a ${kind}`;
+    report.add(`${path}.kind`, 'invalid_reference', message);
+    return [];
+  }
   const parent = resourceAt(view, kind, key);
   if (parent === undefined) {
     const where = ref.namespace === undefined ? '' : ` in ${ref.namespace}`;
@@ -62,81 +68,137 @@ function attachmentsOf(
     report.add(`${path}.name`, 'missing_reference', message);
     return [];
   }
-  return parent.kind === 'Service'
-    ? toService(route, ref, parent, path, report)
-    : toGateway(route, ref, parent, path, report);
+  if (parent.kind === 'Service') return toService(route, ref, parent, path, view, report);
+  const unit = view.compiled(key);
+  // Of another controller: what it makes of the route is not ours to say.
+  if (unit?.kind === 'gateway' && !unit.gateway.isOurs) return [];
+  if (unit?.kind === 'listenerSet') {
+    if (!unit.listenerSet.isOurs) return [];
+    if (!unit.listenerSet.isAllowed) {
+      const message = `the ListenerSet ${nameOf(parent)} has not joined a Gateway`;
+      report.add(path, 'invalid_reference', message, 'see its conditions');
+      return [];
+    }
+  }
+  return toListeners(route, ref, parent, path, view, report);
 }
 
-function toGateway(
+const NO_HOSTNAME: ConditionTag = Object.freeze({
+  type: 'Accepted',
+  reason: 'NoMatchingListenerHostname',
+});
+
+function toListeners(
   route: RouteResource,
   ref: ParentRef,
-  gateway: Gateway,
+  parent: Gateway | ListenerSet,
   path: string,
+  view: View,
   report: Report,
 ): Attachment[] {
   const { sectionName, port } = ref;
-  const chosen = gateway.spec.listeners.filter(
-    (listener) =>
-      (sectionName === undefined || listener.name === sectionName) &&
-      (port === undefined || listener.port === port),
-  );
+  const label = `the ${parent.kind} ${nameOf(parent)}`;
+  const chosen = parent.spec.listeners.filter((listener) => names(ref, listener));
   if (chosen.length === 0) {
     const [field, value] =
       sectionName === undefined ? ['port', port] : ['sectionName', sectionName];
-    const message = `the Gateway ${ref.name} has no listener with ${field} ${value ?? ''}`;
+    const message = `${label} has no listener with ${field} ${value ?? ''}`;
     report.add(`${path}.${field}`, 'missing_reference', message);
     return [];
   }
-  const fitting = chosen.filter((listener) => takes(listener, route));
+  const fitting = chosen.filter((listener) => protocolKinds(listener).includes(route.kind));
   if (fitting.length === 0) {
     const protocols = [...new Set(chosen.map(({ protocol }) => protocol))].join(' or ');
     const message = `a listener for ${protocols} takes no ${route.kind}`;
     report.add(path, 'invalid_reference', message);
     return [];
   }
-  const allowed = fitting.filter((listener) => allows(listener, gateway, route));
+  const ofKind = fitting.filter((listener) => supportedKinds(listener).includes(route.kind));
+  if (ofKind.length === 0) {
+    const message = `${label} takes no ${route.kind}`;
+    report.add(path, 'invalid_reference', message, 'name it in allowedRoutes.kinds, or none there');
+    return [];
+  }
+  const allowed = ofKind.filter((listener) => allows(listener, parent, route, view));
   if (allowed.length === 0) {
-    const message = `the Gateway ${nameOf(gateway)} takes no routes of ${namespaceOf(route)}`;
-    const hint = 'set allowedRoutes.namespaces.from: All on its listener';
+    const message = `${label} takes no routes of ${namespaceOf(route)}`;
+    const hint = 'set allowedRoutes.namespaces on its listener: from: All, or a Selector';
     report.add(path, 'invalid_reference', message, hint);
     return [];
   }
-  const attachments = allowed.flatMap((listener) => hostsAt(route, listener, gateway));
+  const attachments = allowed.flatMap((listener) => hostsAt(route, listener, parent));
   if (attachments.length === 0) {
     const message = 'no hostname of the route is one of the listener';
-    report.add(path, 'invalid_reference', message);
+    report.add(path, 'invalid_reference', message, undefined, NO_HOSTNAME);
   }
-  return attachments;
+  return attachments.filter((attachment) => isFree(attachment, route, parent, path, view, report));
 }
 
-/** Which routes a protocol's listeners take, as Gateway API has it. */
-function takes({ protocol, tls }: GatewayListener, route: RouteResource): boolean {
-  switch (route.kind) {
-    case 'HTTPRoute':
-      return protocol === 'HTTP' || protocol === 'HTTPS';
-    case 'TLSRoute':
-      return protocol === 'TLS';
-    case 'TCPRoute':
-      return protocol === 'TCP' || (protocol === 'TLS' && tls?.mode !== 'Passthrough');
-    default:
-      return route satisfies never;
-  }
+function names({ sectionName, port }: ParentRef, listener: GatewayListener): boolean {
+  return (
+    (sectionName === undefined || listener.name === sectionName) &&
+    (port === undefined || listener.port === port)
+  );
+}
+
+/** False where an older route of another kind has the hostname of the listener. */
+function isFree(
+  { listener: name, hostname }: Extract<Attachment, { kind: 'listener' }>,
+  route: RouteResource,
+  parent: Gateway | ListenerSet,
+  path: string,
+  view: View,
+  report: Report,
+): boolean {
+  const key = keyOf({
+    kind: parent.kind,
+    namespace: namespaceOf(parent),
+    name: parent.metadata.name,
+  });
+  const isAt = (other: RouteResource): boolean =>
+    parent.spec.listeners.some(
+      (listener) =>
+        listenerName(parent, listener.name) === name &&
+        supportedKinds(listener).includes(other.kind) &&
+        allows(listener, parent, other, view) &&
+        parentRefsOf(other).some(
+          (ref) => parentKey(ref, namespaceOf(other)) === key && names(ref, listener),
+        ),
+    );
+  const holder = holderOf(route, key, hostname, isAt, view);
+  if (holder === undefined) return true;
+  const host = hostname === ANY_HOST ? 'every hostname' : hostname;
+  const owner = `the ${holder.kind} ${nameOf(holder)}, which is older`;
+  const message = `${host} of ${name} belongs to ${owner}`;
+  const hint = 'a hostname has routes of one kind: give this one another hostname or listener';
+  report.add(path, 'conflict', message, hint);
+  return false;
 }
 
 function hostnamesOf(route: RouteResource): readonly string[] {
   return route.kind === 'TCPRoute' ? [] : (route.spec.hostnames ?? []);
 }
 
-function allows(listener: GatewayListener, gateway: Gateway, route: RouteResource): boolean {
-  const from = listener.allowedRoutes?.namespaces?.from ?? 'Same';
-  return from === 'All' || namespaceOf(gateway) === namespaceOf(route);
+function allows(
+  listener: GatewayListener,
+  parent: Gateway | ListenerSet,
+  route: RouteResource,
+  view: View,
+): boolean {
+  const { from = 'Same', selector } = listener.allowedRoutes?.namespaces ?? {};
+  const wanted = selector === undefined ? { from } : { from, selector };
+  return takesFrom(wanted, namespaceOf(parent), namespaceOf(route), view);
 }
 
 /**
  * The route's hostnames that meet the listener's. They stand in the table as the route writes
  * them, since that decides precedence; the listener has chosen its hosts before.
  */
-function hostsAt(route: RouteResource, listener: GatewayListener, gateway: Gateway): Attachment[] {
+function hostsAt(
+  route: RouteResource,
+  listener: GatewayListener,
+  parent: Gateway | ListenerSet,
+): Extract<Attachment, { kind: 'listener' }>[] {
   const hostnames = hostnamesOf(route);
   const written: readonly string[] = hostnames.length === 0 ? [ANY_HOST] : hostnames;
   return written
@@ -148,40 +210,7 @@ function hostsAt(route: RouteResource, listener: GatewayListener, gateway: Gatew
     )
     .map((hostname) => ({
       kind: 'listener',
-      listener: listenerName(nameOf(gateway), listener.name),
+      listener: listenerName(parent, listener.name),
       hostname,
     }));
-}
-
-function toService(
-  route: RouteResource,
-  ref: ParentRef,
-  service: Service,
-  path: string,
-  report: Report,
-): Attachment[] {
-  if (route.kind !== 'HTTPRoute') {
-    const message = `a ${route.kind} for a Service is not supported by this version yet`;
-    report.add(`${path}.kind`, 'not_supported_yet', message);
-    return [];
-  }
-  if (namespaceOf(service) !== namespaceOf(route)) {
-    const message =
-      'a route for a Service of another namespace is not supported by this version yet';
-    report.add(`${path}.namespace`, 'not_supported_yet', message);
-    return [];
-  }
-  const { sectionName, port } = ref;
-  const chosen = service.spec.ports.filter(
-    (each) =>
-      (sectionName === undefined || each.name === sectionName) &&
-      (port === undefined || each.port === port),
-  );
-  if (chosen.length === 0) {
-    const [field, value] =
-      sectionName === undefined ? ['port', port] : ['sectionName', sectionName];
-    const message = `the Service ${ref.name} has no port with ${field} ${value ?? ''}`;
-    report.add(`${path}.${field}`, 'missing_reference', message);
-  }
-  return chosen.map((each) => ({ kind: 'service', service: nameOf(service), port: each.port }));
 }

@@ -50,16 +50,18 @@ function checkTarget(
     const message = 'a policy for one port of a Service is not supported by this version yet';
     report.add(`${path}.sectionName`, 'not_supported_yet', message);
   } else if (section !== undefined && !sectionsOf(target).includes(section)) {
-    const what = kind === 'Gateway' ? 'listener' : 'rule';
+    const what = kind === 'HTTPRoute' ? 'rule' : 'listener';
     const message = `${kind} ${name} has no ${what} called ${section}`;
     report.add(`${path}.sectionName`, 'missing_reference', message);
   }
 }
 
 function sectionsOf(target: Resource): string[] {
-  if (target.kind === 'Gateway') return target.spec.listeners.map((listener) => listener.name);
-  if (target.kind !== 'HTTPRoute') return [];
-  return target.spec.rules.flatMap((rule) => (rule.name === undefined ? [] : [rule.name]));
+  if (target.kind === 'Gateway' || target.kind === 'ListenerSet') {
+    return target.spec.listeners.map((listener) => listener.name);
+  }
+  if (target.kind !== 'HTTPRoute' && target.kind !== 'GRPCRoute') return [];
+  return (target.spec.rules ?? []).flatMap((rule) => (rule.name === undefined ? [] : [rule.name]));
 }
 
 /** Of two policies of one kind on one target the older governs; security policies both act. */

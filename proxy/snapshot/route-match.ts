@@ -1,12 +1,19 @@
 import type { HTTPRouteMatch } from '#contracts/resources/index.ts';
 import { normalisePath } from '../listener/target.ts';
 import type { MatchAge, PathMatcher, RouteMatch, ValueTest } from '../route/match.ts';
-import { PREFIX_DEPTH_MAX, depthOf } from '../route/path-table.ts';
 import { type Pattern, compilePattern } from '../route/pattern.ts';
+import { templateOf } from '../route/template.ts';
 import type { CompiledRule } from './compiled.ts';
 import type { Report } from './report.ts';
 
-const PATH_CHARACTERS = /^[\x21\x22\x24-\x3e\x40-\x7e]+$/;
+/** What Gateway API takes in the paths of Exact and PathPrefix. */
+const PATH_CHARACTERS = /^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})+$/;
+const ESCAPED_SLASH = /%2F/i;
+const ESCAPED_SLASHES = /%2F/gi;
+const OPERATORS = /[.+*?()|[\]{}^$\\]/g;
+/** Empty and dot segments: nobody needs them, and what was meant is not clear. */
+const UNRESOLVED = /\/\/|\/\.{1,2}(?:\/|$)/;
+const NO_TESTS: readonly ValueTest[] = Object.freeze([]);
 
 /** Undefined when the match cannot be made: nothing is then routed by it. */
 export function compileMatch(
@@ -24,10 +31,10 @@ export function compileMatch(
   return Object.freeze({
     leadsTo,
     path: Object.freeze(matcher),
-    template: value,
+    template: (type === 'RegularExpression' ? templateOf(value) : undefined) ?? value,
     method: match.method,
-    headers: Object.freeze(headers),
-    query: Object.freeze(query),
+    headers,
+    query,
     age: Object.freeze(age),
   });
 }
@@ -42,38 +49,50 @@ function compilePath(
     const pattern = readPattern(value, path, report);
     return pattern === undefined ? undefined : { type, value, pattern };
   }
-  if (!isNormal(value, path, report)) return undefined;
-  if (type === 'Exact') return { type, value };
-  const prefix = value.endsWith('/') ? value.slice(0, -1) : value;
-  if (depthOf(prefix) > PREFIX_DEPTH_MAX) {
-    const message = `a prefix has at most ${PREFIX_DEPTH_MAX} elements`;
-    report.add(path, 'invalid_value', message);
-    return undefined;
-  }
-  return { type, value: prefix };
+  const normal = normalOf(value, path, report);
+  if (normal === undefined) return undefined;
+  if (type === 'Exact') return { type, value: normal };
+  return { type, value: normal.endsWith('/') ? normal.slice(0, -1) : normal };
 }
 
-/** Requests are matched in their one normal spelling: another one here would never match. */
-function isNormal(value: string, path: string, report: Report): boolean {
+/**
+ * A path as requests are matched: in the one normal spelling of its escapes. What Gateway API does
+ * not allow is refused; no request would have it either.
+ */
+function normalOf(value: string, path: string, report: Report): string | undefined {
   if (!value.startsWith('/')) {
     report.add(path, 'invalid_value', `the path ${value} does not begin with a slash`);
-    return false;
+    return undefined;
   }
   if (!PATH_CHARACTERS.test(value)) {
     const message = `the path ${value} has characters that a path cannot have`;
     report.add(path, 'invalid_value', message, 'escape them as a client does, such as %20');
-    return false;
+    return undefined;
   }
-  // Whether a listener keeps escaped slashes is its own matter.
-  const normal = normalisePath(value, 'Keep');
-  if (normal.ok && normal.value === value) return true;
+  if (ESCAPED_SLASH.test(value)) {
+    const message = `the path ${value} has an escaped slash, which Gateway API does not allow`;
+    report.add(path, 'invalid_value', message, slashHint(value));
+    return undefined;
+  }
+  const normal = normalisePath(value, 'Reject');
+  if (normal.ok && !UNRESOLVED.test(value)) return normal.value;
   const message = `the path ${value} is not in the form in which requests are matched`;
   if (normal.ok) report.add(path, 'invalid_value', message, `write ${normal.value}`);
   else report.add(path, 'invalid_value', message, normal.message);
-  return false;
+  return undefined;
 }
 
-function readPattern(source: string, path: string, report: Report): Pattern | undefined {
+/** A listener with escapedSlash Keep passes it on as `%2F`, with Decode as a slash. */
+function slashHint(value: string): string {
+  const source = value.replaceAll(OPERATORS, '\\$&').replaceAll(ESCAPED_SLASHES, '%2F');
+  const decoded = value.replaceAll(ESCAPED_SLASHES, '/');
+  return (
+    `where a ListenerPolicy keeps escaped slashes, use a RegularExpression such as ${source}; ` +
+    `where it decodes them, write ${decoded}`
+  );
+}
+
+export function readPattern(source: string, path: string, report: Report): Pattern | undefined {
   const result = compilePattern(source);
   if (result.ok) return result.pattern;
   const hint = 'the syntax is RE2: no look-around and no back-references';
@@ -82,15 +101,16 @@ function readPattern(source: string, path: string, report: Report): Pattern | un
 }
 
 /** Of a name that stands twice only the first counts (Gateway API). */
-function compileTests(
+export function compileTests(
   written: HTTPRouteMatch['headers'],
   field: 'headers' | 'queryParams',
   path: string,
   report: Report,
-): ValueTest[] | undefined {
+): readonly ValueTest[] | undefined {
+  if (written === undefined || written.length === 0) return NO_TESTS;
   const tests: ValueTest[] = [];
   let broken = false;
-  (written ?? []).forEach((test, index) => {
+  written.forEach((test, index) => {
     const name = field === 'headers' ? test.name.toLowerCase() : test.name;
     if (tests.some((other) => other.name === name)) return;
     let pattern: Pattern | undefined;
@@ -100,5 +120,5 @@ function compileTests(
     }
     tests.push(Object.freeze({ name, value: test.value, pattern }));
   });
-  return broken ? undefined : tests;
+  return broken ? undefined : Object.freeze(tests);
 }

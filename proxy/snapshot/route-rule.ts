@@ -1,49 +1,89 @@
-import type {
-  BackendRef,
-  HTTPRoute,
-  HTTPRouteFilter,
-  HTTPRouteRule,
-  HeaderModifier,
-  RouteResource,
-  StreamRouteRule,
-  TCPRoute,
-  TLSRoute,
+import {
+  type GRPCRoute,
+  type HTTPRoute,
+  type HTTPRouteRule,
+  type RouteResource,
+  type StreamRouteRule,
+  type TCPRoute,
+  type TLSRoute,
 } from '#contracts/resources/index.ts';
 import type { StateEntry } from '#platform/state.ts';
+import { compileRouteRetry } from '../policy/retry/route-retry.ts';
 import { compileRouteTimeouts } from '../policy/timeout/compile.ts';
 import { NO_ROUTE_TIMEOUTS } from '../policy/timeout/config.ts';
-import { type HeaderEdit, compileHeaderEdit, isProtectedHeader } from '../route/filters.ts';
-import type { CompiledBackend, CompiledRule } from './compiled.ts';
+import { NO_FILTERS } from '../route/filters/filters.ts';
+import type { CompiledRule } from './compiled.ts';
+import { checkCalls } from './grpc-backend.ts';
 import { securityOf } from './policies.ts';
-import { nameOf, namespaceOf, serviceKey } from './refs.ts';
+import { nameOf } from './refs.ts';
 import type { Report } from './report.ts';
-import { type View, resourceAt } from './view.ts';
+import { backendPort, compileBackend, isForGateways } from './route-backends.ts';
+import { type FilterPlace, compileFilters } from './route-filters.ts';
+import { compileSession } from './sessions.ts';
+import type { View } from './view.ts';
+
+/** A rule without what it does not depend on: its matches lead to it. */
+type Rule = Omit<HTTPRouteRule, 'matches'>;
 
 export function compileRule(
-  route: HTTPRoute,
-  rule: HTTPRouteRule,
+  route: HTTPRoute | GRPCRoute,
+  rule: Rule,
   number: number,
   entry: StateEntry,
   view: View,
   report: Report,
 ): CompiledRule {
   const path = `spec.rules[${number}]`;
-  const filters = compileFilters(rule, path, report);
-  const backends = (rule.backendRefs ?? []).map((ref, index) =>
-    compileBackend(ref, route, `${path}.backendRefs[${index}]`, view, report),
-  );
+  const matches = route.kind === 'HTTPRoute' ? route.spec.rules?.[number]?.matches : undefined;
+  const targets = compileTargets(route, rule, matches, path, view, report);
   const named = rule.name === undefined ? [] : [[entry.key, rule.name] as const];
+  const name = rule.name ?? String(number);
   return Object.freeze({
     route: nameOf(route),
-    rule: rule.name ?? String(number),
-    backends: Object.freeze(backends),
-    // A filter that cannot run must not be skipped: the rule then answers instead (Gateway API).
-    weightSum: filters.ok ? backends.reduce((sum, backend) => sum + backend.weight, 0) : 0,
-    requestHeaders: Object.freeze(filters.request),
-    responseHeaders: Object.freeze(filters.response),
+    rule: name,
+    ...targets,
     timeouts: compileRouteTimeouts(rule.timeouts, path, report),
+    retry: compileRouteRetry(rule.retry),
+    session: compileSession(rule.sessionPersistence, route, name, targets.backends, path, report),
+    isGrpc: route.kind === 'GRPCRoute',
     security: securityOf(view, [[entry.key, undefined], ...named]),
   });
+}
+
+/**
+ * Where a rule leads, and through which filters; `path` is the rule's. `matches` tell which prefix
+ * may be replaced.
+ */
+function compileTargets(
+  route: RouteResource,
+  { filters, backendRefs = [] }: Rule,
+  matches: HTTPRouteRule['matches'],
+  path: string,
+  view: View,
+  report: Report,
+): Pick<CompiledRule, 'filters' | 'backends' | 'weightSum'> {
+  const place = (at: string, level: FilterPlace['level']): FilterPlace => ({
+    ...{ route, matches, level, report },
+    path: `${at}.filters`,
+    hasBackends: backendRefs.length > 0,
+    resolve: (ref, where) => backendPort(ref, route, where, view, report),
+    isForGateways: (ref) => isForGateways(ref, route, view),
+  });
+  const ruled = compileFilters(filters, place(path, 'rule'));
+  const set = ruled.ok ? ruled.set : undefined;
+  const shared = set === undefined ? NO_FILTERS : Object.freeze([set]);
+  const backends = backendRefs.map((ref, index) => {
+    const at = `${path}.backendRefs[${index}]`;
+    const named = compileBackend(ref, route, at, view, report);
+    const backend = checkCalls(named, route, at, view, report);
+    const own = compileFilters(ref.filters, place(at, 'backend'));
+    if (!own.ok) return Object.freeze({ ...backend, valid: false });
+    const all = own.set === undefined ? shared : Object.freeze([...shared, own.set]);
+    return all === NO_FILTERS ? backend : Object.freeze({ ...backend, filters: all });
+  });
+  // A filter that cannot run must not be skipped: the rule then answers instead (Gateway API).
+  const weightSum = ruled.ok ? backends.reduce((sum, backend) => sum + backend.weight, 0) : 0;
+  return { filters: set, backends: Object.freeze(backends), weightSum };
 }
 
 /** What becomes of a connection whose bytes are not read: nothing but where it goes. */
@@ -63,109 +103,11 @@ export function compileStreamRule(
     rule: rule.name ?? String(number),
     backends: Object.freeze(backends),
     weightSum: backends.reduce((sum, backend) => sum + backend.weight, 0),
-    requestHeaders: Object.freeze([]),
-    responseHeaders: Object.freeze([]),
+    filters: undefined,
     timeouts: NO_ROUTE_TIMEOUTS,
+    retry: undefined,
+    session: undefined,
+    isGrpc: false,
     security: securityOf(view, [[entry.key, undefined]]),
   });
-}
-
-function compileFilters(
-  rule: HTTPRouteRule,
-  path: string,
-  report: Report,
-): { ok: boolean; request: HeaderEdit[]; response: HeaderEdit[] } {
-  const request: HeaderEdit[] = [];
-  const response: HeaderEdit[] = [];
-  const before = report.problems.length;
-  const types = new Set<string>();
-  (rule.filters ?? []).forEach((filter, index) => {
-    const at = `${path}.filters[${index}]`;
-    if (types.has(filter.type)) {
-      report.add(at, 'duplicate', `a rule has one ${filter.type} at most`, 'put them into one');
-    }
-    types.add(filter.type);
-    const isRequest = filter.type === 'RequestHeaderModifier';
-    const modifier = readModifier(filter, isRequest, at, report);
-    if (modifier !== undefined) (isRequest ? request : response).push(compileHeaderEdit(modifier));
-  });
-  return { ok: report.problems.length === before, request, response };
-}
-
-/** The type says which field has to be there; the other one must not be. */
-function readModifier(
-  filter: HTTPRouteFilter,
-  isRequest: boolean,
-  at: string,
-  report: Report,
-): HeaderModifier | undefined {
-  const field = isRequest ? 'requestHeaderModifier' : 'responseHeaderModifier';
-  const other = isRequest ? 'responseHeaderModifier' : 'requestHeaderModifier';
-  if (filter[other] !== undefined) {
-    report.add(`${at}.${other}`, 'invalid_value', `a ${filter.type} has no ${other}`);
-  }
-  const modifier = filter[field];
-  if (modifier === undefined) {
-    report.add(`${at}.${field}`, 'missing_field', `a ${filter.type} needs ${field}`);
-    return undefined;
-  }
-  const check = (name: string, where: string): void => {
-    if (!isProtectedHeader(name)) return;
-    const message = `${name} is a header that proxies themselves decide on`;
-    report.add(`${at}.${field}.${where}`, 'invalid_value', message);
-  };
-  modifier.set?.forEach(({ name }, index) => check(name, `set[${index}].name`));
-  modifier.add?.forEach(({ name }, index) => check(name, `add[${index}].name`));
-  modifier.remove?.forEach((name, index) => check(name, `remove[${index}]`));
-  return modifier;
-}
-
-function compileBackend(
-  ref: BackendRef,
-  route: RouteResource,
-  path: string,
-  view: View,
-  report: Report,
-): CompiledBackend {
-  const namespace = ref.namespace ?? namespaceOf(route);
-  const service = `${namespace}/${ref.name}`;
-  const port = backendPort(ref, route, service, path, view, report);
-  return Object.freeze({
-    service,
-    port: port ?? ref.port ?? 0,
-    label: `${service}:${port ?? ref.port ?? 0}`,
-    weight: ref.weight ?? 1,
-    valid: port !== undefined,
-  });
-}
-
-function backendPort(
-  ref: BackendRef,
-  route: RouteResource,
-  service: string,
-  path: string,
-  view: View,
-  report: Report,
-): number | undefined {
-  if (ref.namespace !== undefined && ref.namespace !== namespaceOf(route)) {
-    const message = `${service} is in another namespace, which this version does not support yet`;
-    report.add(`${path}.namespace`, 'not_supported_yet', message);
-    return undefined;
-  }
-  const resource = resourceAt(view, 'Service', serviceKey(service));
-  if (resource === undefined) {
-    report.add(`${path}.name`, 'missing_reference', `there is no Service ${service}`);
-    return undefined;
-  }
-  const ports = resource.spec.ports.map(({ port }) => port);
-  if (ref.port === undefined) {
-    if (ports.length === 1) return ports[0];
-    const message = `the Service ${service} has several ports: say which`;
-    report.add(`${path}.port`, 'missing_field', message, `one of ${ports.join(', ')}`);
-    return undefined;
-  }
-  if (ports.includes(ref.port)) return ref.port;
-  const message = `the Service ${service} has no port ${ref.port}`;
-  report.add(`${path}.port`, 'missing_reference', message, `it has ${ports.join(', ')}`);
-  return undefined;
 }

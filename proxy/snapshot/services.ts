@@ -6,38 +6,29 @@ import { type ListenerSettings, MESH_LISTENER_DEFAULT } from '../listener/settin
 import type { FaultConfig } from '../policy/fault/config.ts';
 import type { TrafficConfig } from '../policy/kinds.ts';
 import { TRAFFIC_DEFAULT } from '../policy/traffic/compile.ts';
-import { AddressRules, type Cidr, parseCidr } from '../upstream/addresses.ts';
+import { AddressRules, parseCidr } from '../upstream/addresses.ts';
 import type { DeclaredEndpoint } from '../upstream/settings.ts';
 import { SECURITY_KINDS } from '../policy/kinds.ts';
+import { isHttp2, isOpaque, isTcp } from './app-protocol.ts';
 import { backendTlsOf } from './backend-tls.ts';
-import type { CompiledService, Security } from './compiled.ts';
+import type { CompiledService, Security, ServicePort } from './compiled.ts';
 import { policiesOf, securityOf } from './policies.ts';
 import { nameOf, namespaceOf, serviceKey } from './refs.ts';
 import type { Report } from './report.ts';
-import { THE_MESH } from './units.ts';
+import { type MeshUnit, THE_MESH } from './units.ts';
 import { type View, resourceAt } from './view.ts';
-
-const HTTP2_PROTOCOLS: ReadonlySet<string> = new Set(['kubernetes.io/h2c', 'grpc']);
 
 export function compileService(service: Service, view: View, report: Report): CompiledService {
   const name = nameOf(service);
   const key = serviceKey(name);
-  const ports = service.spec.ports.map(({ port, name: portName = '', appProtocol = 'http' }) => {
+  checkPorts(service, report);
+  const ports = service.spec.ports.filter(isTcp).map((port): ServicePort => {
+    const { name: portName = '' } = port;
     const tls = backendTlsOf(view, key, portName);
-    const isHttp2 = HTTP2_PROTOCOLS.has(appProtocol);
-    return Object.freeze({ port, name: portName, isHttp2, ...(tls === undefined ? {} : { tls }) });
-  });
-  ports.forEach(({ port, name: portName }, index) => {
-    const path = `spec.ports[${index}]`;
-    const before = ports.slice(0, index);
-    if (before.some((other) => other.port === port)) {
-      report.add(`${path}.port`, 'duplicate', `port ${port} stands twice here`);
-    }
-    if (portName === '' && ports.length > 1) {
-      report.add(`${path}.name`, 'missing_field', 'one of several ports needs a name');
-    } else if (before.some((other) => other.name === portName)) {
-      report.add(`${path}.name`, 'duplicate', `another port is called ${portName}`);
-    }
+    return Object.freeze({
+      ...{ port: port.port, name: portName, isHttp2: isHttp2(port), isOpaque: isOpaque(port) },
+      ...(tls === undefined ? {} : { tls }),
+    });
   });
   let traffic: TrafficConfig = TRAFFIC_DEFAULT;
   let fault: FaultConfig | undefined;
@@ -55,6 +46,21 @@ export function compileService(service: Service, view: View, report: Report): Co
     fault,
     listener,
     security: closedByPorts(key, view, securityOf(view, [[key, undefined]])),
+  });
+}
+
+function checkPorts({ spec: { ports } }: Service, report: Report): void {
+  ports.forEach(({ port, name = '', protocol = 'TCP' }, index) => {
+    const path = `spec.ports[${index}]`;
+    const before = ports.slice(0, index);
+    if (before.some((other) => other.port === port && (other.protocol ?? 'TCP') === protocol)) {
+      report.add(`${path}.port`, 'duplicate', `port ${port} stands twice here`);
+    }
+    if (name === '' && ports.length > 1) {
+      report.add(`${path}.name`, 'missing_field', 'one of several ports needs a name');
+    } else if (before.some((other) => other.name === name)) {
+      report.add(`${path}.name`, 'duplicate', `another port is called ${name}`);
+    }
   });
 }
 
@@ -100,14 +106,15 @@ export function compileSlice(
     const message = `the Service ${name} has no port with the name "${portName}"`;
     report.add(`ports[${index}].name`, 'invalid_reference', message);
   });
-  const rules = new AddressRules(meshCidrs(view));
-  return slice.endpoints.flatMap((endpoint, index) => {
+  const rules = new AddressRules(meshOf(view).cidrs);
+  const tcpPorts = slice.ports.filter(isTcp);
+  return (slice.endpoints ?? []).flatMap((endpoint, index) => {
     const addresses = endpoint.addresses.filter((address, number) =>
       checkAddress(slice, address, `endpoints[${index}].addresses[${number}]`, rules, report),
     );
     if (endpoint.conditions?.ready === false) return [];
     return addresses.flatMap((address) =>
-      slice.ports.map(({ port, name: portName = '' }) =>
+      tcpPorts.map(({ port, name: portName = '' }) =>
         Object.freeze({ address, port, portName, proxy: '', zone: endpoint.zone ?? '' }),
       ),
     );
@@ -132,22 +139,20 @@ function checkAddress(
   return false;
 }
 
-/** Networks of the Mesh resource that governs; undefined: none are named. */
-export function meshCidrs(view: View): readonly Cidr[] | undefined {
+const NO_MESH: MeshUnit = Object.freeze({ cidrs: undefined, allowsUnknownHosts: false });
+
+/** What the Mesh resource that governs says, or the defaults. */
+export function meshOf(view: View): MeshUnit {
   const oldest = view.attached(THE_MESH)[0];
   const unit = oldest === undefined ? undefined : view.compiled(oldest.key);
-  return unit?.kind === 'mesh' ? unit.cidrs : undefined;
+  return unit?.kind === 'mesh' ? unit.mesh : NO_MESH;
 }
 
-export function compileMesh(mesh: Mesh, view: View, report: Report): readonly Cidr[] | undefined {
+export function compileMesh(mesh: Mesh, view: View, report: Report): MeshUnit {
   const oldest = view.attached(THE_MESH)[0];
   if (oldest !== undefined && oldest.resource !== mesh) {
     const message = `there is one Mesh, and ${oldest.resource.metadata.name} is older`;
     report.add('', 'conflict', message);
-  }
-  if (mesh.spec.outbound?.unknownHosts === 'Allow') {
-    const message = 'calls to unknown hosts cannot be allowed in this version yet';
-    report.add('spec.outbound.unknownHosts', 'not_supported_yet', message);
   }
   const cidrs = mesh.spec.endpointCidrs?.flatMap((text, index) => {
     const cidr = parseCidr(text);
@@ -156,5 +161,6 @@ export function compileMesh(mesh: Mesh, view: View, report: Report): readonly Ci
     report.add(path, 'invalid_value', `${text} is no network`, 'write one such as 10.0.0.0/8');
     return [];
   });
-  return cidrs;
+  const allowsUnknownHosts = mesh.spec.outbound?.unknownHosts === 'Allow';
+  return Object.freeze({ cidrs, allowsUnknownHosts });
 }

@@ -41,10 +41,14 @@ export class Table<V> {
 
   /** Sets each key to its value; `undefined` removes it. Returns itself when nothing changes. */
   edit(changes: Iterable<readonly [string, V | undefined]>): Table<V> {
-    const shards: ReadonlyMap<string, V>[] = [...this.#shards];
+    // Divided by the edit behind the one that filled it: a first compile, which a start waits for,
+    // then hashes no key here, and a proxy whose state does not change never does.
+    const list = [...changes];
+    if (list.length === 0) return this;
+    const shards: ReadonlyMap<string, V>[] = [...reshard(this.#shards, this.size)];
     const copied = new Set<number>();
     let size = this.size;
-    for (const [key, value] of changes) {
+    for (const [key, value] of list) {
       const number = shardOf(key, shards.length);
       const before = shards[number]?.get(key);
       if (before === value) continue;
@@ -57,7 +61,7 @@ export class Table<V> {
     }
     if (copied.size === 0) return this;
     if (size === 0) return Table.empty();
-    return new Table(reshard(shards, size), size);
+    return new Table(shards, size);
   }
 }
 

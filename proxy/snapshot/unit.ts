@@ -1,11 +1,12 @@
 import type { StateEntry } from '#platform/state.ts';
 import { compileBackendTls } from './backend-tls.ts';
 import { checkConsumer } from './consumers.ts';
-import { compileGateway } from './gateways.ts';
+import { compileClass, compileGateway } from './gateways.ts';
+import { compileListenerSet } from './listener-sets.ts';
 import { compilePolicy } from './policies.ts';
 import { sloSubjects } from './refs.ts';
 import type { Report } from './report.ts';
-import { compileRoute, compileStreamRoute } from './routes.ts';
+import { compileGrpcRoute, compileRoute, compileStreamRoute } from './routes.ts';
 import { compileMesh, compileService, compileSlice } from './services.ts';
 import type { CompiledUnit } from './units.ts';
 import type { View } from './view.ts';
@@ -14,12 +15,14 @@ const PLAIN: CompiledUnit = Object.freeze({ kind: 'plain' });
 
 /** What has to be compiled before what: later kinds look at the units of earlier ones. */
 export const KIND_ORDER: readonly (readonly string[])[] = [
-  ['Mesh', 'Namespace', 'GatewayClass', 'Consumer'],
+  ['Mesh', 'Namespace', 'GatewayClass', 'ReferenceGrant', 'Consumer'],
   [
     ...['AuthenticationPolicy', 'RateLimitPolicy', 'TrafficPolicy', 'FaultPolicy'],
     ...['ListenerPolicy', 'BackendTLSPolicy', 'EndpointSlice'],
   ],
-  ['Service', 'Gateway', 'HTTPRoute', 'TLSRoute', 'TCPRoute', 'SLO'],
+  ['Service', 'Gateway', 'SLO'],
+  ['ListenerSet'],
+  ['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute'],
 ];
 
 /** Compiles one resource; everything wrong with it goes into the report. */
@@ -27,10 +30,14 @@ export function compileUnit(entry: StateEntry, view: View, report: Report): Comp
   const { resource } = entry;
   switch (resource.kind) {
     case 'Namespace':
+      return PLAIN;
     case 'GatewayClass':
+      compileClass(resource, report);
+      return PLAIN;
+    case 'ReferenceGrant':
       return PLAIN;
     case 'Mesh':
-      return { kind: 'mesh', cidrs: compileMesh(resource, view, report) };
+      return { kind: 'mesh', mesh: compileMesh(resource, view, report) };
     case 'Consumer':
       checkConsumer(resource, entry, view, report);
       return PLAIN;
@@ -47,16 +54,23 @@ export function compileUnit(entry: StateEntry, view: View, report: Report): Comp
     case 'Service':
       return { kind: 'service', service: compileService(resource, view, report) };
     case 'Gateway':
-      return { kind: 'gateway', listeners: compileGateway(resource, entry, view, report) };
+      return { kind: 'gateway', gateway: compileGateway(resource, entry, view, report) };
+    case 'ListenerSet':
+      return {
+        kind: 'listenerSet',
+        listenerSet: compileListenerSet(resource, entry, view, report),
+      };
     case 'HTTPRoute':
       return { kind: 'route', route: compileRoute(resource, entry, view, report) };
+    case 'GRPCRoute':
+      return { kind: 'route', route: compileGrpcRoute(resource, entry, view, report) };
     case 'TLSRoute':
     case 'TCPRoute':
       return { kind: 'route', route: compileStreamRoute(resource, entry, view, report) };
     case 'SLO':
-      for (const [key, path] of sloSubjects(resource)) {
-        if (view.entry(key) !== undefined) continue;
-        report.add(path, 'missing_reference', `there is no ${key}`);
+      for (const { keys, path } of sloSubjects(resource)) {
+        if (keys.some((key) => view.entry(key) !== undefined)) continue;
+        report.add(path, 'missing_reference', `there is no ${keys.join(' or ')}`);
       }
       return PLAIN;
     default:

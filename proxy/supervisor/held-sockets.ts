@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import { bindSocket } from '../listener/sockets.ts';
+import { type BindFailure, bindSocket } from '../listener/sockets.ts';
 
 interface Held {
   /** Adopts the bound descriptor and never connects or reads: it only keeps it open. */
@@ -19,7 +19,7 @@ export class HeldSockets {
     worker: number,
     address: string,
     port: number,
-  ): { ok: true; handle: Socket } | { ok: false; message: string } {
+  ): { ok: true; handle: Socket } | { ok: false; failure: BindFailure } {
     const key = `${address} ${port}`;
     let held = this.#held.get(key);
     if (held === undefined) {

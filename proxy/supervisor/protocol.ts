@@ -4,6 +4,8 @@ import type { Revision } from '#contracts/revision.ts';
 import type { StateChange, StateEntry } from '#platform/state.ts';
 import type { ProxySettings } from '../bootstrap.ts';
 import type { LogLevel, WorkerReport } from '../fleet.ts';
+import type { BindFailure } from '../listener/sockets.ts';
+import type { CertificateRead } from '../tls/broken.ts';
 
 /** How often a worker says that it turns. */
 export const BEAT_MS = 1_000;
@@ -22,8 +24,8 @@ export type ToWorker =
   | { type: 'endpoints'; announced: ServiceEndpoints[] }
   | { type: 'report'; id: number }
   | { type: 'logLevel'; level: LogLevel }
-  /** With the socket's handle, unless there is a message that says why not. */
-  | { type: 'socket'; id: number; message?: string }
+  /** With the socket's handle, unless it says why there is none. */
+  | { type: 'socket'; id: number; failure?: BindFailure }
   | { type: 'drain' };
 
 export type FromWorker =
@@ -34,6 +36,7 @@ export type FromWorker =
   /** `differs`: the state is not the supervisor's; it has to come as a whole. */
   | { type: 'failed'; id: number; differs: boolean; message: string }
   | { type: 'problems'; problems: ResourceProblem[] }
+  | { type: 'certificate'; read: CertificateRead }
   | { type: 'report'; id: number; report: WorkerReport }
   | { type: 'acquire'; id: number; address: string; port: number }
   | { type: 'release'; address: string; port: number }

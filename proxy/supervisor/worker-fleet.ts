@@ -9,6 +9,7 @@ import { LIMITS } from '../listener/limits.ts';
 import { EndpointBook } from '../snapshot/endpoints.ts';
 import { type RequestSeries, sumSeries } from '../telemetry/index.ts';
 import { BEAT_MS } from './protocol.ts';
+import { BrokenCertificates } from '../tls/broken.ts';
 import { TicketKeys } from '../tls/ticket-keys.ts';
 import { HeldSockets } from './held-sockets.ts';
 import { WorkerProcess, type WorkerProcessOptions } from './worker-process.ts';
@@ -44,6 +45,7 @@ export class WorkerFleet implements Fleet {
   readonly #options: WorkerFleetOptions;
   readonly #sockets = new HeldSockets();
   readonly #ticketKeys: TicketKeys;
+  readonly #broken: BrokenCertificates;
   readonly #live = new Set<WorkerProcess>();
   readonly #endpoints = new EndpointBook();
   readonly #problemsOf = new Map<number, ResourceProblem[]>();
@@ -65,6 +67,7 @@ export class WorkerFleet implements Fleet {
   constructor(options: WorkerFleetOptions) {
     this.#options = options;
     this.workers = options.settings.scope.workers;
+    this.#broken = new BrokenCertificates(options.log);
     this.#ticketKeys = new TicketKeys(options.clock, (key) => {
       for (const worker of this.#live) worker.setTicketKey(key);
     });
@@ -162,6 +165,7 @@ export class WorkerFleet implements Fleet {
           this.#problemsOf.set(number, problems);
           this.#onProblems(this.#problems());
         },
+        certificate: (read) => this.#broken.tell(read),
         exit: (ended, how) => this.#onExit(ended, how),
       },
     });

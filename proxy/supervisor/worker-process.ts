@@ -1,4 +1,3 @@
-import { getCompileCacheDir } from 'node:module';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Socket } from 'node:net';
@@ -7,10 +6,11 @@ import type { ResourceProblem } from '#contracts/problems.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { ProxySettings } from '../bootstrap.ts';
 import type { Applied, LogLevel, StateUpdate, WorkerReport } from '../fleet.ts';
-import { V8_FLAGS } from '../v8-flags.ts';
+import type { BindFailure } from '../listener/sockets.ts';
+import type { CertificateRead } from '../tls/broken.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 
-const WORKER_FILE = fileURLToPath(new URL('./worker.ts', import.meta.url));
+const WORKER_FILE = fileURLToPath(new URL('./worker.mjs', import.meta.url));
 /** A worker that does not answer a question about itself is left out of the answer. */
 const REPORT_TIMEOUT_MS = 2_000;
 /** A worker that has not brought a state into service by then hangs, and holds up all of them. */
@@ -21,9 +21,10 @@ export interface WorkerEvents {
     worker: number,
     address: string,
     port: number,
-  ) => { ok: true; handle: Socket } | { ok: false; message: string };
+  ) => { ok: true; handle: Socket } | { ok: false; failure: BindFailure };
   release: (worker: number, address: string, port: number) => void;
   problems: (worker: number, problems: ResourceProblem[]) => void;
+  certificate: (read: CertificateRead) => void;
   /** The process has ended, whyever. */
   exit: (worker: WorkerProcess, how: string) => void;
 }
@@ -184,13 +185,16 @@ export class WorkerProcess {
       case 'problems':
         this.#events.problems(this.number, message.problems);
         return;
+      case 'certificate':
+        this.#events.certificate(message.read);
+        return;
       case 'report':
         this.#reports.get(message.id)?.(message.report);
         return;
       case 'acquire': {
         const got = this.#events.acquire(this.number, message.address, message.port);
         if (got.ok) this.#send({ type: 'socket', id: message.id }, got.handle);
-        else this.#send({ type: 'socket', id: message.id, message: got.message });
+        else this.#send({ type: 'socket', id: message.id, failure: got.failure });
         return;
       }
       case 'release':
@@ -236,15 +240,7 @@ export class WorkerProcess {
 function forkWorker(): ChildProcess {
   // Not imported: a proxy without a supervisor has no use for it.
   return process.getBuiltinModule('node:child_process').fork(WORKER_FILE, [], {
-    execArgv: [...process.execArgv, ...V8_FLAGS],
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    env: { ...process.env, ...compileCache() },
   });
-}
-
-/** A worker starts from the compiled code that the supervisor's start left. */
-function compileCache(): NodeJS.ProcessEnv {
-  const folder = getCompileCacheDir();
-  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
 }

@@ -6,9 +6,15 @@ import { MeshState } from '#platform/state.ts';
 import type { ProxySettings } from '../bootstrap.ts';
 import { Engine } from '../engine.ts';
 import type { ListenHandle } from '../listener/server.ts';
-import type { Acquired, SocketSource } from '../listener/sockets.ts';
+import type { Acquired, BindFailure, SocketSource } from '../listener/sockets.ts';
 import { engineOptions } from '../serving.ts';
+import { setV8Flags } from '../v8-flags.ts';
 import { BEAT_MS, type FromWorker, type ToWorker } from './protocol.ts';
+
+const NO_SOCKET: BindFailure = Object.freeze({
+  message: 'the supervisor sent no socket',
+  isAddress: false,
+});
 
 /** Sockets come from the supervisor, which keeps them open when this process dies. */
 class SupervisorSockets implements SocketSource {
@@ -28,11 +34,11 @@ class SupervisorSockets implements SocketSource {
     send({ type: 'release', address, port });
   }
 
-  onSocket(id: number, message: string | undefined, handle: ListenHandle | undefined): void {
+  onSocket(id: number, failure: BindFailure | undefined, handle: ListenHandle | undefined): void {
     const resolve = this.#waiting.get(id);
     this.#waiting.delete(id);
     if (handle !== undefined) resolve?.({ ok: true, handle });
-    else resolve?.({ ok: false, message: message ?? 'the supervisor sent no socket' });
+    else resolve?.({ ok: false, failure: failure ?? NO_SOCKET });
   }
 }
 
@@ -57,6 +63,7 @@ class WorkerMain {
       sockets: this.#sockets,
       ticketKey: Buffer.from(ticketKey),
       onProblems: (problems) => send({ type: 'problems', problems }),
+      onCertificate: (read) => send({ type: 'certificate', read }),
     });
   }
 
@@ -81,7 +88,7 @@ class WorkerMain {
         this.#engine.setTicketKey(Buffer.from(message.key));
         return;
       case 'socket':
-        this.#sockets.onSocket(message.id, message.message, handle);
+        this.#sockets.onSocket(message.id, message.failure, handle);
         return;
       case 'drain':
         void this.#drain();
@@ -143,5 +150,6 @@ process.on('disconnect', () => process.exit(0));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 send({ type: 'hello' });
 setInterval(() => send({ type: 'beat' }), BEAT_MS).unref();
+setV8Flags();
 // All that a worker runs is loaded: kept now, for one that is killed writes nothing at its end.
 flushCompileCache();

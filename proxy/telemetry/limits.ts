@@ -41,7 +41,7 @@ export const SPANS_WAITING_MAX = 8_192;
 
 /** Lines of the access log that wait for a slow disk or reader. */
 export const ACCESS_LOG_BYTES_MAX = 8 * 1024 * 1024;
-export const ACCESS_LOG_FLUSH_BYTES = 64 * 1024;
+export const ACCESS_LOG_FLUSH_BYTES = 256 * 1024;
 export const ACCESS_LOG_FLUSH_MS = 1_000;
 
 export const CLOSE_TIMEOUT_MS = 5_000;

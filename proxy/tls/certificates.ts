@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Clock } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { Watch } from '../watch.ts';
+import type { CertificateRead } from './broken.ts';
 import {
   type Authorities,
   type CertificateFiles,
@@ -24,6 +25,8 @@ export interface CertificatesOptions {
   files: readonly CertificateFiles[];
   clock: Clock;
   log: Log;
+  /** Files cannot be used, or can again. */
+  onRead: (read: CertificateRead) => void;
 }
 
 type Texts = Record<'cert' | 'key' | 'ca', string | undefined>;
@@ -108,6 +111,7 @@ export class Certificates {
   /** Takes what the files hold, all of it or nothing. */
   #take(entry: Entry, read: () => Texts): void {
     const { name } = entry.files;
+    const before = entry.problem;
     try {
       const { cert, key, ca } = read();
       const server =
@@ -118,13 +122,12 @@ export class Certificates {
       entry.server = server;
       entry.problem = undefined;
     } catch (error) {
-      const problem = fileProblem(error);
-      if (problem === entry.problem) return;
-      entry.problem = problem;
-      const kept = entry.server !== undefined || entry.authorities !== undefined;
-      const message = `a certificate cannot be used${kept ? ' and its old one is kept' : ''}`;
-      this.#options.log.error({ certificate: name, problem }, message);
+      entry.problem = fileProblem(error);
     }
+    const { problem } = entry;
+    if (problem === before) return;
+    const isKept = entry.server !== undefined || entry.authorities !== undefined;
+    this.#options.onRead({ name, problem, isKept });
   }
 
   async #look(): Promise<void> {

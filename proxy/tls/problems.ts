@@ -1,6 +1,6 @@
 import { keyOf } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
-import type { CompiledSnapshot, ListenerSpec } from '../snapshot/compiled.ts';
+import { type CompiledSnapshot, type ListenerSpec, placeOf } from '../snapshot/compiled.ts';
 import type { Certificates } from './certificates.ts';
 
 /**
@@ -19,16 +19,18 @@ export function certificateProblems(
   for (const { gateway, name: listener, tls, clientCertificate } of listeners) {
     const [namespace = '', name = ''] = gateway.split('/');
     const resource = keyOf({ kind: 'Gateway', namespace, name });
-    const path = `spec.listeners[name=${listener.split('/').at(-1) ?? ''}].tls.certificateRefs`;
+    const place = placeOf(listener);
     for (const each of tls?.certificates ?? []) {
-      add(resource, path, certificates.problemOf(each, 'server'));
+      const path = `${place.path}.tls.certificateRefs`;
+      add(place.resource, path, certificates.problemOf(each, 'server'));
     }
     if (clientCertificate !== undefined) {
       const at = 'spec.tls.backend.clientCertificateRef';
       add(resource, at, certificates.problemOf(clientCertificate, 'server'));
     }
     for (const each of tls?.clientAuthorities ?? []) {
-      add(resource, 'spec.tls.frontend', certificates.problemOf(each, 'authorities'));
+      const path = `${tls?.clientsPath ?? 'spec.tls.frontend'}.caCertificateRefs`;
+      add(resource, path, certificates.problemOf(each, 'authorities'));
     }
   }
   for (const { ports } of snapshot.services.values()) {

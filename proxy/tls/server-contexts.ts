@@ -55,6 +55,7 @@ export class ServerContexts {
     if (chosen.length === 0) return undefined;
     const key = [
       ...[spec.name, spec.protocol, tls.clientAuthorities?.join(',') ?? '-'],
+      ...(tls.allowsAnyClient === true ? ['?'] : []),
       ...chosen.map(({ name }) => name),
     ].join(' ');
     const context = this.#contexts.get(key);
@@ -84,31 +85,37 @@ export class ServerContexts {
     chosen: readonly ServerCertificate[],
   ): TlsOptions | undefined {
     const { clientAuthorities } = tls;
-    const trusted = clientAuthorities?.map((name) => this.#certificates.authorities(name));
-    if (trusted?.some((each) => each === undefined) === true || trusted?.length === 0) {
-      return undefined;
-    }
-    const fingerprints = trusted?.map((each) => each?.fingerprint ?? '') ?? [];
+    // One that cannot be read is not trusted; of those that can, clients are let in.
+    const trusted = clientAuthorities?.flatMap(
+      (name) => this.#certificates.authorities(name) ?? [],
+    );
+    if (trusted?.length === 0) return undefined;
+    const fingerprints = trusted?.map(({ fingerprint }) => fingerprint) ?? [];
     return {
       ...TLS_SETTINGS,
       cert: chosen.map(({ cert }) => cert),
       key: chosen.map(({ key }) => key),
       ticketKeys: this.#ticketKey,
       // All contexts share the key: a ticket is good only where the same clients are let in.
-      sessionIdContext: sessionContext(spec.name, fingerprints),
+      sessionIdContext: sessionContext(spec.name, tls, fingerprints),
       ...(trusted === undefined
         ? {}
         : {
-            ca: trusted.flatMap((each) => each?.pem ?? []),
+            ca: trusted.flatMap(({ pem }) => pem),
             requestCert: true,
-            rejectUnauthorized: true,
+            rejectUnauthorized: tls.allowsAnyClient !== true,
           }),
     };
   }
 }
 
-function sessionContext(listener: string, fingerprints: readonly string[]): string {
-  const hash = createHash('sha256').update(`${listener}\n${fingerprints.join('\n')}`);
+function sessionContext(
+  listener: string,
+  { allowsAnyClient = false }: TerminatedTls,
+  fingerprints: readonly string[],
+): string {
+  const who = [...(allowsAnyClient ? ['anybody'] : []), ...fingerprints];
+  const hash = createHash('sha256').update(`${listener}\n${who.join('\n')}`);
   return hash.digest('hex').slice(0, SESSION_CONTEXT_BYTES);
 }
 

@@ -6,6 +6,8 @@ import type { TrackedEndpoint } from './tracked.ts';
 export interface Pool {
   usable: readonly TrackedEndpoint[];
   cursor: number;
+  /** By the token of a session; made when the first one comes. */
+  bySession: ReadonlyMap<string, TrackedEndpoint> | undefined;
 }
 
 /** One of the pool's usable endpoints; undefined when there is none. */

@@ -2,6 +2,7 @@ import type { Endpoint } from '#contracts/events.ts';
 import type { Random } from '#platform/clock.ts';
 import { type AddressRules, endpointName } from './addresses.ts';
 import { type Pool, choose } from './balance.ts';
+import { endpointToken } from './session.ts';
 import type { Balancing, DeclaredEndpoint, OutlierConfig } from './settings.ts';
 import { TrackedEndpoint, noteOutcome } from './tracked.ts';
 import type { EndpointView } from './view.ts';
@@ -14,6 +15,7 @@ const NO_ENDPOINTS: readonly DeclaredEndpoint[] = [];
  * address. Load and health are kept for endpoints that stay, whatever else changes.
  */
 export class EndpointBook {
+  readonly #service: string;
   readonly #tracked = new Map<string, TrackedEndpoint>();
   readonly #pools = new Map<string, Pool>();
   #all: readonly TrackedEndpoint[] = [];
@@ -23,6 +25,11 @@ export class EndpointBook {
   #portNames = new Map<string, Set<string>>();
   /** Monotonic ms at which an ejected endpoint comes back, so that pools are made anew. */
   #poolsUntilMs = Number.POSITIVE_INFINITY;
+
+  /** `namespace/name`. */
+  constructor(service: string) {
+    this.#service = service;
+  }
 
   announce(endpoints: readonly Endpoint[]): void {
     this.#announced = endpoints;
@@ -37,18 +44,29 @@ export class EndpointBook {
     this.#rebuild();
   }
 
-  /** `tried`: endpoints to avoid while there is another. */
+  /**
+   * `tried`: endpoints to avoid while there is another. `session`: the token of the one to take
+   * while it is there, healthy and not tried.
+   */
   pick(
     portName: string,
     how: Balancing,
     random: Random,
     nowMs: number,
     tried: readonly TrackedEndpoint[],
+    session?: string,
   ): TrackedEndpoint | undefined {
     const pool = this.#pool(portName, nowMs);
+    const kept = session === undefined ? undefined : this.#bySession(pool).get(session);
+    if (kept !== undefined && !tried.includes(kept)) return kept;
     if (tried.length === 0) return choose(pool, how, random);
     const fresh = pool.usable.filter((endpoint) => !tried.includes(endpoint));
     return choose(fresh.length > 0 ? { ...pool, usable: fresh } : pool, how, random);
+  }
+
+  /** What a client's session names this endpoint by. */
+  tokenOf(tracked: TrackedEndpoint): string {
+    return (tracked.token ??= endpointToken(this.#service, tracked.name));
   }
 
   /** True when this outcome ejected the endpoint. */
@@ -74,12 +92,16 @@ export class EndpointBook {
     }));
   }
 
+  #bySession(pool: Pool): ReadonlyMap<string, TrackedEndpoint> {
+    return (pool.bySession ??= new Map(pool.usable.map((each) => [this.tokenOf(each), each])));
+  }
+
   #pool(portName: string, nowMs: number): Pool {
     if (nowMs >= this.#poolsUntilMs) this.#pools.clear();
     let pool = this.#pools.get(portName);
     if (pool === undefined) {
       if (this.#pools.size === 0) this.#poolsUntilMs = Number.POSITIVE_INFINITY;
-      pool = { usable: this.#usable(portName, nowMs), cursor: -1 };
+      pool = { usable: this.#usable(portName, nowMs), cursor: -1, bySession: undefined };
       this.#pools.set(portName, pool);
     }
     return pool;

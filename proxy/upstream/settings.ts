@@ -37,8 +37,9 @@ export interface BackendTls {
   readonly key: string;
   /** The server name that is asked for. */
   readonly serverName: string;
-  /** The certificate has to be for one of these. */
+  /** The certificate has to be for one of these, of either kind (`tls/peer-names.ts`). */
   readonly names: readonly string[];
+  readonly uris: readonly string[];
   /** `namespace/name` of trusted authorities; `system`: those of the machine. None: none pass. */
   readonly authorities: readonly string[] | 'system';
   /** `namespace/name` of the certificate that is shown to a server that asks; absent: none. */

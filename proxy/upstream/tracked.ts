@@ -10,6 +10,8 @@ export class TrackedEndpoint {
   consecutiveErrors = 0;
   /** Monotonic ms; in the past when it is not ejected. */
   ejectedUntilMs = Number.NEGATIVE_INFINITY;
+  /** Of sessions with it; made when the first one begins. */
+  token: string | undefined;
 
   constructor(endpoint: Endpoint) {
     this.endpoint = endpoint;

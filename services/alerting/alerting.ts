@@ -3,8 +3,9 @@ import { meshDatabase } from '#contracts/tables.ts';
 import { connectClickHouse } from '#platform/clickhouse.ts';
 import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { createApi, listen } from '#platform/http.ts';
-import { type Log, sentenceOf } from '#platform/log.ts';
+import { sentenceOf } from '#platform/log.ts';
 import { connectNats } from '#platform/nats.ts';
+import type { ServiceLog } from '#platform/service-log.ts';
 import { DESCRIPTION, addRoutes } from './api.ts';
 import { Evaluator } from './evaluator.ts';
 import { createMetrics } from './metrics.ts';
@@ -27,7 +28,7 @@ export interface AlertingOptions {
   dataDir: string;
   clock: Clock;
   random: Random;
-  log: Log;
+  log: ServiceLog;
 }
 
 /** A query that takes longer is given up: the next evaluation asks again. */

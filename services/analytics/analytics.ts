@@ -3,7 +3,8 @@ import { type ClickHouse, connectClickHouse } from '#platform/clickhouse.ts';
 import type { Clock } from '#platform/clock.ts';
 import { createApi, listen } from '#platform/http.ts';
 import { type Kafka, connectKafka } from '#platform/kafka.ts';
-import { type Log, sentenceOf } from '#platform/log.ts';
+import { sentenceOf } from '#platform/log.ts';
+import type { ServiceLog } from '#platform/service-log.ts';
 import { DESCRIPTION, addRoutes } from './api/routes.ts';
 import { type IngestConsumer, startConsumer } from './ingest/consumer.ts';
 import type { IngestEvents } from './ingest/outcome.ts';
@@ -23,7 +24,7 @@ export interface AnalyticsOptions {
   listen: string;
   insecureListen?: boolean;
   clock: Clock;
-  log: Log;
+  log: ServiceLog;
 }
 
 export interface Analytics {

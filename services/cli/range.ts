@@ -23,7 +23,7 @@ export function withRange(command: Command, from: string): Command {
 
 export function withFilters(command: Command): Command {
   return command
-    .option('--route <name>', 'namespace/name of an HTTPRoute')
+    .option('--route <name>', 'namespace/name of a route')
     .option('--service <name>', 'namespace/name of the called Service')
     .option('--source <name>', 'namespace/name of the caller, or Gateway/namespace/name')
     .option('--consumer <name>', 'namespace/name of a Consumer')

@@ -1,8 +1,9 @@
 import type { NatsConnection } from 'nats';
 import { type Clock, systemClock } from '#platform/clock.ts';
 import { HttpProblem, createApi, listen } from '#platform/http.ts';
-import { type Log, sentenceOf } from '#platform/log.ts';
+import { sentenceOf } from '#platform/log.ts';
 import { connectNats, natsSentence, pause } from '#platform/nats.ts';
+import type { ServiceLog } from '#platform/service-log.ts';
 import { EVENT_BYTES_MAX } from './changes/writer.ts';
 import { BoardStreams } from './api/boards.ts';
 import { addRoutes } from './api/routes.ts';
@@ -23,7 +24,7 @@ export interface ConfigServiceOptions {
   analytics?: string | undefined;
   alerting?: string | undefined;
   clock?: Clock;
-  log: Log;
+  log: ServiceLog;
 }
 
 export interface ConfigService {

@@ -42,7 +42,7 @@ export const METRIC_COLUMNS = [
   { name: 'revision', wire: 'UInt64', meaning: 'sequence of the revision that decided' },
   word('source', 'calling service, as in a record'),
   word('destination', 'called service'),
-  word('route', 'namespace/name of the HTTPRoute'),
+  word('route', 'namespace/name of the route'),
   word('backend', 'namespace/name:port of the backend'),
   word('consumer', 'namespace/name of the Consumer'),
   word('status_class', '1xx, 2xx, 3xx, 4xx, 5xx, or none when nothing was sent'),

@@ -2,7 +2,7 @@
  * The one table of why an exchange ended as it did: a word for the record's `reason` column, the
  * status that the proxy answers with (0: the proxy answers nothing), and whether it counts as an
  * error of the callee in service numbers. `ok` means that the upstream's own answer was passed on,
- * whatever its status.
+ * whatever its status; a status below 400 that the proxy answered as a route asked it to.
  */
 export interface ReasonEntry {
   status: number;
@@ -11,6 +11,11 @@ export interface ReasonEntry {
 
 export const REASONS = {
   ok: { status: 0, meaning: 'the answer of the upstream was passed on' },
+  redirected: { status: 302, meaning: 'the rule of the route answered with a redirect' },
+  preflight: {
+    status: 204,
+    meaning: 'the CORS filter of the rule answered a preflight request',
+  },
   bad_request: {
     status: 400,
     meaning: 'the request is not valid HTTP or is refused by the edge rules',

@@ -22,6 +22,7 @@ import {
 } from '#contracts/problems.ts';
 import { VERSION } from '#contracts/version.ts';
 import { type Log, sentenceOf } from './log.ts';
+import type { ServiceLog } from './service-log.ts';
 
 /** An expected failure of a request: becomes RFC 9457 problem details. */
 export class HttpProblem extends Error {
@@ -39,7 +40,7 @@ export interface ApiOptions {
   /** `config`, `analytics` or `alerting`. */
   name: string;
   description: string;
-  log: Log;
+  log: ServiceLog;
   /** What keeps the service from doing its work, in one sentence; undefined when it is ready. */
   notReady: () => string | undefined;
   bodyLimitBytes?: number;

@@ -7,7 +7,8 @@ import {
   bootstrapHelp,
   readBootstrap,
 } from './bootstrap.ts';
-import { type Log, createLog, sentenceOf } from './log.ts';
+import { sentenceOf } from './log.ts';
+import { type ServiceLog, createServiceLog } from './service-log.ts';
 import { startTracing } from './otel.ts';
 import { runMain } from './process.ts';
 
@@ -85,7 +86,10 @@ const STOP_MAX_MS = 30_000;
 export function runService<const S extends Record<string, FieldSpec>>(
   name: string,
   fields: S & typeof SERVICE_FIELDS,
-  start: (values: BootstrapValues<S & typeof SERVICE_FIELDS>, log: Log) => Promise<RunningService>,
+  start: (
+    values: BootstrapValues<S & typeof SERVICE_FIELDS>,
+    log: ServiceLog,
+  ) => Promise<RunningService>,
 ): void {
   const program = `windrose-${name}`;
   runMain(program, async () => {
@@ -101,7 +105,7 @@ export function runService<const S extends Record<string, FieldSpec>>(
         `--mesh ${mesh} is no name of a mesh: no label of lower-case letters, digits and dashes`,
       );
     }
-    const log = createLog({ service: name, fields: { mesh } });
+    const log = createServiceLog({ service: name, fields: { mesh } });
     const tracing = startTracing(name, otlp);
     const service = await start(values, log);
     tellReady(program, service);

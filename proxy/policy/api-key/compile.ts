@@ -1,7 +1,7 @@
 import { DEFAULT_NAMESPACE, keyOf } from '#contracts/names.ts';
 import { DEFAULT_API_KEY_HEADER } from '#contracts/headers.ts';
 import type { AuthenticationPolicy } from '#contracts/resources/index.ts';
-import { isProtectedHeader } from '../../route/filters.ts';
+import { isProtectedHeader } from '../../route/filters/headers.ts';
 import type { Report } from '../../snapshot/report.ts';
 import type { PolicyConfig } from '../kinds.ts';
 

@@ -75,9 +75,13 @@ function idsOf(snapshot: CompiledSnapshot, policy: ResourceKey): ReadonlySet<str
 }
 
 function keyOf(config: LimitConfig, exchange: Exchange): string {
-  const [first, ...rest] = config.key;
+  const [first] = config.key;
   if (first === undefined) return '';
-  return rest.reduce((key, part) => `${key}\0${valueOf(part, exchange)}`, valueOf(first, exchange));
+  let key = valueOf(first, exchange);
+  for (let i = 1; i < config.key.length; i++) {
+    key += `\0${valueOf(config.key[i] as LimitKeyPart, exchange)}`;
+  }
+  return key;
 }
 
 function valueOf(part: LimitKeyPart, exchange: Exchange): string {

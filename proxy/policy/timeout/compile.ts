@@ -20,7 +20,8 @@ export function compileRouteTimeouts(
   const backendRequestMs = routeDurationMs(timeouts.backendRequest);
   if (requestMs !== undefined && backendRequestMs !== undefined && backendRequestMs > requestMs) {
     const message = 'a try cannot have longer than the whole request';
-    report.add(`${path}.timeouts.backendRequest`, 'invalid_value', message);
+    const hint = `make it ${timeouts.request ?? ''} at most`;
+    report.add(`${path}.timeouts.backendRequest`, 'invalid_value', message, hint);
   }
   return Object.freeze({ requestMs, backendRequestMs });
 }

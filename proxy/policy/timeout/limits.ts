@@ -1,4 +1,4 @@
-import type { AttemptLimits } from '../../exchange.ts';
+import type { AttemptLimits, Exchange } from '../../exchange.ts';
 import type { BackendTls } from '../../upstream/settings.ts';
 import {
   CONNECT_DEFAULT_MS,
@@ -9,16 +9,21 @@ import {
 } from './config.ts';
 
 /**
- * A proxy of the mesh that calls watches its own time-outs, which this side does not know: it only
- * keeps a hung application from holding a request for ever.
+ * A proxy of the mesh that calls watches its own time-outs. Where it sends none along that bounds
+ * the whole, this side only keeps a hung application from holding a request for ever.
  */
 const INBOUND_HEAD_MS = 300_000;
 
 /**
- * A call of gRPC says itself how long it may take. A stream that says nothing has its head with its
- * first message, so it waits for that as long as for any other.
+ * A stream of gRPC has its head with its first message, so where it does not say how long it may
+ * take it waits for that as long as for any other.
  */
 const GRPC_HEAD_MS = 300_000;
+
+/** What a request says of its own time. */
+type OwnTime = Pick<Exchange, 'isGrpc' | 'deadlineMs'>;
+
+const SAYS_NOTHING: OwnTime = { isGrpc: false, deadlineMs: Number.POSITIVE_INFINITY };
 
 /**
  * How long the response head of one try may take. What the route says of a try comes first, then
@@ -28,23 +33,29 @@ const GRPC_HEAD_MS = 300_000;
 export function headTimeoutMs(
   route: RouteTimeouts,
   service: ServiceTimeouts,
-  isGrpc = false,
+  own = SAYS_NOTHING,
 ): number {
   if (route.backendRequestMs !== undefined) return route.backendRequestMs;
   if (service.responseHeadMs !== undefined) return service.responseHeadMs;
   if (route.requestMs !== undefined) return Number.POSITIVE_INFINITY;
-  return isGrpc ? GRPC_HEAD_MS : RESPONSE_HEAD_DEFAULT_MS;
+  return headDefaultMs(own);
 }
 
-/** Towards the sidecar's own application. */
+/** Towards the sidecar's own application. Infinity: what is left of the exchange is the limit. */
 export function inboundHeadTimeoutMs(
   service: ServiceTimeouts,
   fromMesh: boolean,
-  isGrpc = false,
+  own = SAYS_NOTHING,
 ): number {
-  if (fromMesh) return INBOUND_HEAD_MS;
-  const headMs = isGrpc ? GRPC_HEAD_MS : RESPONSE_HEAD_DEFAULT_MS;
-  return Math.max(headMs, service.responseHeadMs ?? 0);
+  if (fromMesh && own.deadlineMs !== Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
+  const leastMs = fromMesh ? INBOUND_HEAD_MS : (service.responseHeadMs ?? 0);
+  return Math.max(headDefaultMs(own), leastMs);
+}
+
+/** A call of gRPC that has a deadline is held to that alone, which `attemptLimits` looks after. */
+function headDefaultMs({ isGrpc, deadlineMs }: OwnTime): number {
+  if (!isGrpc) return RESPONSE_HEAD_DEFAULT_MS;
+  return deadlineMs === Number.POSITIVE_INFINITY ? GRPC_HEAD_MS : Number.POSITIVE_INFINITY;
 }
 
 /** Limits of one try, within what is left of the exchange; and how its connection is secured. */

@@ -122,7 +122,7 @@ export class AccessBlock {
     c.retries.push(exchange.retries);
     c.ejected.push(exchange.ejected ? 1 : 0);
     c.fallback.push(0);
-    c.mirrored.push(0);
+    c.mirrored.push(exchange.mirrored);
     c.bytes_in.push(exchange.bytesIn);
     c.bytes_out.push(exchange.bytesOut);
     c.duration_us.push(durationUs);

@@ -1,9 +1,9 @@
 import type { Exchange } from '../../exchange.ts';
-import { decisionHash } from '../decision-hash.ts';
+import { Recent } from '../recent.ts';
 import type { TelemetryIdentity } from '../types.ts';
 
 /** So many shapes are remembered, about 1 KB each. */
-const SHAPES_BITS = 11;
+const SHAPES_BITS = 12;
 
 /** What a line says that many requests have in common; the columns' names. */
 type Shape = ReturnType<typeof shapeOf>;
@@ -17,19 +17,18 @@ interface Remembered {
 /** The part of the access log's lines that follows from what was decided: made once for each. */
 export class LineShapes {
   readonly #identity: Omit<TelemetryIdentity, 'mesh'>;
-  readonly #remembered: (Remembered | undefined)[] = Array.from({ length: 2 ** SHAPES_BITS });
+  readonly #remembered = new Recent<Remembered>(SHAPES_BITS, isOf);
 
   constructor({ proxy, instance, worker, role, workload, zone }: TelemetryIdentity) {
     this.#identity = { proxy, instance, worker, role, workload, zone };
   }
 
   textOf(exchange: Exchange, userAgent: string): string {
-    const slot = decisionHash(exchange) >>> (32 - SHAPES_BITS);
-    const found = this.#remembered[slot];
-    if (found !== undefined && isOf(found.shape, exchange, userAgent)) return found.text;
+    const found = this.#remembered.find(exchange, userAgent);
+    if (found !== undefined) return found.text;
     const shape = shapeOf(exchange, userAgent);
     const text = JSON.stringify({ ...this.#identity, ...shape }).slice(1, -1);
-    this.#remembered[slot] = { shape, text };
+    this.#remembered.put(exchange, { shape, text });
     return text;
   }
 }
@@ -60,12 +59,12 @@ function shapeOf(exchange: Exchange, userAgent: string) {
     retry_reason: exchange.retryReason,
     ejected: exchange.ejected ? 1 : 0,
     fallback: 0,
-    mirrored: 0,
+    mirrored: exchange.mirrored,
     weight: 1,
   };
 }
 
-function isOf(shape: Shape, exchange: Exchange, userAgent: string): boolean {
+function isOf({ shape }: Remembered, exchange: Exchange, userAgent: string): boolean {
   const { request, snapshot } = exchange;
   return (
     shape.route === exchange.route &&
@@ -85,6 +84,7 @@ function isOf(shape: Shape, exchange: Exchange, userAgent: string): boolean {
     shape.retries === exchange.retries &&
     shape.retry_reason === exchange.retryReason &&
     shape.ejected === (exchange.ejected ? 1 : 0) &&
+    shape.mirrored === exchange.mirrored &&
     shape.source === exchange.source &&
     shape.destination === exchange.destination &&
     shape.listener === request.listener &&

@@ -1,7 +1,7 @@
 import { bucketOf, statusClassOf } from '#contracts/metrics.ts';
 import type { Exchange } from '../../exchange.ts';
 import { OTHER, SERIES_IDLE_WINDOWS, SERIES_MAX } from '../limits.ts';
-import { decisionHash } from '../decision-hash.ts';
+import { Recent } from '../recent.ts';
 import { Histogram } from './histogram.ts';
 
 /** What one combination of labels counts in one window. */
@@ -36,9 +36,7 @@ export class SeriesTable {
   readonly #series = new Map<string, WindowSeries>();
   #touched: WindowSeries[] = [];
   /** Found by a cheap hash of what differs most, so that few requests build a key. */
-  readonly #recent: (WindowSeries | undefined)[] = Array.from({
-    length: 2 ** RECENT_BITS,
-  });
+  readonly #recent = new Recent<WindowSeries>(RECENT_BITS, isOf);
   /** Requests counted under `__other__`. */
   overflow = 0;
 
@@ -51,13 +49,7 @@ export class SeriesTable {
   }
 
   add(exchange: Exchange, durationUs: number): void {
-    const statusClass = statusClassOf(exchange.status);
-    const slot = decisionHash(exchange) >>> (32 - RECENT_BITS);
-    let series = this.#recent[slot];
-    if (series === undefined || !isOf(series, exchange, statusClass)) {
-      series = this.#find(exchange, statusClass);
-      this.#recent[slot] = series;
-    }
+    const series = this.#seriesOf(exchange, statusClassOf(exchange.status));
     if (series.requests === 0) this.#touched.push(series);
     series.requests++;
     series.retries += exchange.retries;
@@ -88,9 +80,16 @@ export class SeriesTable {
     for (const [key, series] of this.#series) {
       if (++series.idleWindows < SERIES_IDLE_WINDOWS) continue;
       this.#series.delete(key);
-      const slot = this.#recent.indexOf(series);
-      if (slot >= 0) this.#recent[slot] = undefined;
+      this.#recent.forget(series);
     }
+  }
+
+  #seriesOf(exchange: Exchange, statusClass: string): WindowSeries {
+    const recent = this.#recent.find(exchange, statusClass);
+    if (recent !== undefined) return recent;
+    const found = this.#find(exchange, statusClass);
+    this.#recent.put(exchange, found);
+    return found;
   }
 
   #find(exchange: Exchange, statusClass: string): WindowSeries {

@@ -20,6 +20,7 @@ export function print(io: Io, format: Format, value: unknown, text: () => string
   }
 }
 
+/** Also for readers of YAML 1.1, such as kubectl: a text `yes` stands in quotes. */
 export function toYaml(value: unknown): string {
-  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false, compat: 'yaml-1.1' });
 }

@@ -1,4 +1,10 @@
-import type { BackendRef, Resource, RouteResource } from '#contracts/resources/index.ts';
+import {
+  type Resource,
+  type RouteResource,
+  parentRefsOf,
+  rulesOf,
+  type ReferenceGrant,
+} from '#contracts/resources/index.ts';
 import { count } from './format.ts';
 
 /** What matters most of a resource, in a few words. */
@@ -7,10 +13,12 @@ export function summaryOf(resource: Resource): string {
     case 'Service':
       return resource.spec.ports.map((port) => port.port).join(', ');
     case 'EndpointSlice':
-      return count(resource.endpoints.length, 'endpoint');
+      return count(resource.endpoints?.length ?? 0, 'endpoint');
     case 'Gateway':
+    case 'ListenerSet':
       return resource.spec.listeners.map((each) => `${each.name} :${each.port}`).join(', ');
     case 'HTTPRoute':
+    case 'GRPCRoute':
     case 'TLSRoute':
     case 'TCPRoute':
       return routeSummary(resource);
@@ -26,6 +34,8 @@ export function summaryOf(resource: Resource): string {
       return resource.spec.objectives.map((each) => `${each.target * 100} %`).join(', ');
     case 'BackendTLSPolicy':
       return `${targetNames(resource.spec.targetRefs)} as ${resource.spec.validation.hostname}`;
+    case 'ReferenceGrant':
+      return grantSummary(resource.spec);
     case 'AuthenticationPolicy':
     case 'TrafficPolicy':
     case 'ListenerPolicy':
@@ -38,14 +48,21 @@ export function summaryOf(resource: Resource): string {
   }
 }
 
+/** `HTTPRoute of shop to Service payments`. */
+function grantSummary({ from, to }: ReferenceGrant['spec']): string {
+  const referrers = from.map(({ kind, namespace }) => `${kind} of ${namespace}`).join(', ');
+  const referents = to.map(({ kind, name }) => (name === undefined ? kind : `${kind} ${name}`));
+  return `${referrers} to ${referents.join(', ')}`;
+}
+
 function targetNames(refs: readonly { kind: string; name: string }[]): string {
   return refs.map((each) => `${each.kind}/${each.name}`).join(', ');
 }
 
 function routeSummary(route: RouteResource): string {
-  const parents = route.spec.parentRefs.map((each) => `${each.kind ?? 'Gateway'}/${each.name}`);
+  const parents = parentRefsOf(route).map((each) => `${each.kind ?? 'Gateway'}/${each.name}`);
   const backends = new Map<string, string>();
-  for (const { backendRefs = [] } of route.spec.rules as { backendRefs?: BackendRef[] }[]) {
+  for (const { backendRefs = [] } of rulesOf(route)) {
     const several = backendRefs.length > 1;
     for (const ref of backendRefs) {
       backends.set(ref.name, several ? `${ref.name}=${ref.weight ?? 1}` : ref.name);

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
-import type { ResourceList } from '#contracts/api/config.ts';
-import { type Resource, metadataOf } from '#contracts/resources/index.ts';
+import type { Reported, ResourceList } from '#contracts/api/config.ts';
+import { metadataOf } from '#contracts/resources/index.ts';
 import { CliError, EXIT, usage } from '../errors.ts';
 import { type Io, line } from '../io.ts';
 import { kindOf, matches, nameFilter, namespaceOf, resourcePath } from '../kinds.ts';
 import { ageOf } from '../output/format.ts';
 import { toYaml } from '../output/print.ts';
+import { standingOf } from '../output/standing.ts';
 import { summaryOf } from '../output/summary.ts';
 import { table } from '../output/table.ts';
 import { type ServerOptions, configServer } from '../servers.ts';
@@ -22,7 +23,8 @@ export function addGet(program: Command, io: Io): void {
     summary: 'show resources as the log has them',
     details:
       'KIND is a kind, its plural or short name, or `all`; NAME may be NAMESPACE/NAME.\n' +
-      'Without -n all namespaces are shown. What -o yaml and -o json print can be applied again.',
+      'Without -n all namespaces are shown. STATUS is OK, or the first condition that is\n' +
+      'not as it should be. What -o yaml and -o json print can be applied again.',
     examples: [
       'windrose get routes',
       'windrose get httproute shop/reviews -o yaml',
@@ -44,7 +46,7 @@ async function find(
   kind: string,
   name: string | undefined,
   options: Options,
-): Promise<Resource[]> {
+): Promise<Reported[]> {
   const all = kind.toLowerCase() === 'all';
   if (all && name !== undefined) throw usage('`get all` takes no name');
   const entry = all ? undefined : kindOf(kind);
@@ -65,7 +67,7 @@ async function find(
   return items;
 }
 
-function show(io: Io, options: Options, items: readonly Resource[], one: boolean): void {
+function show(io: Io, options: Options, items: readonly Reported[], one: boolean): void {
   const only = one && items.length === 1 ? items[0] : undefined;
   switch (options.output) {
     case 'json': {
@@ -85,15 +87,18 @@ function show(io: Io, options: Options, items: readonly Resource[], one: boolean
   }
 }
 
-function tableOf(items: readonly Resource[], nowMs: number): string {
+function tableOf(items: readonly Reported[], nowMs: number): string {
   const kinds = new Set(items.map((item) => item.kind));
-  return table<Resource>(
+  return table<Reported>(
     [
-      ...(kinds.size > 1 ? [{ title: 'KIND', value: (item: Resource) => item.kind }] : []),
+      ...(kinds.size > 1 ? [{ title: 'KIND', value: (item: Reported) => item.kind }] : []),
       { title: 'NAMESPACE', value: (item) => namespaceOf(item) ?? '' },
       { title: 'NAME', value: (item) => item.metadata.name },
       { title: 'REVISION', value: (item) => metadataOf(item).resourceVersion ?? '' },
       { title: 'AGE', value: (item) => ageOf(metadataOf(item).creationTimestamp, nowMs) },
+      ...(items.some((item) => item.status !== undefined)
+        ? [{ title: 'STATUS', value: standingOf }]
+        : []),
       { title: 'SUMMARY', value: summaryOf },
     ],
     items,

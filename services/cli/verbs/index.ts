@@ -8,6 +8,7 @@ import { addExplain } from './explain.ts';
 import { addGet } from './get.ts';
 import { addGraph } from './graph.ts';
 import { addHistory } from './history.ts';
+import { addImport } from './import.ts';
 import { addLogs } from './logs.ts';
 import { addProxy } from './proxy.ts';
 import { addQuery } from './query.ts';
@@ -43,5 +44,6 @@ export const VERBS: readonly Adder[] = [
   addSlo,
   addAudit,
   addQuery,
+  addImport,
   addConsumer,
 ];

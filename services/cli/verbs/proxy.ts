@@ -12,6 +12,7 @@ const EXAMPLES = [
   'windrose proxy --resources gateway.yaml --access-log -',
   'windrose proxy --name edge-2 --role gateway --gateway shop/edge --workers 2',
   'windrose proxy --name pay-1 --role sidecar --service shop/payments --app 127.0.0.1:8080',
+  'windrose proxy --print-iptables --outbound 127.0.0.1:15001 --iptables-uid 1337',
 ] as const;
 
 export function addProxy(program: Command, io: Io): void {

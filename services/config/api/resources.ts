@@ -1,11 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
-import type { ResourceList } from '#contracts/api/config.ts';
+import type { Reported, ResourceList } from '#contracts/api/config.ts';
 import { type ResourceKey, keyOf } from '#contracts/names.ts';
+import type { ResourceProblem } from '#contracts/problems.ts';
 import { type KindEntry, KINDS, findKind } from '#contracts/resources/index.ts';
 import { formatRevision } from '#contracts/revision.ts';
 import { HttpProblem } from '#platform/http.ts';
-import { withServerFields } from '#platform/state.ts';
+import { type StateEntry, withServerFields } from '#platform/state.ts';
+import { type Live, statusOf } from '#proxy/pure.ts';
 import { findSequence } from '../changes/revisions.ts';
 import { entriesAt, entryAt } from '../log/images.ts';
 import type { Plane } from '../plane.ts';
@@ -59,7 +61,7 @@ export function addResourceRoutes(app: FastifyInstance, context: RouteContext): 
       if (found === undefined) {
         throw new HttpProblem('not-found', `there is no ${key} at revision ${revision}`);
       }
-      return { revision, items: [withServerFields(found)] };
+      return { revision, items: [reporter(plane, sequence)(found)] };
     },
   );
 }
@@ -76,8 +78,40 @@ async function list(
       : await entriesAt(plane.log, sequence, isWanted);
   return {
     revision: formatRevision({ epoch: plane.history.epoch, sequence }),
-    items: entries.filter(({ key }) => isWanted(key)).map(withServerFields),
+    items: entries.filter(({ key }) => isWanted(key)).map(reporter(plane, sequence)),
   };
+}
+
+/** Of a revision that is past nobody says any more what became of it. */
+function reporter(plane: Plane, sequence: number): (entry: StateEntry) => Reported {
+  if (sequence !== plane.history.headSequence) return withServerFields;
+  const snapshot = plane.compiler.head();
+  const live = liveOf(plane);
+  return (entry) => {
+    const status = statusOf(snapshot, entry.key, live);
+    const resource = withServerFields(entry);
+    return status === undefined ? resource : { ...resource, status };
+  };
+}
+
+/** What proxies that are up could not bring into service, each once, with the proxies' names. */
+function liveOf(plane: Plane): Live {
+  const { receipts } = plane.receipts;
+  const found = new Map<string, { problem: ResourceProblem; proxies: string[] }>();
+  for (const { heartbeat } of plane.registry.registry.up()) {
+    for (const problem of receipts.newest(heartbeat.proxy)?.problems ?? []) {
+      const name = JSON.stringify([problem.resource, problem.path, problem.message]);
+      const known = found.get(name) ?? { problem, proxies: [] };
+      known.proxies.push(heartbeat.proxy);
+      found.set(name, known);
+    }
+  }
+  const problems = [...found.values()].map(({ problem, proxies }) => {
+    const [first = '', ...others] = proxies.toSorted();
+    const who = others.length === 0 ? `proxy ${first}` : `${first} and ${others.length} more`;
+    return { ...problem, message: `${problem.message} (${who})` };
+  });
+  return { problems };
 }
 
 async function sequenceOf(plane: Plane, at: string | undefined): Promise<number> {

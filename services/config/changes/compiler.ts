@@ -1,7 +1,23 @@
 import type { ResourceKey } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import type { MeshState } from '#platform/state.ts';
-import { type CompileResult, type CompiledSnapshot, compile } from '#proxy/pure.ts';
+import { type CompileResult, type CompiledSnapshot, compile, notesOf } from '#proxy/pure.ts';
+
+/** What a candidate makes wrong that the head does not. */
+export interface NewProblems {
+  /** They refuse it. */
+  refusing: ResourceProblem[];
+  /**
+   * Of resources that it leaves alone and that it takes a ReferenceGrant away from. Whoever may
+   * write a namespace can always end what it granted: to refuse that until all users are gone would
+   * leave the decision to them.
+   */
+  revoked: ResourceProblem[];
+  /** What there is to know of what it writes, though nothing is wrong with that. */
+  notes: string[];
+}
+
+const NO_PROBLEMS: NewProblems = Object.freeze({ refusing: [], revoked: [], notes: [] });
 
 /**
  * The state of the mesh as the proxies compile it, kept at the head so that a change costs what it
@@ -44,15 +60,42 @@ export class Compiler {
    * Problems that a candidate would bring and the head does not have: what is wrong already, such
    * as a fault whose time has passed meanwhile, never stands in the way of another change.
    */
-  newProblems(candidate: MeshState, changed: ReadonlySet<ResourceKey>): ResourceProblem[] {
-    const { problems } = this.#run(candidate, this.head(), changed);
-    if (problems.length === 0) return [];
-    const known = new Set(this.#run(this.#head).problems.map(identityOf));
-    return problems.filter((problem) => !known.has(identityOf(problem)));
+  newProblems(candidate: MeshState, changed: ReadonlySet<ResourceKey>): NewProblems {
+    if (changed.size === 0) return NO_PROBLEMS;
+    const { problems, snapshot } = this.#run(candidate, this.head(), changed);
+    const notes = [...notesOf(snapshot, changed)];
+    const none = { ...NO_PROBLEMS, notes };
+    if (problems.length === 0) return none;
+    const known = identitiesOf(this.#run(this.#head).problems);
+    const isNew = problems.filter((problem) => !known.has(identityOf(problem)));
+    if (isNew.length === 0) return none;
+    const granted = this.#withGrantsKept(candidate, changed);
+    if (granted === undefined) return { ...none, refusing: isNew };
+    const others = identitiesOf(this.#run(granted).problems);
+    const isRevoked = (problem: ResourceProblem): boolean =>
+      !others.has(identityOf(problem)) && !changed.has(problem.resource as ResourceKey);
+    return {
+      refusing: isNew.filter((problem) => !isRevoked(problem)),
+      revoked: isNew.filter(isRevoked),
+      notes,
+    };
+  }
+
+  /** The candidate as it would be if it took no grant away; undefined: it takes none. */
+  #withGrantsKept(
+    candidate: MeshState,
+    changed: ReadonlySet<ResourceKey>,
+  ): Pick<MeshState, 'entries' | 'sequence'> | undefined {
+    const kept = [...changed].flatMap((key) => this.#head.entries.get(key) ?? []);
+    const grants = kept.filter(({ resource }) => resource.kind === 'ReferenceGrant');
+    if (grants.length === 0) return undefined;
+    const entries = new Map(candidate.entries);
+    for (const grant of grants) entries.set(grant.key, grant);
+    return { entries, sequence: candidate.sequence };
   }
 
   #run(
-    state: MeshState,
+    state: Pick<MeshState, 'entries' | 'sequence'>,
     previous?: CompiledSnapshot,
     changed?: ReadonlySet<ResourceKey>,
   ): CompileResult {
@@ -64,6 +107,10 @@ export class Compiler {
       ...(changed === undefined ? {} : { changed }),
     });
   }
+}
+
+function identitiesOf(problems: readonly ResourceProblem[]): Set<string> {
+  return new Set(problems.map(identityOf));
 }
 
 function identityOf({ resource, path, reason, message }: ResourceProblem): string {

@@ -5,7 +5,7 @@ import { HttpProblem } from '#platform/http.ts';
 import { keyOfResource } from '#platform/state.ts';
 import type { History } from '../log/history.ts';
 import { changedBy } from './plan.ts';
-import { referencesOf } from './references.ts';
+import { referencesOf, touchOf } from './references.ts';
 
 /**
  * A resource that names its `resourceVersion` replaces exactly that version: throws 409 when it is
@@ -45,15 +45,16 @@ export function refuseOverlap(
   upserts: readonly Resource[],
 ): void {
   const mine = new Set<ResourceKey>([...touched, ...upserts.flatMap(referencesOf)]);
+  const referredTo = new Set<ResourceKey>([...touched].flatMap((key) => [key, touchOf(key)]));
   const problems = new Map<ResourceKey, ResourceProblem>();
   for (const { sequence, changes } of history.since(baseSequence)) {
     for (const { key, change } of changes) {
       const why = changedBy(history, { sequence, change });
       const current = history.state.entries.get(key);
-      if (mine.has(key)) {
+      if (mine.has(key) || mine.has(touchOf(key))) {
         problems.set(key, { resource: key, path: '', reason: 'conflict', message: why });
       } else if (current !== undefined) {
-        const target = referencesOf(current.resource).find((ref) => touched.has(ref));
+        const target = referencesOf(current.resource).find((ref) => referredTo.has(ref));
         if (target === undefined) continue;
         const message = `${why} and refers to ${target}`;
         problems.set(key, { resource: key, path: '', reason: 'conflict', message });

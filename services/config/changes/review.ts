@@ -26,7 +26,7 @@ export function problemsBeyond(
   const unreadable = problems.map(({ resource }) => resource).filter((key) => !readable.has(key));
   const beyond = compiler
     .newProblems(candidate.state, candidate.changed)
-    .filter((problem) => !speaksOf(problem, unreadable));
+    .refusing.filter((problem) => !speaksOf(problem, unreadable));
   return [...problems, ...beyond];
 }
 

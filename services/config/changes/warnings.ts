@@ -1,3 +1,4 @@
+import type { ResourceProblem } from '#contracts/problems.ts';
 import type { Resource } from '#contracts/resources/index.ts';
 import { metadataOf } from '#contracts/resources/index.ts';
 import { keyOfResource } from '#platform/state.ts';
@@ -8,6 +9,10 @@ import { changedBy } from './plan.ts';
 export interface WarningInput {
   history: History;
   candidate: Candidate;
+  /** What the change-set's own grants allowed to others until now. */
+  revoked: readonly ResourceProblem[];
+  /** Of what it writes: fields without effect, what is insecure on purpose. */
+  notes: readonly string[];
   /** As written: a resource with a resourceVersion replaces what its author has seen. */
   written: readonly Resource[];
   author: string;
@@ -23,7 +28,14 @@ const NAMED_MAX = 5;
 
 /** What a writer should know though it is no error. */
 export function warningsOf(input: WarningInput): string[] {
-  return [...replaced(input), ...tooOld(input), ...expiring(input)];
+  return [
+    ...replaced(input),
+    ...revokedBy(input),
+    ...tooOld(input),
+    ...expiring(input),
+    ...idle(input),
+    ...input.notes,
+  ];
 }
 
 /** Last writer wins on a resource without a version: that is then said. */
@@ -46,6 +58,11 @@ function replaced(input: WarningInput): string[] {
   });
 }
 
+/** Removals always apply; who is cut off by one is said. */
+function revokedBy({ revoked }: WarningInput): string[] {
+  return revoked.map(({ resource, path, message }) => `${resource} ${path}: ${message}`);
+}
+
 function tooOld({ minProxy, proxies }: WarningInput): string[] {
   const old = proxies.filter(({ version }) => version !== undefined && isOlder(version, minProxy));
   if (old.length === 0) return [];
@@ -62,6 +79,26 @@ function expiring({ candidate, wallMs }: WarningInput): string[] {
     const left =
       leftMs < 60_000 ? `${Math.ceil(leftMs / 1000)} s` : `${Math.ceil(leftMs / 60_000)} min`;
     return [`${keyOfResource(resource)} ends in ${left}, at ${resource.spec.expires}`];
+  });
+}
+
+/** Of a Service as Kubernetes has it: what acts there and not here. */
+function idle({ candidate }: WarningInput): string[] {
+  return candidate.upserts.flatMap((resource) => {
+    if (resource.kind !== 'Service') return [];
+    const { spec } = resource;
+    const fields = [
+      ...(spec.selector === undefined ? [] : ['selector']),
+      ...(spec.type === undefined || spec.type === 'ClusterIP' ? [] : [`type ${spec.type}`]),
+      ...(spec.internalTrafficPolicy === 'Local' ? ['internalTrafficPolicy'] : []),
+      ...(spec.externalIPs === undefined ? [] : ['externalIPs']),
+      ...(spec.loadBalancerSourceRanges === undefined ? [] : ['loadBalancerSourceRanges']),
+      ...(spec.trafficDistribution === undefined ? [] : ['trafficDistribution']),
+    ];
+    if (fields.length === 0) return [];
+    const what = `${fields.join(', ')} ${fields.length === 1 ? 'has' : 'have'} no effect`;
+    const endpoints = 'endpoints are announced by sidecars or declared by EndpointSlices';
+    return [`${keyOfResource(resource)}: ${what} here; ${endpoints}`];
   });
 }
 

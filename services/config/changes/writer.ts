@@ -164,16 +164,14 @@ export class Writer {
     const time = new Date(clock.wallMs()).toISOString();
     const candidate = candidateOf(history.state, asked, history.lastSequence + 1, time);
     refuseOverlap(history, draft.base, candidate.changed, candidate.upserts);
-    if (candidate.changed.size > 0) {
-      const problems = compiler.newProblems(candidate.state, candidate.changed);
-      if (problems.length > 0) throw invalid(problems);
-    }
+    const { refusing, revoked, notes } = compiler.newProblems(candidate.state, candidate.changed);
+    if (refusing.length > 0) throw invalid(refusing);
     const event = this.#event(draft, candidate, time);
     const bytes = Buffer.byteLength(JSON.stringify(event));
     if (bytes > EVENT_BYTES_MAX) throw tooLarge(bytes);
     const warnings = warningsOf({
       history,
-      candidate,
+      ...{ candidate, revoked, notes },
       written: asked.upserts,
       author: draft.author,
       seen: draft.request.ifMatch !== undefined || draft.plan.kind !== 'write',

@@ -2,7 +2,7 @@
 import Type, { type Static } from 'typebox';
 import type { Heartbeat, Receipt, ResourceChange } from '../events.ts';
 import type { ResourceKey } from '../names.ts';
-import type { Resource } from '../resources/index.ts';
+import type { Resource, ResourceStatus } from '../resources/index.ts';
 
 const Ref = Type.Object(
   {
@@ -83,10 +83,16 @@ export interface ChangeSetDetail extends Omit<ChangeSetSummary, 'changes'> {
   changes: ResourceChange[];
 }
 
-/** `GET /v1/resources…`: resources as they were written, with resourceVersion and generation. */
+/**
+ * A resource as it was written, with resourceVersion and generation; and, at the head, what
+ * Windrose says of it. `apply` takes it back as it stands: status is nobody's to write.
+ */
+export type Reported = Resource & { status?: ResourceStatus };
+
+/** `GET /v1/resources…` */
 export interface ResourceList {
   revision: string;
-  items: Resource[];
+  items: Reported[];
 }
 
 /** `GET /v1/proxies`: stragglers first. */

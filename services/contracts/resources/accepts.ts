@@ -5,6 +5,7 @@ interface Schema {
   type?: string;
   const?: unknown;
   enum?: readonly unknown[];
+  anyOf?: readonly Schema[];
   pattern?: string;
   minLength?: number;
   maxLength?: number;
@@ -23,7 +24,8 @@ interface Schema {
 }
 
 const KEYWORDS: ReadonlySet<string> = new Set([
-  ...['type', 'const', 'enum', 'pattern', 'minLength', 'maxLength', 'minimum', 'maximum'],
+  ...['type', 'const', 'enum', 'anyOf', 'pattern', 'minLength', 'maxLength'],
+  ...['minimum', 'maximum'],
   ...['exclusiveMinimum', 'exclusiveMaximum', 'items', 'minItems', 'maxItems', 'properties'],
   ...['patternProperties', 'required', 'additionalProperties', 'description'],
 ]);
@@ -38,6 +40,7 @@ export function acceptsOf(schema: object): Accepts {
     if (!KEYWORDS.has(keyword)) throw new TypeError(`no rule for the keyword ${keyword}`);
   }
   if (known.enum !== undefined) return oneOf(known.enum);
+  if (known.anyOf !== undefined) return anyOf(known.anyOf.map(acceptsOf));
   if ('const' in known) return oneOf([known.const]);
   switch (known.type) {
     case 'string':
@@ -60,6 +63,10 @@ export function acceptsOf(schema: object): Accepts {
 function oneOf(values: readonly unknown[]): Accepts {
   const [only] = values;
   return values.length === 1 ? (value) => value === only : (value) => values.includes(value);
+}
+
+function anyOf(alternatives: readonly Accepts[]): Accepts {
+  return (value) => alternatives.some((accepts) => accepts(value));
 }
 
 /** Lengths are in code points. */

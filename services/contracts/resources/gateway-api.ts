@@ -1,43 +1,128 @@
 /**
- * Gateway API v1 (gateway.networking.k8s.io), the part that this version serves. Field names,
- * defaults and meaning are the standard's; what is not here yet is refused by name (later.ts),
- * never accepted and ignored.
+ * Gateway API v1 (gateway.networking.k8s.io): classes, Gateways and ListenerSets as the standard's
+ * own schema has them. What a proxy cannot honour is answered by compile, with a problem or a
+ * condition (proxy/snapshot/conditions.ts); fields of the experimental channel that are not here
+ * are refused by name (later.ts).
  */
 import type { Static } from 'typebox';
 import {
   ClusterMetadata,
-  DurationText,
-  HeaderName,
-  HeaderValue,
   Hostname,
-  HttpMethod,
   Label,
   NamespacedMetadata,
   Port,
   SectionName,
+  StringMap,
   Subdomain,
   oneOf,
   strict,
 } from './schema.ts';
 import { Type } from './type.ts';
 import { GatewayTls, ListenerTls } from './gateway-tls.ts';
+import { ApiGroup, ApiKind } from './route-parts.ts';
+import { SUBDOMAIN } from '../names.ts';
 
 export const GATEWAY_GROUP = 'gateway.networking.k8s.io';
-const GATEWAY_VERSION = `${GATEWAY_GROUP}/v1`;
+export const GATEWAY_VERSION = `${GATEWAY_GROUP}/v1`;
 export const CONTROLLER_NAME = 'windrose.dev/gateway';
 /** The class that exists without being declared. */
 export const DEFAULT_GATEWAY_CLASS = 'windrose';
+/** Kubernetes gives every Namespace this label with its name; here it needs no writing either. */
+export const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name';
 
+/** A class of another controller is kept, and its Gateways are none of Windrose's. */
 export const GatewayClass = strict({
   apiVersion: Type.Literal(GATEWAY_VERSION),
   kind: Type.Literal('GatewayClass'),
   metadata: ClusterMetadata,
   spec: strict({
-    controllerName: Type.Literal(CONTROLLER_NAME),
+    controllerName: Type.String({
+      minLength: 1,
+      maxLength: 253,
+      pattern: `${SUBDOMAIN.slice(0, -1)}/[A-Za-z0-9/._~%!$&'()*+,;=:-]+$`,
+    }),
+    parametersRef: Type.Optional(
+      strict({
+        group: ApiGroup,
+        kind: ApiKind,
+        name: Type.String({ minLength: 1, maxLength: 253 }),
+        namespace: Type.Optional(Label),
+      }),
+    ),
     description: Type.Optional(Type.String({ maxLength: 64 })),
   }),
 });
 export type GatewayClass = Static<typeof GatewayClass>;
+
+const LabelValues = Type.Array(Type.String({ maxLength: 63 }), { maxItems: 64 });
+export const LabelSelector = strict({
+  matchLabels: Type.Optional(StringMap),
+  matchExpressions: Type.Optional(
+    Type.Array(
+      strict({
+        key: Type.String({ minLength: 1, maxLength: 317 }),
+        operator: oneOf(['In', 'NotIn', 'Exists', 'DoesNotExist']),
+        values: Type.Optional(LabelValues),
+      }),
+      { maxItems: 64 },
+    ),
+  ),
+});
+export type LabelSelector = Static<typeof LabelSelector>;
+
+/** Namespaces that something is taken from; `selector` is of their Namespace resources' labels. */
+const FromNamespaces = strict({
+  from: Type.Optional(oneOf(['All', 'Same', 'Selector', 'None'])),
+  selector: Type.Optional(LabelSelector),
+});
+export type FromNamespaces = Static<typeof FromNamespaces>;
+
+const AllowedRoutes = strict({
+  namespaces: Type.Optional(FromNamespaces),
+  kinds: Type.Optional(
+    Type.Array(strict({ group: Type.Optional(ApiGroup), kind: ApiKind }), { maxItems: 8 }),
+  ),
+});
+
+/** Any protocol: compile answers one that is not served with `UnsupportedProtocol`. */
+const ProtocolType = Type.String({
+  minLength: 1,
+  maxLength: 255,
+  pattern:
+    '^([a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?|' +
+    '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/[A-Za-z0-9]+)$',
+});
+
+export const GatewayListener = strict({
+  name: SectionName,
+  hostname: Type.Optional(Hostname),
+  port: Port,
+  protocol: ProtocolType,
+  tls: Type.Optional(ListenerTls),
+  allowedRoutes: Type.Optional(AllowedRoutes),
+});
+export type GatewayListener = Static<typeof GatewayListener>;
+const Listeners = Type.Array(GatewayListener, { minItems: 1, maxItems: 64 });
+
+export const GatewayAddress = strict({
+  /** `IPAddress` when absent; compile answers others with `UnsupportedAddress`. */
+  type: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
+  /** Absent or empty: the proxy's default address. */
+  value: Type.Optional(Type.String({ maxLength: 253 })),
+  routability: Type.Optional(Type.String({ maxLength: 253 })),
+});
+
+const GatewayInfrastructure = strict({
+  labels: Type.Optional(StringMap),
+  annotations: Type.Optional(StringMap),
+  parametersRef: Type.Optional(
+    strict({
+      group: ApiGroup,
+      kind: ApiKind,
+      name: Type.String({ minLength: 1, maxLength: 253 }),
+    }),
+  ),
+});
 
 export const Gateway = strict({
   apiVersion: Type.Literal(GATEWAY_VERSION),
@@ -45,113 +130,29 @@ export const Gateway = strict({
   metadata: NamespacedMetadata,
   spec: strict({
     gatewayClassName: Subdomain,
-    addresses: Type.Optional(
-      Type.Array(
-        strict({
-          type: Type.Optional(Type.Literal('IPAddress')),
-          value: Type.String({ minLength: 2, maxLength: 45 }),
-        }),
-        { maxItems: 16 },
-      ),
-    ),
-    listeners: Type.Array(
-      strict({
-        name: SectionName,
-        hostname: Type.Optional(Hostname),
-        port: Port,
-        protocol: oneOf(['HTTP', 'HTTPS', 'TLS', 'TCP']),
-        tls: Type.Optional(ListenerTls),
-        allowedRoutes: Type.Optional(
-          strict({
-            namespaces: Type.Optional(strict({ from: Type.Optional(oneOf(['Same', 'All'])) })),
-          }),
-        ),
-      }),
-      { minItems: 1, maxItems: 64 },
-    ),
+    addresses: Type.Optional(Type.Array(GatewayAddress, { maxItems: 16 })),
+    listeners: Listeners,
     tls: Type.Optional(GatewayTls),
+    allowedListeners: Type.Optional(strict({ namespaces: Type.Optional(FromNamespaces) })),
+    infrastructure: Type.Optional(GatewayInfrastructure),
+    defaultScope: Type.Optional(oneOf(['All', 'None'])),
   }),
 });
 export type Gateway = Static<typeof Gateway>;
-export type GatewayListener = Gateway['spec']['listeners'][number];
 
-export const ParentRef = strict({
-  group: Type.Optional(oneOf([GATEWAY_GROUP, ''])),
-  kind: Type.Optional(oneOf(['Gateway', 'Service'])),
-  namespace: Type.Optional(Label),
-  name: Subdomain,
-  sectionName: Type.Optional(SectionName),
-  port: Type.Optional(Port),
-});
-export type ParentRef = Static<typeof ParentRef>;
-
-const PathMatch = strict({
-  type: Type.Optional(oneOf(['Exact', 'PathPrefix', 'RegularExpression'])),
-  value: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
-});
-const ValueMatch = strict({
-  type: Type.Optional(oneOf(['Exact', 'RegularExpression'])),
-  name: HeaderName,
-  value: Type.String({ minLength: 1, maxLength: 4096 }),
-});
-export const HTTPRouteMatch = strict({
-  path: Type.Optional(PathMatch),
-  headers: Type.Optional(Type.Array(ValueMatch, { maxItems: 16 })),
-  queryParams: Type.Optional(Type.Array(ValueMatch, { maxItems: 16 })),
-  method: Type.Optional(HttpMethod),
-});
-export type HTTPRouteMatch = Static<typeof HTTPRouteMatch>;
-
-const HeaderLine = strict({ name: HeaderName, value: HeaderValue });
-export const HeaderModifier = strict({
-  set: Type.Optional(Type.Array(HeaderLine, { maxItems: 16 })),
-  add: Type.Optional(Type.Array(HeaderLine, { maxItems: 16 })),
-  remove: Type.Optional(Type.Array(HeaderName, { maxItems: 16 })),
-});
-export type HeaderModifier = Static<typeof HeaderModifier>;
-
-/**
- * The type says which of the two fields is set; compile refuses a filter whose field is missing.
- */
-export const HTTPRouteFilter = strict({
-  type: oneOf(['RequestHeaderModifier', 'ResponseHeaderModifier']),
-  requestHeaderModifier: Type.Optional(HeaderModifier),
-  responseHeaderModifier: Type.Optional(HeaderModifier),
-});
-export type HTTPRouteFilter = Static<typeof HTTPRouteFilter>;
-
-export const BackendRef = strict({
-  group: Type.Optional(Type.Literal('')),
-  kind: Type.Optional(Type.Literal('Service')),
-  namespace: Type.Optional(Label),
-  name: Label,
-  port: Type.Optional(Port),
-  weight: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
-});
-export type BackendRef = Static<typeof BackendRef>;
-
-export const HTTPRouteRule = strict({
-  name: Type.Optional(SectionName),
-  matches: Type.Optional(Type.Array(HTTPRouteMatch, { maxItems: 64 })),
-  filters: Type.Optional(Type.Array(HTTPRouteFilter, { maxItems: 16 })),
-  backendRefs: Type.Optional(Type.Array(BackendRef, { maxItems: 16 })),
-  timeouts: Type.Optional(
-    strict({
-      request: Type.Optional(DurationText),
-      backendRequest: Type.Optional(DurationText),
-    }),
-  ),
-});
-export type HTTPRouteRule = Static<typeof HTTPRouteRule>;
-
-export const HTTPRoute = strict({
+/** Listeners that join those of a Gateway which allows it (GEP-1713). */
+export const ListenerSet = strict({
   apiVersion: Type.Literal(GATEWAY_VERSION),
-  kind: Type.Literal('HTTPRoute'),
+  kind: Type.Literal('ListenerSet'),
   metadata: NamespacedMetadata,
   spec: strict({
-    parentRefs: Type.Array(ParentRef, { minItems: 1, maxItems: 32 }),
-    hostnames: Type.Optional(Type.Array(Hostname, { maxItems: 16 })),
-    rules: Type.Array(HTTPRouteRule, { minItems: 1, maxItems: 16 }),
+    parentRef: strict({
+      group: Type.Optional(ApiGroup),
+      kind: Type.Optional(ApiKind),
+      namespace: Type.Optional(Label),
+      name: Subdomain,
+    }),
+    listeners: Listeners,
   }),
 });
-export type HTTPRoute = Static<typeof HTTPRoute>;
+export type ListenerSet = Static<typeof ListenerSet>;

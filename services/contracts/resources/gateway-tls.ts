@@ -1,15 +1,17 @@
-/** TLS of a Gateway and its listeners (Gateway API v1), the part that this version serves. */
+/** TLS of a Gateway and its listeners (Gateway API v1). */
 import type { Static } from 'typebox';
-import { Label, Port, Subdomain, oneOf, strict } from './schema.ts';
+import { ApiGroup, ApiKind } from './route-parts.ts';
+import { Label, Port, StringMap, Subdomain, oneOf, strict } from './schema.ts';
 import { Type } from './type.ts';
 
 /**
  * A certificate with its key. Values of Secrets are no resources yet: the reference names an entry
- * of `certificates` in the proxy's bootstrap.
+ * of `certificates` in the proxy's bootstrap. Any group and kind: compile refuses what is no
+ * Secret.
  */
 export const CertificateRef = strict({
-  group: Type.Optional(Type.Literal('')),
-  kind: Type.Optional(Type.Literal('Secret')),
+  group: Type.Optional(ApiGroup),
+  kind: Type.Optional(ApiKind),
   namespace: Type.Optional(Label),
   name: Subdomain,
 });
@@ -17,8 +19,8 @@ export type CertificateRef = Static<typeof CertificateRef>;
 
 /** Certificate authorities: an entry of `certificates` in the bootstrap that has a `ca`. */
 export const AuthorityRef = strict({
-  group: Type.Optional(Type.Literal('')),
-  kind: oneOf(['ConfigMap', 'Secret']),
+  group: Type.Optional(ApiGroup),
+  kind: ApiKind,
   namespace: Type.Optional(Label),
   name: Subdomain,
 });
@@ -28,13 +30,17 @@ export type AuthorityRef = Static<typeof AuthorityRef>;
 export const ListenerTls = strict({
   mode: Type.Optional(oneOf(['Terminate', 'Passthrough'], 'who ends TLS; default Terminate')),
   certificateRefs: Type.Optional(Type.Array(CertificateRef, { maxItems: 64 })),
+  options: Type.Optional(StringMap),
 });
 export type ListenerTls = Static<typeof ListenerTls>;
 
 const ClientValidation = strict({
-  caCertificateRefs: Type.Array(AuthorityRef, { minItems: 1, maxItems: 8 }),
+  caCertificateRefs: Type.Array(AuthorityRef, { minItems: 1, maxItems: 16 }),
   mode: Type.Optional(
-    oneOf(['AllowValidOnly'], 'a connection without a valid client certificate is refused'),
+    oneOf(
+      ['AllowValidOnly', 'AllowInsecureFallback'],
+      'whether a connection without a valid client certificate is refused, which is the default',
+    ),
   ),
 });
 const FrontendTls = strict({ validation: Type.Optional(ClientValidation) });
@@ -44,7 +50,7 @@ const FrontendTls = strict({ validation: Type.Optional(ClientValidation) });
  * that is shown to backends that ask for it (GEP-3155).
  */
 export const GatewayTls = strict({
-  backend: Type.Optional(strict({ clientCertificateRef: CertificateRef })),
+  backend: Type.Optional(strict({ clientCertificateRef: Type.Optional(CertificateRef) })),
   frontend: Type.Optional(
     strict({
       default: FrontendTls,

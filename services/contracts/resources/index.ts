@@ -2,16 +2,21 @@ import type { TSchema } from 'typebox';
 import * as backendTls from './backend-tls.ts';
 import * as core from './core.ts';
 import * as gateway from './gateway-api.ts';
+import * as grpc from './grpc-route.ts';
+import * as http from './http-route.ts';
 import type { ResourceProblem } from '../problems.ts';
 import * as listener from './listener-policy.ts';
 import * as openslo from './openslo.ts';
 import { checkSlo } from './openslo-check.ts';
+import * as grant from './reference-grant.ts';
 import type { Metadata } from './schema.ts';
 import * as streams from './stream-routes.ts';
 import * as windrose from './windrose.ts';
 
 export interface KindEntry {
   apiVersion: string;
+  /** Older versions of the same fields: accepted, and kept as `apiVersion`. */
+  alsoServed?: readonly string[];
   kind: string;
   /** Plural, as the CLI and the API also accept it, and short names. */
   aliases: readonly string[];
@@ -29,7 +34,17 @@ const kind = (
   aliases: string[],
 ): KindEntry => ({ apiVersion, kind: name, aliases, scope, schema });
 
-const GATEWAY = `${gateway.GATEWAY_GROUP}/v1`;
+const BETA = ['v1beta1'];
+const standard = (
+  schema: TSchema,
+  name: string,
+  scope: KindEntry['scope'],
+  aliases: string[],
+  older: readonly string[],
+): KindEntry => ({
+  ...kind(schema, gateway.GATEWAY_VERSION, name, scope, aliases),
+  alsoServed: older.map((version) => `${gateway.GATEWAY_GROUP}/${version}`),
+});
 const WINDROSE = `${windrose.WINDROSE_GROUP}/v1`;
 
 /** Every kind that this version serves. A kind's name is unique among them. */
@@ -39,15 +54,27 @@ export const KINDS: readonly KindEntry[] = [
   kind(core.EndpointSlice, 'discovery.k8s.io/v1', 'EndpointSlice', 'Namespaced', [
     'endpointslices',
   ]),
-  kind(gateway.GatewayClass, GATEWAY, 'GatewayClass', 'Cluster', ['gatewayclasses', 'gc']),
-  kind(gateway.Gateway, GATEWAY, 'Gateway', 'Namespaced', ['gateways', 'gtw']),
-  kind(gateway.HTTPRoute, GATEWAY, 'HTTPRoute', 'Namespaced', ['httproutes', 'route', 'routes']),
-  kind(streams.TLSRoute, streams.TLS_ROUTE_VERSION, 'TLSRoute', 'Namespaced', ['tlsroutes']),
-  kind(streams.TCPRoute, streams.TCP_ROUTE_VERSION, 'TCPRoute', 'Namespaced', ['tcproutes']),
-  kind(backendTls.BackendTLSPolicy, GATEWAY, 'BackendTLSPolicy', 'Namespaced', [
-    'backendtlspolicies',
-    'btlspolicy',
-  ]),
+  standard(gateway.GatewayClass, 'GatewayClass', 'Cluster', ['gatewayclasses', 'gc'], BETA),
+  standard(gateway.Gateway, 'Gateway', 'Namespaced', ['gateways', 'gtw'], BETA),
+  standard(gateway.ListenerSet, 'ListenerSet', 'Namespaced', ['listenersets', 'lset'], []),
+  standard(http.HTTPRoute, 'HTTPRoute', 'Namespaced', ['httproutes', 'route', 'routes'], BETA),
+  standard(grpc.GRPCRoute, 'GRPCRoute', 'Namespaced', ['grpcroutes'], ['v1alpha2']),
+  standard(streams.TLSRoute, 'TLSRoute', 'Namespaced', ['tlsroutes'], ['v1alpha2', 'v1alpha3']),
+  standard(streams.TCPRoute, 'TCPRoute', 'Namespaced', ['tcproutes'], ['v1alpha2']),
+  standard(
+    backendTls.BackendTLSPolicy,
+    'BackendTLSPolicy',
+    'Namespaced',
+    ['backendtlspolicies', 'btlspolicy'],
+    ['v1alpha3'],
+  ),
+  standard(
+    grant.ReferenceGrant,
+    'ReferenceGrant',
+    'Namespaced',
+    ['referencegrants', 'refgrant'],
+    BETA,
+  ),
   kind(windrose.Mesh, WINDROSE, 'Mesh', 'Cluster', ['meshes']),
   kind(listener.ListenerPolicy, WINDROSE, 'ListenerPolicy', 'Namespaced', ['listenerpolicies']),
   kind(windrose.Consumer, WINDROSE, 'Consumer', 'Namespaced', ['consumers']),
@@ -78,10 +105,13 @@ export type Resource =
   | core.EndpointSlice
   | gateway.GatewayClass
   | gateway.Gateway
-  | gateway.HTTPRoute
+  | gateway.ListenerSet
+  | http.HTTPRoute
+  | grpc.GRPCRoute
   | streams.TLSRoute
   | streams.TCPRoute
   | backendTls.BackendTLSPolicy
+  | grant.ReferenceGrant
   | windrose.Mesh
   | listener.ListenerPolicy
   | windrose.Consumer
@@ -92,7 +122,7 @@ export type Resource =
   | openslo.SLO;
 export type Kind = Resource['kind'];
 /** What attaches to Gateways and leads to Services. */
-export type RouteResource = gateway.HTTPRoute | streams.TLSRoute | streams.TCPRoute;
+export type RouteResource = http.HTTPRoute | grpc.GRPCRoute | streams.TLSRoute | streams.TCPRoute;
 export type ResourceOf<K extends Kind> = Extract<Resource, { kind: K }>;
 
 /** The metadata of any resource in one type (each kind's own is narrower). */
@@ -104,8 +134,15 @@ export type { Metadata };
 export * from './backend-tls.ts';
 export * from './core.ts';
 export * from './gateway-api.ts';
+export * from './grpc-route.ts';
+export * from './http-route.ts';
+export * from './route-parts.ts';
+export * from './route-refs.ts';
 export * from './listener-policy.ts';
+export * from './gateway-refs.ts';
 export * from './gateway-tls.ts';
 export * from './openslo.ts';
+export * from './reference-grant.ts';
+export type * from './status.ts';
 export * from './stream-routes.ts';
 export * from './windrose.ts';

@@ -4,10 +4,7 @@
  * somebody's gateway.
  */
 export const LATER_KINDS: ReadonlySet<string> = new Set([
-  'GRPCRoute',
   'UDPRoute',
-  'ListenerSet',
-  'ReferenceGrant',
   'Secret',
   'ConfigMap',
   'AuthorizationPolicy',
@@ -19,20 +16,12 @@ export const LATER_KINDS: ReadonlySet<string> = new Set([
 ]);
 
 const FIELDS: Readonly<Record<string, readonly string[]>> = {
-  Service: ['selector', 'type', 'clusterIP', 'targetPort', 'externalName', 'sessionAffinity'],
-  Gateway: ['infrastructure', 'allowedListeners', 'kinds', 'selector', 'options'],
-  BackendTLSPolicy: ['options', 'uri'],
-  GatewayClass: ['parametersRef'],
-  HTTPRoute: [
-    'retry',
-    'sessionPersistence',
-    'requestMirror',
-    'requestRedirect',
-    'urlRewrite',
-    'extensionRef',
-    'cors',
-    'filters',
-  ],
+  Service: ['externalName', 'sessionAffinityConfig'],
+  Gateway: ['filters'],
+  ListenerSet: ['filters'],
+  BackendTLSPolicy: ['options'],
+  HTTPRoute: ['externalAuth', 'useDefaultGateways'],
+  GRPCRoute: ['useDefaultGateways'],
   Mesh: ['trustDomain'],
   Consumer: ['groups', 'plan'],
   AuthenticationPolicy: ['jwt', 'basic', 'clientCertificate', 'external', 'query'],
@@ -60,19 +49,9 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const VALUES: Readonly<Record<string, readonly string[]>> = {
-  Gateway: ['UDP', 'Hostname', 'Selector', 'None', 'AllowInsecureFallback'],
-  BackendTLSPolicy: ['URI'],
-  TLSRoute: ['ServiceImport'],
-  TCPRoute: ['ServiceImport'],
-  Service: ['UDP', 'SCTP', 'kubernetes.io/h2c', 'kubernetes.io/wss', 'grpc', 'https'],
-  HTTPRoute: [
-    'RequestMirror',
-    'RequestRedirect',
-    'URLRewrite',
-    'ExtensionRef',
-    'CORS',
-    'ServiceImport',
-  ],
+  Service: ['ExternalName', 'ClientIP'],
+  EndpointSlice: ['FQDN'],
+  HTTPRoute: ['ExternalAuth'],
   Consumer: ['JWT', 'Basic', 'ClientCertificate'],
   RateLimitPolicy: ['Mesh', 'header', 'path', 'claim', 'group'],
   TrafficPolicy: ['PeakEWMA', 'RingHash', 'Maglev'],

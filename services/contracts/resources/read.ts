@@ -60,9 +60,24 @@ export function readResource(document: unknown, where: string): ReadResult {
   }
   const label = nameIn(document, kind) ?? where;
   const entry = kindEntry(kind);
-  if (entry === undefined || entry.apiVersion !== apiVersion) {
+  if (entry === undefined || !isServed(entry, apiVersion)) {
     return unknownKind(label, apiVersion, kind, entry);
   }
+  return readKnown(asKept(document, entry), entry, label);
+}
+
+function isServed(entry: KindEntry, apiVersion: string): boolean {
+  return entry.apiVersion === apiVersion || entry.alsoServed?.includes(apiVersion) === true;
+}
+
+/** In the one version that is kept, without the status: that is ours to say, not the author's. */
+function asKept(document: object, entry: KindEntry): object {
+  const { status, ...written } = document as { status?: unknown; apiVersion?: unknown };
+  if (status === undefined && written.apiVersion === entry.apiVersion) return document;
+  return { ...written, apiVersion: entry.apiVersion };
+}
+
+function readKnown(document: object, entry: KindEntry, label: string): ReadResult {
   if (accepts(entry, document)) return checked(withNamespace(document, entry), entry, label);
   const validator = validatorOf(entry);
   if (validator.Check(document)) return checked(withNamespace(document, entry), entry, label);

@@ -51,7 +51,7 @@ export const HeaderValue = Type.String({
   maxLength: 4096,
   pattern: '^[\\x21-\\x7e]([\\x20\\x09\\x21-\\x7e]*[\\x21-\\x7e])?$',
 });
-export const HttpMethod = oneOf([
+export const HTTP_METHODS = [
   'GET',
   'HEAD',
   'POST',
@@ -61,8 +61,9 @@ export const HttpMethod = oneOf([
   'OPTIONS',
   'TRACE',
   'PATCH',
-]);
-const StringMap = Type.Record(Type.String({ minLength: 1, maxLength: 317 }), Type.String());
+] as const;
+export const HttpMethod = oneOf([...HTTP_METHODS]);
+export const StringMap = Type.Record(Type.String({ minLength: 1, maxLength: 317 }), Type.String());
 
 const metadataFields = {
   labels: Type.Optional(StringMap),
@@ -105,7 +106,7 @@ export interface Metadata {
 /** Policy attachment (GEP-713): what a policy governs; a rule or listener by `sectionName`. */
 export const TargetRef = strict({
   group: Type.Optional(Type.String()),
-  kind: oneOf(['Gateway', 'HTTPRoute', 'Service']),
+  kind: oneOf(['Gateway', 'ListenerSet', 'HTTPRoute', 'GRPCRoute', 'Service']),
   name: Subdomain,
   sectionName: Type.Optional(SectionName),
 });
@@ -119,11 +120,14 @@ export const ServiceTargetRefs = Type.Array(
   }),
   { minItems: 1, maxItems: 16 },
 );
-/** Whatever listens: a Gateway, a listener of it by `sectionName`, or the sidecars of a Service. */
+/**
+ * Whatever listens: a Gateway with its ListenerSets, a ListenerSet, a listener of either by
+ * `sectionName`, or the sidecars of a Service.
+ */
 export const ListenerTargetRefs = Type.Array(
   strict({
     group: Type.Optional(Type.String()),
-    kind: oneOf(['Gateway', 'Service']),
+    kind: oneOf(['Gateway', 'ListenerSet', 'Service']),
     name: Subdomain,
     sectionName: Type.Optional(SectionName),
   }),

@@ -16,7 +16,8 @@ type Names =
   | 'Object'
   | 'Optional'
   | 'Record'
-  | 'String';
+  | 'String'
+  | 'Union';
 
 const OPTIONAL = '~optional';
 
@@ -59,6 +60,7 @@ const builders: Record<Names, (...args: never[]) => object> = {
   Record: (_key: object, value: object, options?: object) =>
     make('Record', { type: 'object', patternProperties: { '^.*$': value } }, options),
   String: (options?: object) => make('String', { type: 'string' }, options),
+  Union: (anyOf: readonly object[], options?: object) => make('Union', { anyOf }, options),
 };
 
 export const Type = builders as unknown as Pick<typeof TypeBox, Names>;

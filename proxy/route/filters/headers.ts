@@ -1,5 +1,5 @@
 import type { HeaderModifier } from '#contracts/resources/index.ts';
-import type { HeaderList } from '../headers.ts';
+import type { HeaderList } from '../../headers.ts';
 
 /** RequestHeaderModifier and ResponseHeaderModifier of Gateway API, ready to run. */
 export interface HeaderEdit {

@@ -1,0 +1,4 @@
+// @ts-check
+import '../boot.mjs';
+
+await import('./worker.ts');
