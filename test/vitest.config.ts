@@ -14,7 +14,12 @@ export default defineConfig({
         root,
         test: {
           name: 'unit',
-          include: ['test/{unit,property,golden}/**/*.test.ts', 'test/*.test.ts'],
+          // Conformance to Gateway API needs no broker.
+          include: [
+            'test/{unit,property,golden}/**/*.test.ts',
+            'test/conformance/gateway-api/*.test.ts',
+            'test/*.test.ts',
+          ],
           testTimeout: 10_000,
         },
       },
@@ -23,6 +28,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/{integration,e2e,faults,conformance}/**/*.test.ts'],
+          exclude: ['**/node_modules/**', 'test/conformance/gateway-api/**'],
           globalSetup: ['test/support/setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,

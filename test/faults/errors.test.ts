@@ -29,6 +29,7 @@ const NOT_MADE = ['denied', 'too_large', 'draining'] as const;
 const ELSEWHERE = [
   ...(['bad_frames', 'headers_too_large', 'plain_http', 'misdirected'] as const),
   'handshake_failed',
+  ...(['redirected', 'preflight'] as const),
 ] as const;
 type Made = Exclude<Cause, (typeof NOT_MADE)[number]>;
 
@@ -269,6 +270,31 @@ describe('a row of the table of errors', () => {
     client.send(h2.headers(3, h2.GET));
     await until('the next record', () => front.records.length === 2);
     expect([client.closed, client.goaway]).toEqual([false, undefined]);
+  });
+
+  it('redirected and preflight have no body, and keep the connection', async () => {
+    const redirect = { type: 'RequestRedirect', requestRedirect: { hostname: 'b.example' } };
+    const cors = { type: 'CORS', cors: { allowOrigins: ['*'] } };
+    const rows = [
+      { cause: 'redirected', rule: { filters: [redirect], backendRefs: [] }, bytes: GET },
+      {
+        cause: 'preflight',
+        rule: { filters: [cors] },
+        bytes: get('Origin: http://a', 'Access-Control-Request-Method: PUT').replace(
+          'GET',
+          'OPTIONS',
+        ),
+      },
+    ] as const;
+    for (const { cause, rule, bytes } of rows) {
+      const front = await openFront({ dataPlane: routed({ endpoints: [], rule }) });
+      const client = await rawClient(front.port, bytes);
+      await until('the record', () => front.records.length === 1);
+      const { status, reason } = ERRORS[cause];
+      expect(front.records[0]).toMatchObject({ status, reason, retries: 0, bytesOut: 0 });
+      await until('the answer', () => client.text().endsWith('\r\n\r\n'));
+      expect(await fateOf(client)).toBe('kept');
+    }
   });
 
   it('bad_frames', async () => {

@@ -12,6 +12,7 @@ interface Schema {
   type?: string;
   const?: unknown;
   enum?: unknown[];
+  anyOf?: Schema[];
   properties?: Record<string, Schema>;
   required?: string[];
   items?: Schema;
@@ -22,6 +23,7 @@ interface Schema {
 const TEXTS = [
   ...['a', 'shop', 'a-b.c', 'A', 'a/b', '', '😀', '😀😀', '::', 'x'.repeat(64), 'x'.repeat(5_000)],
   ...['10s', '1m30s', '0s', '10', '2027-01-01T00:00:00Z', '*.shop.example', '/path', 'text/plain'],
+  ...['https://*.shop.example', 'spiffe://mesh.example/a'],
   ...['0123456789abcdef'.repeat(4), '30d', '10.0.0.0/8', 'a\nb', ' a', '\ud83d', 'constructor'],
 ];
 const NUMBERS = [
@@ -31,6 +33,7 @@ const NUMBERS = [
   0.5,
   80,
   100,
+  302,
   100.5,
   400,
   599,
@@ -61,6 +64,7 @@ function sample(schema: Schema, chance: Chance, wrong: number): unknown {
   if (chance.happens(wrong)) return chance.oneOf<unknown>([...TEXTS, ...NUMBERS, ...OTHERS]);
   if (schema.const !== undefined) return schema.const;
   if (schema.enum !== undefined) return chance.oneOf(schema.enum);
+  if (schema.anyOf !== undefined) return sample(chance.oneOf(schema.anyOf), chance, wrong);
   switch (schema.type) {
     case 'string':
       return chance.oneOf(fit(schema, TEXTS));
@@ -112,6 +116,8 @@ describe('acceptsOf', () => {
     [Type.Integer({ minimum: 1, maximum: 2 }), 2, true],
     [Type.Literal(true), 'true', false],
     [Type.Enum(['a', 'b']), 'b', true],
+    [Type.Union([Type.Integer(), Type.String()]), 'b', true],
+    [Type.Union([Type.Integer(), Type.String()]), 1.5, false],
     [Type.Array(Type.String(), { minItems: 1, maxItems: 2 }), [], false],
     [Type.Array(Type.String(), { minItems: 1, maxItems: 2 }), ['a', 1], false],
     [Type.Record(Type.String(), Type.String()), { a: 'b' }, true],

@@ -7,13 +7,11 @@
 //
 // With BENCH_TIMES=1 it says on stderr how long writing the resources took.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+// What is compiled for the proxy is there for this, too.
+import '../../../proxy/boot.mjs';
 
 const startedMs = performance.now();
-// The proxy's own folder: what is compiled for one is there for the other.
-enableCompileCache(fileURLToPath(new URL('../../../.windrose/compile-cache', import.meta.url)));
 const { readContract } = await import('./contract.ts');
 const { CERTIFICATE, resourceList } = await import('./resources.ts');
 

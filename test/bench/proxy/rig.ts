@@ -18,7 +18,7 @@ import {
   pin,
 } from '../processes.ts';
 import type { LoadOrder, LoadReport } from './load.ts';
-import { type Scenario, workload } from './workload.ts';
+import { type Scenario, type Workload, workload } from './workload.ts';
 
 const CONNECTIONS = 64;
 const START_TIMEOUT_MS = 20_000;
@@ -39,6 +39,8 @@ export interface RigOptions {
   scenario: Scenario;
   /** Arguments of Node for the proxy, such as `--cpu-prof`. */
   nodeArgs?: readonly string[];
+  /** For an upstream (host:port); absent: the scenario's. */
+  work?: (upstream: string) => Workload;
 }
 
 export class Rig {
@@ -79,7 +81,8 @@ export class Rig {
     for (const name of SIGNALS) process.on(name, stop);
     try {
       const upstreamPort = await answerOf<number>(upstream, START_TIMEOUT_MS);
-      const work = workload(options.scenario, `127.0.0.1:${upstreamPort}`);
+      const upstreamAt = `127.0.0.1:${upstreamPort}`;
+      const work = options.work?.(upstreamAt) ?? workload(options.scenario, upstreamAt);
       const [port = 0] = await freeList(1);
       const env = await peerEnv(folder, port, options.scenario, work);
       const main = join(ROOT, 'test/bench/peer/main.mjs');

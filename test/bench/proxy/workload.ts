@@ -46,7 +46,8 @@ export function workload(scenario: Scenario, upstream: string): Workload {
   return { routes, keys, requests };
 }
 
-function requestText(target: string, host: string, key: Key | undefined): string {
+export function requestText(target: string, host: string, key: Key | undefined): string {
   const lines = [`GET ${target} HTTP/1.1`, `Host: ${host}`, ...HEADERS];
-  return `${[...lines, `x-api-key: ${key?.key}`].join('\r\n')}\r\n\r\n`;
+  if (key !== undefined) lines.push(`x-api-key: ${key.key}`);
+  return `${lines.join('\r\n')}\r\n\r\n`;
 }

@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freeList } from '#local/ports.ts';
+import { message, readWeb } from '../../unit/proxy/grpc/web.ts';
 import { Running, interopPrograms, run } from './programs.ts';
+import { Relay } from './relay.ts';
 
 const MAIN = fileURLToPath(new URL('../../../proxy/main.mjs', import.meta.url));
 const GATEWAY_API = 'gateway.networking.k8s.io/v1';
@@ -22,6 +24,12 @@ const CASES = [
   ...['orca_per_rpc', 'orca_oob', 'rpc_soak', 'channel_soak'],
 ];
 
+/**
+ * Begun and left at once: the client may not even have sent it. Where it comes to a proxy in one
+ * piece it is recorded there, and nothing is begun for it: it never reaches the next proxy.
+ */
+const LEFT_AT_ONCE = 'StreamingInputCall client_closed 1';
+
 /** How the calls of all cases end, as the proxies record it. */
 const ENDS = [
   'EmptyCall ok 0',
@@ -35,12 +43,6 @@ const ENDS = [
   'UnaryCall ok 2',
   'UnimplementedCall ok 12',
 ];
-
-/**
- * A call that is begun and left at once may come to either proxy in one piece: nothing is begun for
- * it then, and it is in no record.
- */
-const LEFT_AT_ONCE = 'StreamingInputCall client_closed 1';
 
 /** The cases of load reports read them in a balancer of the client's own. */
 const ORCA = [
@@ -56,6 +58,19 @@ const LEFT_OUT = [
   ...['oauth2_auth_token', 'google_default_credentials', 'compute_engine_channel_credentials'],
 ];
 
+/** Method, request (grpc/testing/messages.proto), sizes of the answers, how it ends. */
+const WEB_CALLS: readonly [string, string, number[], Record<string, string>][] = [
+  ['EmptyCall', '', [0], { 'grpc-status': '0' }],
+  // Two answers, with bodies of three bytes and of five.
+  ['StreamingOutputCall', '\x12\x02\x08\x03\x12\x02\x08\x05', [7, 9], { 'grpc-status': '0' }],
+  // The status UNKNOWN with the message `no`.
+  ['UnaryCall', '\x3A\x06\x08\x02\x12\x02no', [], { 'grpc-status': '2', 'grpc-message': 'no' }],
+  ['UnimplementedCall', '', [], { 'grpc-status': '12' }],
+];
+const WEB_CASES = ['application/grpc-web+proto', 'application/grpc-web-text+proto'].flatMap(
+  (type) => WEB_CALLS.map((each) => [type, ...each] as const),
+);
+
 const found = await interopPrograms();
 const missing = 'missing' in found ? found.missing : undefined;
 const programs = 'missing' in found ? { client: '', server: '' } : found;
@@ -65,11 +80,17 @@ const why = missing === undefined ? '' : ` (skipped: ${missing})`;
 class Chain {
   readonly #folder = mkdtempSync(join(tmpdir(), 'windrose-grpc-'));
   readonly #running: { program: Running; signal: NodeJS.Signals }[] = [];
+  readonly #relays: Relay[] = [];
+  /** For the client: of the relays. */
   ports = { one: 0, two: 0 };
+  /** The gateway's own. */
+  gateway = { one: 0, two: 0 };
 
   async start(serverProgram: string): Promise<void> {
-    const [server = 0, inbound = 0, one = 0, two = 0] = await freeList(4);
-    this.ports = { one, two };
+    const ports = await freeList(6);
+    const [server = 0, inbound = 0, one = 0, two = 0, toOne = 0, toTwo = 0] = ports;
+    this.ports = { one: toOne, two: toTwo };
+    this.gateway = { one, two };
     const file = join(this.#folder, 'interop.yaml');
     const state = resources({ server, inbound, one, two });
     writeFileSync(file, state.map((each) => stringify(each)).join('---\n'));
@@ -79,6 +100,19 @@ class Chain {
     const addresses = ['--inbound', `127.0.0.1:${inbound}`];
     await this.#proxy('sidecar', file, [...sidecar, ...addresses]).says('ready');
     await this.#proxy('gateway', file, ['--role', 'gateway']).says('ready');
+    await this.#relay(toOne, one);
+    await this.#relay(toTwo, two);
+  }
+
+  /** What the client sent, once the proxies have all of it. */
+  async relayed(): Promise<{ calls: number; unused: number }> {
+    await Promise.all(this.#relays.map((relay) => relay.close()));
+    const sums = { calls: 0, unused: 0 };
+    for (const { calls, unused } of this.#relays) {
+      sums.calls += calls;
+      sums.unused += unused;
+    }
+    return sums;
   }
 
   /** Everything that the two proxies recorded; they have ended when it resolves. */
@@ -96,8 +130,15 @@ class Chain {
   }
 
   async remove(): Promise<void> {
+    for (const relay of this.#relays) relay.destroy();
     for (const { program } of this.#running) await program.stop('SIGKILL');
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  async #relay(port: number, toPort: number): Promise<void> {
+    const relay = new Relay(toPort);
+    this.#relays.push(relay);
+    await relay.listen(port);
   }
 
   #proxy(name: string, resourcesFile: string, args: string[]): Running {
@@ -147,14 +188,36 @@ describe.skipIf(missing !== undefined)(`gRPC interop${why}`, () => {
     });
   });
 
+  describe.each(['one', 'two'] as const)('gRPC-Web through %s', (proxies) => {
+    test.each(WEB_CASES)('%s as %s', async (type, method, request, sizes, trailers) => {
+      const isText = type.includes('text');
+      const bytes = message(Buffer.from(request, 'latin1'));
+      const url = `http://127.0.0.1:${chain.gateway[proxies]}/grpc.testing.TestService/${method}`;
+      const response = await fetch(url, {
+        ...{ method: 'POST', headers: { 'content-type': type, 'x-grpc-web': '1' } },
+        body: isText ? bytes.toString('base64') : bytes,
+      });
+      expect([response.status, response.headers.get('content-type')]).toEqual([200, type]);
+      const answer = readWeb(Buffer.from(await response.arrayBuffer()), isText);
+      expect(answer.messages.map(({ length }) => length)).toEqual(sizes);
+      // A head that is the trailers too says the status itself.
+      const head = Object.fromEntries(response.headers);
+      expect(answer.trailers ?? head).toMatchObject(trailers);
+    });
+  });
+
   test('each call is recorded at each proxy, with the status that it ended with', async () => {
-    // A connection on which nothing but such a call came may leave one that has no name.
-    const rows = (await chain.stop()).filter(({ path }) => path !== '');
+    const { calls: sent, unused } = await chain.relayed();
+    const all = await chain.stop();
+    const rows = all.filter(({ path }) => path !== '');
     const inbound = rows.filter(({ direction }) => direction === 'inbound');
     const edge = rows.filter(({ direction }) => direction !== 'inbound');
     for (const side of [edge, inbound]) {
       expect(endsOf(side).filter((end) => end !== LEFT_AT_ONCE)).toEqual(ENDS);
     }
+    expect(edge).toHaveLength(sent + 2 * WEB_CASES.length);
+    // A client whose time is out before it calls leaves with a GOAWAY alone, which is of no call.
+    expect(all.length - rows.length).toBeLessThanOrEqual(unused);
     // Through one it passes the gateway, through two that and the sidecar.
     for (const method of ['EmptyCall', 'StreamingOutputCall', 'UnimplementedCall']) {
       const calls = callsOf(inbound, method);
@@ -169,12 +232,13 @@ function callsOf(rows: readonly AccessRow[], method: string): number {
 
 /** Methods and how their calls ended, each once. */
 function endsOf(rows: readonly AccessRow[]): string[] {
-  const ends = rows.map(({ path, grpc_status: code, reason: why }) => {
-    // Whoever looks at the clock first ends the call that is out of time.
-    const end = why === 'request_timeout' ? 'client_closed 1' : `${why} ${code}`;
-    return `${path.slice(path.lastIndexOf('/') + 1)} ${end}`;
-  });
-  return [...new Set(ends)].sort();
+  return [...new Set(rows.map(endOf))].sort();
+}
+
+function endOf({ path, grpc_status: code, reason: why }: AccessRow): string {
+  // Whoever looks at the clock first ends the call that is out of time.
+  const end = why === 'request_timeout' ? 'client_closed 1' : `${why} ${code}`;
+  return `${path.slice(path.lastIndexOf('/') + 1)} ${end}`;
 }
 
 interface Ports {

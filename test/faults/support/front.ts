@@ -97,6 +97,7 @@ export async function openFront(options: FaultFrontOptions): Promise<FaultFront>
         watch(clients, socket);
         door.request(arrival, request, socket);
       },
+      left: door.left.bind(door),
       unreadable: door.unreadable.bind(door),
     },
     gatewayPorts(options.dataPlane.snapshot?.listeners ?? [], 1).get(':80'),

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChangeSetDetail, ChangeSetResponse } from '#contracts/api/config.ts';
 import { startConfigService } from '../../../services/config/service.ts';
-import { createLog } from '#platform/log.ts';
+import { createServiceLog } from '#platform/service-log.ts';
 import { natsUrl, tempDir, uniqueMesh } from '#test/parts.ts';
 import { type Ran, windrose as run } from '../../unit/cli/harness.ts';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -14,7 +14,7 @@ beforeAll(async () => {
     mesh: uniqueMesh(),
     natsUrl: natsUrl(),
     listen: '127.0.0.1:0',
-    log: createLog({ service: 'config', level: 'silent' }),
+    log: createServiceLog({ service: 'config', level: 'silent' }),
   });
   await service.ready;
   windrose = (...args) => run(args, { env: { WINDROSE_SERVER: service.url }, wallMs: Date.now });

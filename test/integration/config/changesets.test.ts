@@ -101,7 +101,7 @@ describe('a change-set is refused', () => {
   test('with every problem of every resource at once, and nothing changes', async () => {
     const details = await api.refused({
       upserts: [
-        { ...service('a'), spec: { ports: [{ port: 0 }], selector: {} } },
+        { ...service('a'), spec: { ports: [{ port: 0 }], selectors: {} } },
         { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' } },
         { apiVersion: 'v1', kind: 'Servise', metadata: { name: 's' } },
         service('twice'),
@@ -113,7 +113,7 @@ describe('a change-set is refused', () => {
     expect(problems(details).sort()).toEqual([
       'Secret/default/s kind not_supported_yet',
       'Service/shop/a spec.ports[0].port invalid_value',
-      'Service/shop/a spec.selector not_supported_yet',
+      'Service/shop/a spec.selectors unknown_field',
       'Service/shop/twice metadata.name duplicate',
       'Servise/default/s kind unknown_kind',
       'deletes[0] kind unknown_kind',
@@ -123,7 +123,7 @@ describe('a change-set is refused', () => {
   });
 
   test('with what the schemas say and what a compile says in one answer', async () => {
-    const odd = { ...route('r', 'a', 'missing'), status: {} };
+    const odd = { ...route('r', 'a', 'missing'), stats: {} };
     const unreadable = { ...service('b'), spec: { ports: [] } };
     const details = await api.refused({
       upserts: [service('a'), unreadable, odd, route('r2', 'a', 'nowhere'), route('r3', 'a', 'b')],
@@ -132,7 +132,7 @@ describe('a change-set is refused', () => {
     // No word of r3: the Service that it refers to is there, only it cannot be read.
     expect(problems(details).sort()).toEqual([
       'HTTPRoute/shop/r spec.rules[0].backendRefs[0].name missing_reference',
-      'HTTPRoute/shop/r status unknown_field',
+      'HTTPRoute/shop/r stats unknown_field',
       'HTTPRoute/shop/r2 spec.rules[0].backendRefs[0].name missing_reference',
       'Service/shop/b spec.ports invalid_value',
     ]);

@@ -3,7 +3,7 @@ import type { ChangeSetRequest, ChangeSetResponse } from '#contracts/api/config.
 import type { Heartbeat, Receipt, ReceiptResult } from '#contracts/events.ts';
 import type { ProblemDetails } from '#contracts/problems.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
-import { createLog } from '#platform/log.ts';
+import { createServiceLog } from '#platform/service-log.ts';
 import { encodeJson } from '#platform/nats.ts';
 import { natsUrl } from '#test/parts.ts';
 import { until } from '#test/processes.ts';
@@ -24,7 +24,7 @@ export async function startService(
     mesh,
     natsUrl: natsUrl(),
     listen: '127.0.0.1:0',
-    log: createLog({ service: 'config', level: 'silent' }),
+    log: createServiceLog({ service: 'config', level: 'silent' }),
     ...options,
   });
   let stopped = false;

@@ -97,6 +97,16 @@ test('every worker resumes the sessions of the others, and serves new certificat
     const seen = await Promise.all(Array.from({ length: 10 }, () => ask(port)));
     return seen.every((each) => each.serial !== serial);
   });
+  const broken = (): number => proxy.stderr().split('the certificate cannot be read').length - 1;
+  files.write({ ...leaf(), cert: 'torn' });
+  await until('the broken certificate is told', () => broken() > 0);
+  files.write(leaf());
+  const { serial: kept } = await ask(port);
+  await until('all are served anew', async () => {
+    const seen = await Promise.all(Array.from({ length: 10 }, () => ask(port)));
+    return seen.every((each) => each.serial !== kept);
+  });
+  expect(broken()).toBe(1);
   expect(await proxy.stop()).toBe(0);
 });
 

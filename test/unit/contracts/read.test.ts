@@ -38,13 +38,13 @@ describe('readResource', () => {
 
   it('reports every problem at once, each with its path', () => {
     const document = route({
-      parentRefs: [],
+      parentRefs: [{ name: '' }],
       rulez: 1,
       rules: [{ backendRefs: [{ name: 'Reviews', port: '80' }], timeouts: { request: '10' } }],
     });
     expect(problemsOf(document)).toEqual([
       expect.stringContaining('HTTPRoute/shop/storefront spec.rulez unknown_field: '),
-      expect.stringContaining('HTTPRoute/shop/storefront spec.parentRefs invalid_value: '),
+      expect.stringContaining('HTTPRoute/shop/storefront spec.parentRefs[0].name invalid_value: '),
       expect.stringContaining('spec.rules[0].backendRefs[0].name invalid_value: "Reviews"'),
       expect.stringContaining('spec.rules[0].backendRefs[0].port invalid_value: "80"'),
       expect.stringContaining('spec.rules[0].timeouts.request invalid_value: "10"'),
@@ -54,16 +54,25 @@ describe('readResource', () => {
   it('names what a later version will serve instead of ignoring it', () => {
     const later = route({
       parentRefs: [{ name: 'edge' }],
-      rules: [{ retry: { attempts: 2 }, filters: [{ type: 'URLRewrite' }] }],
+      useDefaultGateways: 'All',
+      rules: [{ filters: [{ type: 'ExternalAuth' }] }],
     });
     expect(problemsOf(later)).toEqual([
-      expect.stringContaining('spec.rules[0].retry not_supported_yet'),
-      expect.stringContaining('spec.rules[0].filters[0].type not_supported_yet: URLRewrite'),
+      expect.stringContaining('spec.useDefaultGateways not_supported_yet'),
+      expect.stringContaining('spec.rules[0].filters[0].type not_supported_yet: ExternalAuth'),
     ]);
     const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'key' } };
     expect(problemsOf(secret)).toEqual([
       expect.stringContaining('Secret/default/key kind not_supported_yet'),
     ]);
+  });
+
+  it('keeps an older version of a kind as the newest, and drops a status', () => {
+    const spec = { parentRefs: [{ name: 'edge' }], rules: [{}] };
+    const written = { ...route(spec), apiVersion: 'gateway.networking.k8s.io/v1beta1' };
+    const result = readResource({ ...written, status: { parents: [] } }, 'file.yaml');
+    expect(result).toEqual(readResource(route(spec), 'file.yaml'));
+    expect(result.ok).toBe(true);
   });
 
   it('refuses a field named __proto__ (attack class 14)', () => {

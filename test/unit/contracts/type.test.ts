@@ -37,6 +37,7 @@ const CASES: Record<keyof typeof Type, (type: Builder) => TSchema[]> = {
     type.Record(type.String({ minLength: 1 }), type.Integer(), { description: 'a map' }),
   ],
   String: (type) => [type.String(), type.String({ minLength: 1, maxLength: 3, pattern: 'a' })],
+  Union: (type) => [type.Union([type.Integer({ minimum: 1 }), type.String()])],
 };
 
 describe('Type', () => {

@@ -1,6 +1,6 @@
 import Type from 'typebox';
 import { type Api, HttpProblem, createApi, listen } from '#platform/http.ts';
-import { createLog } from '#platform/log.ts';
+import { createServiceLog } from '#platform/service-log.ts';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
 let api: Api;
@@ -11,7 +11,7 @@ beforeEach(async () => {
   api = await createApi({
     name: 'test',
     description: 'an API',
-    log: createLog({ service: 'test', level: 'silent' }),
+    log: createServiceLog({ service: 'test', level: 'silent' }),
     notReady: () => notReady,
     bodyLimitBytes: 100,
   });
@@ -99,7 +99,7 @@ describe('listening', () => {
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
     const other = await createApi({
       ...{ name: 'other', description: '', notReady: () => undefined },
-      log: createLog({ service: 'test', level: 'silent' }),
+      log: createServiceLog({ service: 'test', level: 'silent' }),
     });
     onTestFinished(() => other.app.close());
     await expect(listen(other.app, `127.0.0.1:${port}`)).rejects.toThrow(

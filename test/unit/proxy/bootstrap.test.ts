@@ -1,10 +1,11 @@
-import { readSettings } from '#proxy/bootstrap.ts';
+import { readValues, settingsOf } from '#proxy/bootstrap.ts';
 import { describe, expect, it } from 'vitest';
 
 const NATS = { NATS_URL: 'nats://127.0.0.1:4222' };
-const read = (line: string, env: NodeJS.ProcessEnv = NATS) => readSettings(line.split(' '), env);
+const read = (line: string, env: NodeJS.ProcessEnv = NATS) =>
+  settingsOf(readValues(line.split(' '), env));
 
-describe('readSettings', () => {
+describe('settings', () => {
   it('reads a gateway', () => {
     const settings = read('--name edge-1 --role gateway --gateway shop/edge shop/other --zone z1');
     expect(settings).toMatchObject({
@@ -30,6 +31,33 @@ describe('readSettings', () => {
         outbound: { host: '::1', port: 9002 },
       },
     });
+  });
+
+  it('reads local ports of Services, on loopback where they say no host', () => {
+    const { sidecar } = read(
+      '--name r --role sidecar --service shop/web --outbound-ports shop/db:5432=15432 ' +
+        'bank/pay:80=[::1]:9003',
+    );
+    expect(sidecar).toEqual({
+      ...{ inbound: undefined, outbound: undefined },
+      outboundPorts: [
+        { callee: { service: 'shop/db', port: 5432 }, at: { host: '127.0.0.1', port: 15_432 } },
+        { callee: { service: 'bank/pay', port: 80 }, at: { host: '::1', port: 9003 } },
+      ],
+    });
+  });
+
+  it.each([
+    ['shop/db=1', 'shop/db=1 is not namespace/name:port=[host:]port'],
+    ['db:80=1', 'db:80=1 is not namespace/name:port=[host:]port'],
+    ['shop/db:0=1', 'shop/db:0=1 is not namespace/name:port=[host:]port'],
+    ['shop/db:80=0', '--outbound-ports 127.0.0.1:0 is not host:port'],
+    ['shop/db:80=a.test:1', '--outbound-ports a.test is not an IP address'],
+    ['shop/db:80=1,shop/db:80=2', '--outbound-ports has shop/db:80 twice'],
+    ['shop/db:80=1,shop/x:80=1', '--outbound-ports has 127.0.0.1:1 twice'],
+  ])('local ports %s are refused', (text, sentence) => {
+    const line = `--name a --role sidecar --service a/b --outbound-ports ${text}`;
+    expect(() => read(line)).toThrow(sentence);
   });
 
   it('reads certificates, of which each is a pair, authorities or both', () => {
@@ -72,6 +100,7 @@ describe('readSettings', () => {
     ['--name a --role router', /"router" is not one of gateway, sidecar, fused/],
     ['--name a --gateway edge', /edge is not namespace\/name/],
     ['--name a --app 127.0.0.1:1', /--app is for a sidecar/],
+    ['--name a --outbound-ports a/b:1=1', /--outbound-ports is for a sidecar/],
     ['--name a --role sidecar', /--service is missing/],
     ['--name a --role sidecar --service a/b', /--inbound or --outbound is missing/],
     ['--name a --role sidecar --service a/b --inbound 127.0.0.1:1', /--app is missing/],

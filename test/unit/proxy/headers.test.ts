@@ -10,6 +10,11 @@ describe('HeaderList', () => {
     expect(list.has('x-one')).toBe(true);
   });
 
+  it('joins the lines of a cookie as pairs of one (RFC 9113 section 8.2.3)', () => {
+    const list = HeaderList.fromRaw(['Cookie', 'a=1', 'cookie', 'b=2']);
+    expect(list.get('cookie')).toBe('a=1; b=2');
+  });
+
   it('keeps order and spelling', () => {
     const raw = ['Accept', 'a', 'X-One', '1', 'accept', 'b'];
     expect(HeaderList.fromRaw(raw).toRaw()).toEqual(raw);

@@ -9,17 +9,12 @@ import { tempDir } from '#test/parts.ts';
 
 const MAIN = fileURLToPath(new URL('../../../proxy/main.mjs', import.meta.url));
 const LOADED = new URL('./support/loaded.mjs', import.meta.url).href;
-/** pino with all that it loads. */
-const PACKAGES = [
-  ...['@pinojs', 'atomic-sleep', 'on-exit-leak-free', 'pino', 'pino-std-serializers'],
-  ...['quick-format-unescaped', 'safe-stable-stringify', 'sonic-boom', 'thread-stream'],
-];
 /** Loaded with all that they load, or only when they are needed, where they are imported at all. */
 const NOT_IMPORTED = ['node:http', 'node:http2', 'node:tls', 'node:child_process', 'node:util'];
 
 const SERVICE = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a', namespace: 'shop' } };
 
-it('a start from JSON loads no library that it does not use', async () => {
+it('a start from JSON loads no library', async () => {
   const folder = tempDir();
   const loaded = join(folder, 'loaded');
   const file = join(folder, 'resources.json');
@@ -39,11 +34,15 @@ it('a start from JSON loads no library that it does not use', async () => {
     what: 'ready',
   });
 
-  const modules = readFileSync(loaded, 'utf8').trimEnd().split('\n');
+  const lines = (): string[] => readFileSync(loaded, 'utf8').trimEnd().split('\n');
+  const modules = lines();
   const packages = modules.flatMap((url) => /\/node_modules\/([^/]+)/.exec(url)?.[1] ?? []);
-  expect([...new Set(packages)].sort()).toEqual(PACKAGES);
+  expect(packages).toEqual([]);
   expect(NOT_IMPORTED.filter((name) => modules.includes(`import ${name}`))).toEqual([]);
 
+  // Under other flags V8 compiles anew what it finds compiled: they are set behind the modules.
+  expect(modules).not.toContain('flags');
   child.kill('SIGTERM');
   expect(await once(child, 'exit')).toEqual([0, null]);
+  expect(lines().at(-1)).toBe('flags');
 });

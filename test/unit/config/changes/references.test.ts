@@ -4,7 +4,7 @@ import { referencesOf } from '../../../../services/config/changes/references.ts'
 
 const metadata = { name: 'x', namespace: 'shop' };
 
-test('a route refers to its parents and backends, each in its own namespace', () => {
+test('a route refers to its parents and backends and to its Namespace', () => {
   const route: Resource = {
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'HTTPRoute',
@@ -14,7 +14,12 @@ test('a route refers to its parents and backends, each in its own namespace', ()
       rules: [{ backendRefs: [{ name: 'b', port: 80 }] }, {}],
     },
   };
-  expect(referencesOf(route)).toEqual(['Gateway/shop/edge', 'Service/other/a', 'Service/shop/b']);
+  expect(referencesOf(route)).toEqual([
+    'Gateway/shop/edge',
+    'Service/other/a',
+    'Namespace/-/shop',
+    'Service/shop/b',
+  ]);
 });
 
 test('a policy refers to its targets, an EndpointSlice to its Service', () => {

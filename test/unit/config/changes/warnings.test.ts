@@ -22,12 +22,33 @@ test.each([
   expect(isOlder(version, than)).toBe(older);
 });
 
+test('fields of a Service that only Kubernetes acts on are named', () => {
+  const warn = (spec: object): string[] => {
+    const history = new History('m');
+    const upserts = [{ ...service, spec: { ports: [{ port: 80 }], ...spec } }];
+    return warningsOf({
+      ...{ history, candidate: candidateOf(history.state, { upserts, deletes: [] }, 1, '') },
+      ...{ revoked: [], notes: [], written: upserts, author: 'ann', seen: false },
+      ...{ minProxy: '0.1.0', proxies: [], wallMs: 0 },
+    });
+  };
+  expect(warn({ type: 'ClusterIP', clusterIP: 'None', internalTrafficPolicy: 'Cluster' })).toEqual(
+    [],
+  );
+  expect(warn({ type: 'NodePort', selector: { app: 'a' } })).toEqual([
+    'Service/shop/a: selector, type NodePort have no effect here; endpoints are announced by ' +
+      'sidecars or declared by EndpointSlices',
+  ]);
+});
+
 describe('proxies too old for a change-set', () => {
   const warn = (proxies: { proxy: string; version?: string }[]): string[] => {
     const history = new History('m');
     return warningsOf({
       history,
       candidate: candidateOf(history.state, { upserts: [service], deletes: [] }, 1, ''),
+      revoked: [],
+      notes: [],
       written: [service],
       author: 'ann',
       seen: false,

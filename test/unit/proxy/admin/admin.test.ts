@@ -19,6 +19,7 @@ function subject(): AdminSubject & { did: string[]; reason: string | undefined }
     stalled: () => undefined,
     metrics: async () => 'windrose_x 1\n',
     snapshot: () => ({ revision: { epoch: 1, sequence: 3 } }),
+    status: async () => ({ resources: [{ kind: 'Gateway' }] }),
     endpoints: async () => [],
     setLogLevel(level) {
       this.did.push(level);
@@ -66,6 +67,7 @@ describe('the admin port on its Unix socket', () => {
     });
     expect((await get('/metrics')).body).toBe('windrose_x 1\n');
     expect(JSON.parse((await get('/snapshot')).body)).toMatchObject({ revision: { sequence: 3 } });
+    expect(JSON.parse((await get('/status')).body)).toEqual({ resources: [{ kind: 'Gateway' }] });
     expect((await get('/nothing')).status).toBe(404);
   });
 

@@ -143,6 +143,18 @@ describe('explain', () => {
     expect(empty.outcome).toMatchObject({ status: 503, reason: 'no_endpoint' });
   });
 
+  it.each([
+    [{}, '15 s'],
+    [{ 'grpc-timeout': '10M' }, '15 s'],
+    [{ 'content-type': 'application/grpc' }, '300 s'],
+    [{ 'content-type': 'application/grpc', 'grpc-timeout': '2S' }, '2 s'],
+    [{ 'content-type': 'application/grpc', 'grpc-timeout': '10M' }, '600 s'],
+  ])('with the fields %j its head may take %s', (headers, time) => {
+    const { steps } = ask('http://shop.example/x', { headers });
+    const effects = steps.filter(({ phase }) => phase === 'forward').map(({ effect }) => effect);
+    expect(effects).toEqual([expect.stringContaining(`response head ${time}, `)]);
+  });
+
   it('shows the endpoints that are known', () => {
     const endpoint = { address: '127.0.0.9', port: 1, proxy: 'p', state: 'ejected' };
     const { backends } = ask('http://shop.example/x', {}, { endpoints: () => [endpoint] });
@@ -171,6 +183,58 @@ describe('explain', () => {
       message: 'no route of this Service matches',
     });
     expect(ask('http://v1.shop/x', { from: 'bank/web' }).backends[0]?.backend).toBe('shop/v1:80');
+  });
+
+  it("a workload's own namespace decides first, and what that replaces is told", () => {
+    const parentRefs = [{ kind: 'Service', name: 'app', namespace: 'shop' }];
+    const backendRefs = [{ name: 'app', namespace: 'shop', port: 80 }];
+    const { snapshot, findings } = new World(
+      service('app'),
+      route('producer', { parentRefs, rules: [rule('/', 'app')] }),
+      route('bank/consumer', { parentRefs, rules: [rule('/a', 'app', { backendRefs })] }),
+    );
+    expect(findings).toEqual([]);
+    const from = (workload: string, path: string) =>
+      explain(
+        snapshot,
+        { method: 'GET', url: `http://app.shop${path}`, from: workload },
+        { wallMs: NOW_MS },
+      );
+    expect(from('shop/web', '/a')).toMatchObject({ match: { route: 'shop/producer' }, lost: [] });
+    const lost = [{ route: 'shop/producer', rule: '0', why: expect.stringMatching('producer') }];
+    expect(from('bank/web', '/a')).toMatchObject({ match: { route: 'bank/consumer' }, lost });
+    expect(from('bank/web', '/b')).toMatchObject({ lost, outcome: { status: 404 } });
+  });
+
+  it('a host that is no Service is refused, or goes where its name leads', () => {
+    const outbound = (unknownHosts: string, url: string) => {
+      const { snapshot } = new World(own('Mesh', 'demo', { outbound: { unknownHosts } }));
+      const asked = { method: 'GET', url, from: 'shop/web' };
+      return explain(snapshot, asked, { wallMs: NOW_MS }).outcome;
+    };
+    expect(outbound('Refuse', 'http://example.test/')).toMatchObject({ reason: 'no_route' });
+    expect(outbound('Allow', 'http://example.test/')).toEqual({
+      forwarded: true,
+      message: 'goes to example.test:80, which is no Service of the mesh',
+    });
+    expect(outbound('Allow', 'https://example.test/').message).toMatch('example.test:443');
+  });
+
+  it('TLS of a workload goes on as bytes, which HTTPRoutes do not take', () => {
+    const { snapshot } = new World(
+      service('app', [
+        { name: 'http', port: 80 },
+        { name: 'tls', port: 443 },
+      ]),
+      route('r', {
+        parentRefs: [{ kind: 'Service', name: 'app', port: 80 }],
+        rules: [rule('/', 'app')],
+      }),
+    );
+    const outcome = (url: string) =>
+      explain(snapshot, { method: 'GET', url, from: 'shop/web' }, { wallMs: NOW_MS }).outcome;
+    expect(outcome('https://app/').message).toBe('goes to shop/app:443');
+    expect(outcome('https://app:80/')).toMatchObject({ status: 404, reason: 'no_route' });
   });
 
   it.each([
@@ -239,6 +303,27 @@ describe('explain', () => {
     });
     expect(asked('http://b.example/@a%2fb').outcome).toMatchObject({ status: 400 });
     expect(asked('http://b.example/', { X_Y: '1' }).outcome).toMatchObject({ status: 400 });
+  });
+
+  it('gives a call of gRPC-Web the time of one of gRPC where the port speaks HTTP/2', () => {
+    const calls = new World(
+      gateway('edge', [{}]),
+      service('app', [{ port: 80 }, { port: 81, name: 'rpc', appProtocol: 'grpc' }]),
+      route('web', { rules: [rule('/', 'app')] }),
+      route('rpc', {
+        rules: [rule('/rpc', 'app', { backendRefs: [{ name: 'app', port: 81 }] })],
+      }),
+    );
+    const headers = { 'content-type': 'application/grpc-web' };
+    const time = (url: string, from?: string): string | undefined => {
+      const request = { method: 'POST', url, headers, ...(from === undefined ? {} : { from }) };
+      const { steps } = explain(calls.snapshot, request, { wallMs: NOW_MS });
+      return steps.find(({ phase }) => phase === 'forward')?.effect;
+    };
+    expect(time('http://a.example/')).toMatch(/response head 15 s/);
+    expect(time('http://a.example/rpc')).toMatch(/response head 300 s/);
+    expect(time('http://app/', 'shop/web')).toMatch(/response head 15 s/);
+    expect(time('http://app:81/', 'shop/web')).toMatch(/response head 300 s/);
   });
 
   it('changes nothing', () => {

@@ -6,6 +6,7 @@ import { createLog } from '#platform/log.ts';
 import { replyFor } from '#proxy/errors.ts';
 import type { AttemptLimits, Direction, Exchange } from '#proxy/exchange.ts';
 import { UpstreamPool } from '#proxy/forward/pool.ts';
+import { takeBackend } from '#proxy/grpc/web.ts';
 import { Door, type DoorParts } from '#proxy/listener/door.ts';
 import { ListenerServer } from '#proxy/listener/server.ts';
 import type { PortSettings } from '#proxy/listener/settings.ts';
@@ -51,7 +52,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
   const dataPlane: DoorParts['dataPlane'] = {
     snapshot: { revision: { epoch: 1, sequence: 1 } } as CompiledSnapshot,
     handle: (exchange, attempt, done) => {
-      exchange.isHttp2Backend = options.isHttp2Backend === true;
+      takeBackend(exchange, options.isHttp2Backend === true);
       if (options.deadlineMs !== undefined) {
         const routeMs = exchange.startedMs + options.deadlineMs;
         exchange.deadlineMs = Math.min(exchange.deadlineMs, routeMs);
@@ -85,7 +86,12 @@ export async function startFront(options: FrontOptions): Promise<Front> {
   const direction = options.direction ?? 'edge';
   const server = new ListenerServer(
     { direction, socket: direction === 'edge' ? ':80' : direction },
-    { clock, wheel, request: door.request.bind(door), unreadable: door.unreadable.bind(door) },
+    {
+      ...{ clock, wheel },
+      request: door.request.bind(door),
+      left: door.left.bind(door),
+      unreadable: door.unreadable.bind(door),
+    },
     options.settings,
   );
   const socket = new BoundSocket({ host: '127.0.0.1' });

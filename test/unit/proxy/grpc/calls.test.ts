@@ -4,9 +4,10 @@ import { ERRORS } from '#proxy/errors.ts';
 import { grpcTimeoutMs } from '#proxy/grpc/timeout.ts';
 import { until } from '#test/processes.ts';
 import { expect, test } from 'vitest';
-import { type FrontOptions, exchangeBytes, startFront } from '../forward/harness.ts';
-import { askHttp1, startHttp2Upstream } from '../forward/http2-upstream.ts';
+import { exchangeBytes } from '../forward/harness.ts';
+import { askHttp1 } from '../forward/http2-upstream.ts';
 import { call } from './calls.ts';
+import { startServed } from './served.ts';
 
 const CALL = { 'content-type': 'application/grpc' };
 const CANCEL = 8;
@@ -19,26 +20,9 @@ function answerWith(stream: ServerHttp2Stream, trailers: Record<string, string>)
   stream.pipe(stream);
 }
 
-async function start(
-  serve: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void,
-  options: Partial<FrontOptions> = {},
-) {
-  const upstream = await startHttp2Upstream(serve, {}, options.endpoint?.proxy);
-  const front = await startFront({
-    ...{ limits: { headTimeoutMs: 5_000 } },
-    ...{ ...options, endpoint: upstream.endpoint },
-  });
-  const record = async () => {
-    await until('the record', () => front.records.length > 0);
-    const [exchange] = front.records;
-    return { reason: exchange?.reason, status: exchange?.status, grpc: exchange?.grpcStatus };
-  };
-  return { port: front.port, front, upstream, record };
-}
-
 test('a call goes by HTTP/2, whatever the port says; its status is recorded', async () => {
   let seen: IncomingHttpHeaders = {};
-  const { port, record } = await start((stream, headers) => {
+  const { port, record } = await startServed((stream, headers) => {
     seen = headers;
     answerWith(stream, { 'grpc-status': '5', 'grpc-message': 'no %20', 'x-more-bin': 'AAA' });
   });
@@ -59,7 +43,9 @@ test('a call goes by HTTP/2, whatever the port says; its status is recorded', as
 });
 
 test('messages go to and fro one by one', async () => {
-  const { port, record } = await start((stream) => answerWith(stream, { 'grpc-status': '0' }));
+  const { port, record } = await startServed((stream) =>
+    answerWith(stream, { 'grpc-status': '0' }),
+  );
   const made = call(port);
   for (const message of ['one', 'two', 'three']) {
     made.stream.write(message);
@@ -72,7 +58,7 @@ test('messages go to and fro one by one', async () => {
 });
 
 test('a head that is the trailers too stays one', async () => {
-  const { port, record } = await start((stream) => {
+  const { port, record } = await startServed((stream) => {
     stream.respond({ ...CALL, 'grpc-status': '14', 'grpc-message': 'later' }, { endStream: true });
   });
   const made = call(port);
@@ -90,7 +76,9 @@ test.each([
 ])(
   'the status %s behind an answer counts as an error of the endpoint: %i',
   async (code, errors) => {
-    const { port, front } = await start((stream) => answerWith(stream, { 'grpc-status': code }));
+    const { port, front } = await startServed((stream) =>
+      answerWith(stream, { 'grpc-status': code }),
+    );
     const made = call(port);
     made.stream.end('hello');
     await made.closed;
@@ -100,7 +88,7 @@ test.each([
 );
 
 test('a length that a server gives does not cost the trailers', async () => {
-  const { port, record } = await start((stream) => {
+  const { port, record } = await startServed((stream) => {
     const head = { ':status': 200, ...CALL, 'content-length': '5' };
     stream.respond(head, { waitForTrailers: true });
     stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '7' }));
@@ -114,7 +102,7 @@ test('a length that a server gives does not cost the trailers', async () => {
 });
 
 test('an answer that says no status is recorded as the client takes it', async () => {
-  const { port, record } = await start((stream) => {
+  const { port, record } = await startServed((stream) => {
     stream.respond({ ':status': 503, 'content-type': 'text/plain' });
     stream.end('no');
   });
@@ -126,7 +114,7 @@ test('an answer that says no status is recorded as the client takes it', async (
 
 test('an answer to a client that goes on sending ends the call', async () => {
   let server: ServerHttp2Stream | undefined;
-  const { port, record } = await start((stream) => {
+  const { port, record } = await startServed((stream) => {
     server = stream;
     stream.respond({ ':status': 200, ...CALL }, { waitForTrailers: true });
     stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '3' }));
@@ -140,7 +128,7 @@ test('an answer to a client that goes on sending ends the call', async () => {
 });
 
 test('a failure before the head is a status in place of one', async () => {
-  const { port, record } = await start((stream) => stream.destroy(new Error('reset')));
+  const { port, record } = await startServed((stream) => stream.destroy(new Error('reset')));
   const made = call(port);
   made.stream.end('hello');
   await made.closed;
@@ -151,7 +139,7 @@ test('a failure before the head is a status in place of one', async () => {
 });
 
 test('a client of HTTP/1.1 is answered likewise, and its connection ends in order', async () => {
-  const { port } = await start((stream) => stream.destroy(new Error('reset')));
+  const { port } = await startServed((stream) => stream.destroy(new Error('reset')));
   const text = await exchangeBytes(
     port,
     'POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc\r\nContent-Length: 0\r\n' +
@@ -164,7 +152,7 @@ test('a client of HTTP/1.1 is answered likewise, and its connection ends in orde
 
 test('a failure behind the head is a status in the trailers', async () => {
   let reset = (): void => undefined;
-  const { port, record } = await start((stream) => {
+  const { port, record } = await startServed((stream) => {
     stream.respond({ ':status': 200, ...CALL });
     stream.write('half');
     reset = () => stream.destroy(new Error('reset'));
@@ -180,7 +168,7 @@ test('a failure behind the head is a status in the trailers', async () => {
 
 test('to a client of HTTP/1.1 it breaks off', async () => {
   let reset = (): void => undefined;
-  const { port, record } = await start((stream) => {
+  const { port, record } = await startServed((stream) => {
     stream.respond({ ':status': 200, ...CALL });
     stream.write('half');
     reset = () => stream.destroy(new Error('reset'));
@@ -198,7 +186,7 @@ test.each([
   async (_name, begins) => {
     const clock = new FakeClock(1_000);
     let server: ServerHttp2Stream | undefined;
-    const { port, record } = await start(
+    const { port, record } = await startServed(
       (stream) => {
         server = stream;
         if (begins) stream.respond({ ':status': 200, ...CALL });
@@ -220,6 +208,32 @@ test.each([
   },
 );
 
+test('a call whose deadline is later than five minutes waits for its head until then', async () => {
+  const clock = new FakeClock(1_000);
+  const servers: ServerHttp2Stream[] = [];
+  const { port, front } = await startServed((stream) => servers.push(stream), {
+    ...{ clock, limits: { headTimeoutMs: Number.POSITIVE_INFINITY } },
+  });
+  const late = call(port, { 'grpc-timeout': '10M' });
+  const hung = call(port, { 'grpc-timeout': '10M' });
+  late.stream.end('hello');
+  hung.stream.end('hello');
+  await until('both have arrived', () => servers.length === 2);
+  clock.advance(480_000);
+  expect([late.isClosed, hung.isClosed]).toEqual([false, false]);
+  if (servers[0] !== undefined) answerWith(servers[0], { 'grpc-status': '0' });
+  await until('one has ended', () => late.isClosed || hung.isClosed);
+  clock.advance(119_000);
+  expect(late.isClosed && hung.isClosed).toBe(false);
+  clock.advance(1_100);
+  await Promise.all([late.closed, hung.closed]);
+  await until('the records', () => front.records.length === 2);
+  expect(front.records.map(({ reason, grpcStatus }) => [reason, grpcStatus])).toEqual([
+    ['ok', 0],
+    ['request_timeout', 4],
+  ]);
+});
+
 test.each([
   ['the time that it says', '7S', undefined, 7_000],
   ['less where the route says less', '7S', 3_000, 3_000],
@@ -227,7 +241,7 @@ test.each([
 ])('a call has %s, and the server is told what is left', async (_name, text, routeMs, leftMs) => {
   const seen: IncomingHttpHeaders[] = [];
   const clock = new FakeClock(1_000);
-  const { port } = await start(
+  const { port } = await startServed(
     (stream, headers) => {
       seen.push(headers);
       answerWith(stream, { 'grpc-status': '0' });
@@ -248,7 +262,7 @@ test.each([
 test.each(['123456789S', '1s', 'soon', '', '1S, 2S'])(
   'a call with the malformed time-out "%s" is refused and never sent on',
   async (text) => {
-    const { port, front, upstream, record } = await start(() => undefined);
+    const { port, front, upstream, record } = await startServed(() => undefined);
     const made = call(port, { 'grpc-timeout': text });
     made.stream.write('hello');
     await made.closed;
@@ -265,7 +279,7 @@ test.each(['123456789S', '1s', 'soon', '', '1S, 2S'])(
 
 test('only a call of gRPC has to have a valid one', async () => {
   let seen: IncomingHttpHeaders = {};
-  const { port } = await start(
+  const { port } = await startServed(
     (stream, headers) => {
       seen = headers;
       stream.respond({ ':status': 204 }, { endStream: true });
@@ -278,7 +292,7 @@ test('only a call of gRPC has to have a valid one', async () => {
 
 test('a client that cancels: CANCEL to the server, CANCELLED in the record', async () => {
   let server: ServerHttp2Stream | undefined;
-  const { port, record } = await start((stream) => {
+  const { port, record } = await startServed((stream) => {
     server = stream;
   });
   const made = call(port);
@@ -293,7 +307,7 @@ test('a client that cancels: CANCEL to the server, CANCELLED in the record', asy
 test('half a stream of messages never looks like a whole one to the server', async () => {
   let ended = false;
   let server: ServerHttp2Stream | undefined;
-  const { port } = await start((stream) => {
+  const { port } = await startServed((stream) => {
     server = stream;
     stream.resume();
     stream.once('end', () => (ended = stream.rstCode === 0));
@@ -311,7 +325,7 @@ test('a stream is not idle while one side of it talks', async () => {
   const clock = new FakeClock(1_000);
   const servers: ServerHttp2Stream[] = [];
   let got = 0;
-  const { port, front } = await start(
+  const { port, front } = await startServed(
     (stream) => {
       servers.push(stream);
       stream.on('data', (bytes: Buffer) => (got += servers[0] === stream ? bytes.length : 0));

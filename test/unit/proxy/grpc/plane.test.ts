@@ -19,6 +19,8 @@ describe('what the port of a Service speaks', () => {
     ['grpc', true],
     ['http', false],
     ['kubernetes.io/ws', false],
+    ['tcp', false],
+    ['example.com/of-ours', false],
     [undefined, false],
   ])('%s is HTTP/2: %s', async (appProtocol, isHttp2) => {
     const { snapshot, findings } = world([{ port: 80, ...(appProtocol && { appProtocol }) }]);
@@ -63,8 +65,20 @@ describe('how long the head of a call may take', () => {
     expect(await headMs({})).toBe(300_000);
   });
 
-  test('as long as the call itself says', async () => {
+  test('as long as the call itself says, be it shorter or longer', async () => {
     expect(await headMs({ deadlineMs: 60_000 })).toBe(60_000);
+    expect(await headMs({ deadlineMs: 600_000 })).toBe(600_000);
+  });
+
+  test('the same at the sidecar of the application, whoever calls', async () => {
+    const { snapshot } = world([{ port: 80 }]);
+    const app = { address: '127.0.0.1', port: 3000, proxy: '', zone: '' };
+    for (const source of ['', 'unknown']) {
+      const plane = new Plane(snapshot, { role: 'sidecar', service: 'shop/app' }, { app });
+      await plane.ask({ ...CALL, ...IN }, { source, deadlineMs: plane.clock.nowMs() + 600_000 });
+      await plane.ask({ ...CALL, ...IN }, { source });
+      expect(plane.tries.map(({ limits }) => limits.headTimeoutMs)).toEqual([600_000, 300_000]);
+    }
   });
 
   test('as long as the route says', async () => {
@@ -78,5 +92,45 @@ describe('how long the head of a call may take', () => {
       timeouts: { responseHead: '3s' },
     });
     expect(await headMs({}, {}, policy)).toBe(3_000);
+  });
+});
+
+describe('a call of gRPC-Web', () => {
+  const WEB = { ...CALL, headers: { 'content-type': 'application/grpc-web-text+proto' } };
+  const app = { address: '127.0.0.1', port: 3000, proxy: '', zone: '' };
+  const proxied = { ...ENDPOINT, proxy: 'app-1' };
+
+  /** At an edge before the application and before its sidecar, at a caller's and at its own. */
+  function planes(appProtocol: string): [string, Plane, object][] {
+    const { snapshot } = world([{ port: 80, appProtocol }]);
+    const edge = new Plane(snapshot).announce('shop/app', ENDPOINT);
+    const mesh = new Plane(snapshot).announce('shop/app', proxied);
+    const caller = new Plane(snapshot, { role: 'sidecar', service: 'shop/web' });
+    caller.announce('shop/app', proxied);
+    const callee = new Plane(snapshot, { role: 'sidecar', service: 'shop/app' }, { app });
+    return [
+      ['edge', edge, {}],
+      ['mesh', mesh, {}],
+      ['caller', caller, OUT],
+      ['callee', callee, IN],
+    ];
+  }
+
+  test('is one of gRPC from the first proxy on, where the application speaks HTTP/2', async () => {
+    for (const [name, plane, where] of planes('grpc')) {
+      const { asked } = await plane.ask({ ...WEB, ...where });
+      const [tried] = plane.tries;
+      const type = tried?.headers.get('content-type');
+      expect([name, asked.isGrpc, type]).toEqual([name, true, 'application/grpc+proto']);
+      expect([name, tried?.limits.headTimeoutMs]).toEqual([name, 300_000]);
+    }
+  });
+
+  test('stays what it is where that speaks HTTP/1.1', async () => {
+    for (const [name, plane, where] of planes('http')) {
+      const { asked } = await plane.ask({ ...WEB, ...where });
+      const type = plane.tries[0]?.headers.get('content-type');
+      expect([name, asked.isGrpc, type]).toEqual([name, false, WEB.headers['content-type']]);
+    }
   });
 });

@@ -77,7 +77,8 @@ test('many streams of one connection are answered side by side', async () => {
 });
 
 test('an upload of unknown length arrives with trailers, at the pace of the upstream', async () => {
-  const body = Buffer.alloc(4 * MIB, 'upload');
+  // More than the kernel's buffers take of a connection to an upstream that does not read.
+  const body = Buffer.alloc(32 * MIB, 'upload');
   let release = (): void => undefined;
   const upstream = await startUpstream((request, response) => {
     release = () => {

@@ -44,7 +44,8 @@ it('a Gateway on the default address and one that names it share one socket', ()
 function open(source: SocketSource): Listeners {
   const clock = new FakeClock();
   const wheel = new Wheel(clock);
-  const handlers = { clock, wheel, request: () => undefined, unreadable: () => undefined };
+  const nothing = (): void => undefined;
+  const handlers = { clock, wheel, request: nothing, left: nothing, unreadable: nothing };
   const log = createLog({ service: 'test', level: 'silent' });
   const listeners = new Listeners(source, handlers, log);
   onTestFinished(() => listeners.drain(0));
@@ -59,7 +60,10 @@ it('two ways in at one address and port: the first has it, the second says so', 
   const edge = { arrival: { direction: 'edge', socket: `127.0.0.1:${port}` } as const, ...at };
   const failures = await listeners.update([inbound, edge], () => undefined);
   expect(failures).toEqual([
-    { need: edge, message: `cannot listen on 127.0.0.1:${port}: inbound of this proxy does` },
+    {
+      ...{ need: edge, isAddress: false },
+      message: `cannot listen on 127.0.0.1:${port}: inbound of this proxy does`,
+    },
   ]);
   expect(await listeners.update([edge], () => undefined)).toMatchObject([{ need: edge }]);
   expect(await listeners.update([edge], () => undefined)).toEqual([]);
@@ -103,7 +107,7 @@ it('paused beside others: the socket is let go, and asked for until it comes bac
     acquire: async (host, port) =>
       canAcquire
         ? { ok: true, handle: new BoundSocket({ host, port }) }
-        : { ok: false, message: 'not now' },
+        : { ok: false, failure: { message: 'not now', isAddress: false } },
     release: () => undefined,
   };
   const listeners = open(source);
@@ -130,7 +134,7 @@ it('a change of settings reaches the next request of an open connection, which s
   const clock = new FakeClock();
   const seen: ReceivedRequest[] = [];
   const handlers = {
-    ...{ clock, wheel: new Wheel(clock), unreadable: () => undefined },
+    ...{ clock, wheel: new Wheel(clock), left: () => undefined, unreadable: () => undefined },
     request: (_arrival: unknown, request: ReceivedRequest) => {
       seen.push(request);
       const headers = HeaderList.fromRaw(['content-length', '0']);

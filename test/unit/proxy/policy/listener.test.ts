@@ -186,6 +186,15 @@ describe('a sidecar', () => {
     expect(outbound.rulesOf('packages.bank')).toBe(rules);
     expect(ports('bank/web').outbound.rulesOf('packages')).toBe(rules);
     expect(outbound.limits.connections).toBe(5_000);
+    const towards = ports('shop/web').towards('shop/packages');
+    expect([towards.rulesOf('web'), towards.limits]).toEqual([kept, outbound.limits]);
+    expect(ports('shop/web').towards('shop/gone').rulesOf('packages')).toBe(rules);
+  });
+
+  it('takes CONNECT where the host says who is called, and nowhere else', () => {
+    const { inbound, outbound, towards } = ports('shop/web');
+    const all = [inbound, outbound, towards('shop/packages')];
+    expect(all.map(({ isProxy }) => isProxy)).toEqual([undefined, true, undefined]);
   });
 
   it('believes nobody about the client', () => {

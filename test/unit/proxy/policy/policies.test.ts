@@ -254,6 +254,25 @@ describe('time-outs', () => {
     expect(headTimeoutMs({ ...none, requestMs: 90_000 }, slow)).toBe(60_000);
   });
 
+  it('the head of a call of gRPC has as long as the call says, else five minutes', () => {
+    const endless = Number.POSITIVE_INFINITY;
+    const silent = { isGrpc: true, deadlineMs: endless };
+    const bounded = { isGrpc: true, deadlineMs: 1_000_000 };
+    expect(headTimeoutMs(none, service, silent)).toBe(300_000);
+    expect(headTimeoutMs(none, service, bounded)).toBe(endless);
+    expect(attemptLimits(headTimeoutMs(none, service, bounded), 5_000, 600_000)).toMatchObject({
+      ...{ connectTimeoutMs: 5_000, headTimeoutMs: 600_000 },
+    });
+    expect(headTimeoutMs(none, { ...service, responseHeadMs: 3_000 }, bounded)).toBe(3_000);
+    expect(headTimeoutMs({ ...none, backendRequestMs: 100 }, service, bounded)).toBe(100);
+    // A deadline that a proxy before this one set bounds other requests, and lengthens nothing.
+    expect(headTimeoutMs(none, service, { ...bounded, isGrpc: false })).toBe(15_000);
+    for (const fromMesh of [true, false]) {
+      expect(inboundHeadTimeoutMs(service, fromMesh, silent)).toBe(300_000);
+      expect(inboundHeadTimeoutMs(service, fromMesh, bounded)).toBe(endless);
+    }
+  });
+
   it('a try stays within what is left, and within what a timer can hold', () => {
     expect(attemptLimits(15_000, 5_000, 300)).toEqual({
       connectTimeoutMs: 300,
@@ -268,6 +287,10 @@ describe('time-outs', () => {
 
   it('inbound leaves the time-out to a caller of the mesh, and is not below its own', () => {
     expect(inboundHeadTimeoutMs(service, true)).toBe(300_000);
+    const endless = Number.POSITIVE_INFINITY;
+    const bounded = { isGrpc: false, deadlineMs: 900_000 };
+    expect(inboundHeadTimeoutMs(service, true, bounded)).toBe(endless);
+    expect(inboundHeadTimeoutMs(service, false, bounded)).toBe(15_000);
     expect(inboundHeadTimeoutMs(service, false)).toBe(15_000);
     expect(inboundHeadTimeoutMs({ ...service, responseHeadMs: 60_000 }, false)).toBe(60_000);
   });

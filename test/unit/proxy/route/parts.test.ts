@@ -2,7 +2,11 @@ import { LISTENER_DEFAULT } from '#proxy/listener/settings.ts';
 import { describe, expect, it } from 'vitest';
 import { HeaderList } from '#proxy/headers.ts';
 import { pickBackend } from '#proxy/route/backends.ts';
-import { applyHeaderEdit, compileHeaderEdit, isProtectedHeader } from '#proxy/route/filters.ts';
+import {
+  applyHeaderEdit,
+  compileHeaderEdit,
+  isProtectedHeader,
+} from '#proxy/route/filters/headers.ts';
 import { covers, hostnamesMeet } from '#proxy/route/hostname.ts';
 import { compilePattern } from '#proxy/route/pattern.ts';
 import { queryValue } from '#proxy/route/query.ts';
@@ -148,6 +152,8 @@ describe('pickBackend', () => {
     label,
     weight,
     valid: true,
+    isForGateways: true,
+    filters: [],
   });
 
   it('gives each its share, and nothing to weight 0', () => {

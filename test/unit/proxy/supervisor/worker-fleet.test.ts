@@ -61,10 +61,11 @@ function setUp(workers: number) {
   const spawned: FakeWorker[] = [];
   const crashed: number[] = [];
   const clock = new FakeClock();
+  const log = createLog({ service: 'test', level: 'silent' });
   const fleet = new WorkerFleet({
     settings: { scope: { workers } } as ProxySettings,
     clock,
-    log: createLog({ service: 'test', level: 'silent' }),
+    log,
     crashed: (worker) => crashed.push(worker),
     spawn: () => {
       const worker = new FakeWorker();
@@ -78,7 +79,7 @@ function setUp(workers: number) {
     return worker;
   };
   const update = { state: new MeshState(), revision: { epoch: 1, sequence: 1 } };
-  return { fleet, clock, spawned, crashed, last, update };
+  return { fleet, clock, log, spawned, crashed, last, update };
 }
 
 const PROBLEM: ResourceProblem = {
@@ -87,6 +88,20 @@ const PROBLEM: ResourceProblem = {
   reason: 'cannot_apply',
   message: 'the port is taken',
 };
+
+it('a broken certificate is logged once for all workers, and again when it breaks again', () => {
+  const { log, spawned } = setUp(2);
+  const errors = vi.spyOn(log, 'error');
+  const all = (problem: string | undefined): void => {
+    const read = { name: 'shop/web', problem, isKept: true };
+    for (const worker of spawned) worker.say({ type: 'certificate', read });
+  };
+  const message = 'a certificate cannot be used and its old one is kept';
+  for (const problem of ['torn', undefined, 'torn', 'gone']) all(problem);
+  expect(errors.mock.calls).toEqual(
+    ['torn', 'torn', 'gone'].map((problem) => [{ certificate: 'shop/web', problem }, message]),
+  );
+});
 
 describe('a worker that dies', () => {
   it('is replaced at once after a long life, and ever later when its starts fail', () => {

@@ -1,5 +1,6 @@
 import type { CompiledSnapshot } from '#proxy/pure.ts';
 import type { PathTable } from '#proxy/route/path-table.ts';
+import type { PortRoutes } from '#proxy/snapshot/compiled.ts';
 import type { Table } from '#proxy/snapshot/table.ts';
 
 /** Everything in a snapshot as plain values in a fixed order, to compare two of them. */
@@ -14,16 +15,19 @@ export function dump(snapshot: CompiledSnapshot): unknown {
       security,
       hosts: hosts.hostnames().map((hostname) => [hostname, pathsOf(hosts.table(hostname))]),
     })),
-    meshRoutes: rows(meshRoutes).map(([name, { ports, counts }]) => ({
+    meshRoutes: rows(meshRoutes).map(([name, { producer, consumers }]) => ({
       name,
-      counts: [...counts].sort(([a], [b]) => a - b),
-      ports: [...ports].sort(([a], [b]) => a - b).map(([port, paths]) => [port, pathsOf(paths)]),
+      producer: portsOf(producer),
+      consumers: [...consumers]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([namespace, ports]) => [namespace, portsOf(ports)]),
     })),
     services: rows(snapshot.services),
     credentials: rows(snapshot.credentials),
     addresses: ['127.0.0.1', '10.0.0.1', '10.9.0.1', '169.254.1.1'].map((address) =>
       snapshot.mesh.addresses.allows(address),
     ),
+    allowsUnknownHosts: snapshot.mesh.allowsUnknownHosts,
     units: rows(index.units).map(([key, { refs }]) => [key, refs]),
     users: rows(index.users).map(([key, users]) => [key, [...users].sort()]),
     attached: rows(index.attached).map(([key, attached]) => [key, [...attached].sort()]),
@@ -33,6 +37,12 @@ export function dump(snapshot: CompiledSnapshot): unknown {
 
 function rows<V>(table: Table<V>): [string, V][] {
   return [...table.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function portsOf(ports: ReadonlyMap<number, PortRoutes>): unknown {
+  return [...ports]
+    .sort(([a], [b]) => a - b)
+    .map(([port, { kind, count, table }]) => ({ port, kind, count, paths: pathsOf(table) }));
 }
 
 function pathsOf(table: PathTable<unknown> | undefined): unknown {

@@ -95,12 +95,57 @@ export function gateway(name: string, listeners: unknown[], spec: object = {}): 
   };
 }
 
+/** Listeners that join the Gateway `edge`. */
+export function listenerSet(name: string, listeners: object[], spec: object = {}): object {
+  return {
+    apiVersion: GATEWAY_API,
+    kind: 'ListenerSet',
+    metadata: metadata(name),
+    spec: {
+      parentRef: { name: 'edge', namespace: 'shop' },
+      listeners: listeners.map((each) => ({ name: 'http', port: 80, protocol: 'HTTP', ...each })),
+      ...spec,
+    },
+  };
+}
+
+export function namespace(name: string, labels: Record<string, string> = {}): object {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
+}
+
+export function gatewayClass(
+  name: string,
+  controllerName = 'windrose.dev/gateway',
+  spec: object = {},
+): object {
+  return {
+    apiVersion: GATEWAY_API,
+    kind: 'GatewayClass',
+    metadata: { name },
+    spec: { controllerName, ...spec },
+  };
+}
+
 export function route(name: string, spec: object): object {
   return {
     apiVersion: GATEWAY_API,
     kind: 'HTTPRoute',
     metadata: metadata(name),
     spec: { parentRefs: [{ name: 'edge' }], ...spec },
+  };
+}
+
+/** A GRPCRoute; its rules come from `calls`. */
+export function grpcRoute(name: string, spec: object): object {
+  return { ...route(name, spec), kind: 'GRPCRoute' };
+}
+
+/** A rule for calls, as GRPCMethodMatch writes them, that leads to a Service's port 80. */
+export function calls(method: object | undefined, backend: string, more: object = {}): object {
+  return {
+    matches: [method === undefined ? {} : { method }],
+    backendRefs: [{ name: backend, port: 80 }],
+    ...more,
   };
 }
 
@@ -115,6 +160,23 @@ export function rule(prefix: string, backend: string, more: object = {}): object
 
 export function service(name: string, ports: object[] = [{ port: 80 }]): object {
   return { apiVersion: 'v1', kind: 'Service', metadata: metadata(name), spec: { ports } };
+}
+
+/** Lets `kind` of namespace `from` refer to things of the namespace `of`; without a name to all. */
+export function grant(
+  name: string,
+  from: { group?: string; kind: string; namespace: string },
+  to: { group?: string; kind: string; name?: string } = { kind: 'Service' },
+): object {
+  return {
+    apiVersion: GATEWAY_API,
+    kind: 'ReferenceGrant',
+    metadata: metadata(name),
+    spec: {
+      from: [{ group: 'gateway.networking.k8s.io', ...from }],
+      to: [{ group: '', ...to }],
+    },
+  };
 }
 
 export function slice(of: string, addresses: string[], more: object = {}): object {

@@ -51,7 +51,11 @@ export function exchangeOf(changes: ExchangeChanges = {}): Exchange {
       ...trace,
     },
     isGrpc: false,
+    web: undefined,
     isHttp2Backend: false,
+    upstreamPath: undefined,
+    copies: undefined,
+    mirrored: 0,
     grpcStatus: -1,
     source: 'Gateway/shop/edge',
     deadlineMs: Number.POSITIVE_INFINITY,
@@ -76,6 +80,7 @@ export function exchangeOf(changes: ExchangeChanges = {}): Exchange {
     connectMs: 0.5,
     upstreamMs: 1.125,
     flight: undefined,
+    client: undefined,
     ...rest,
   };
 }

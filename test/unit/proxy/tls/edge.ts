@@ -7,6 +7,7 @@ import { type Clock, systemClock } from '#platform/clock.ts';
 import { createLog } from '#platform/log.ts';
 import { Engine } from '#proxy/engine.ts';
 import type { Exchange } from '#proxy/exchange.ts';
+import type { SidecarAddresses } from '#proxy/sidecar.ts';
 import { localSockets } from '#proxy/listener/sockets.ts';
 import type { Telemetry } from '#proxy/telemetry/index.ts';
 import type { CertificateFiles } from '#proxy/tls/certificate.ts';
@@ -67,21 +68,36 @@ export interface EdgeOptions {
   resources: (port: number) => readonly unknown[];
   clock?: Clock;
   ticketKey?: Buffer;
+  /** Then it is the sidecar of this Service instead. */
+  sidecar?: {
+    service: string;
+    ports: (port: number) => Partial<SidecarAddresses>;
+    /** The port of its application. */
+    app?: number;
+  };
 }
 
-/** A worker as it runs in a proxy, with its real sockets, at the edge. */
+/** A worker as it runs in a proxy, with its real sockets, at the edge or before a workload. */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const port = await freePort();
+  const { sidecar } = options;
   const records: Exchange[] = [];
   const told: ResourceProblem[][] = [];
   const engine = new Engine({
     scope: {
-      ...{ role: 'gateway', proxy: 'edge', gateways: undefined, service: undefined, workers: 1 },
+      ...{ role: sidecar === undefined ? 'gateway' : 'sidecar', gateways: undefined },
+      ...{ proxy: 'edge', service: sidecar?.service, workers: 1 },
     },
     worker: 0,
     defaultAddress: '127.0.0.1',
-    sidecar: { inbound: undefined, outbound: undefined },
-    app: undefined,
+    sidecar: {
+      ...{ inbound: undefined, outbound: undefined, outboundPorts: [] },
+      ...sidecar?.ports(port),
+    },
+    app:
+      sidecar?.app === undefined
+        ? undefined
+        : { address: '127.0.0.1', port: sidecar.app, proxy: '', zone: '' },
     sockets: localSockets,
     certificates: options.files ?? [],
     ticketKey: options.ticketKey ?? Buffer.alloc(TICKET_KEY_BYTES, 7),
@@ -90,6 +106,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     random: seeded(1),
     log: createLog({ service: 'test', level: 'silent' }),
     onProblems: (problems) => told.push(problems),
+    onCertificate: () => undefined,
   });
   const world = new World();
   const edge: Edge = {

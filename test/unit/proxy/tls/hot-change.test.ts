@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { FakeClock, systemClock } from '#platform/clock.ts';
 import { createLog } from '#platform/log.ts';
+import type { CertificateRead } from '#proxy/tls/broken.ts';
 import { Certificates } from '#proxy/tls/certificates.ts';
 import { TICKET_KEY_AGE_MS, TICKET_KEY_BYTES, TicketKeys } from '#proxy/tls/ticket-keys.ts';
 import { until } from '#test/processes.ts';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { startUpstream } from '../forward/harness.ts';
 import { route, rule, service, slice } from '../support/world.ts';
 import {
@@ -118,12 +119,14 @@ test.each([
     cert: content === undefined ? join(files.folder, 'none', 'web.cert.pem') : each.cert,
   }));
   const log = createLog({ service: 'test', level: 'silent' });
-  const errors = vi.spyOn(log, 'error');
-  const store = new Certificates({ files: named, clock: systemClock, log });
+  const reads: CertificateRead[] = [];
+  const onRead = (read: CertificateRead): unknown => reads.push(read);
+  const store = new Certificates({ files: named, clock: systemClock, log, onRead });
   onTestFinished(() => store.stop());
   expect(store.server('shop/web')).toBeUndefined();
   expect(store.problemOf('shop/web', 'server')?.replace(/^shop\/web: /, '')).toMatch(expected);
-  expect(errors).toHaveBeenCalledTimes(1);
+  const problem = expect.stringMatching(expected) as string;
+  expect(reads).toEqual([{ name: 'shop/web', problem, isKept: false }]);
 });
 
 async function resumed(port: number, session: Buffer, more: object = {}): Promise<boolean> {

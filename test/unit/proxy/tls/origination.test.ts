@@ -108,6 +108,38 @@ test('a subject alternative name counts instead of the name that is asked for', 
   expect(await exchangeBytes(edge.port, GET)).toContain(' 503 ');
 });
 
+const SPIFFE = 'spiffe://mesh.example/ns/shop/sa/app';
+const URI = { type: 'URI', uri: SPIFFE };
+
+test.each([
+  ['a URI', [URI], [], [SPIFFE], true],
+  ['one of several', [{ type: 'Hostname', hostname: 'no.internal' }, URI], [], [SPIFFE], true],
+  ['a wildcard', [{ type: 'Hostname', hostname: '*.internal' }], ['a.b.internal'], [], true],
+  ['another URI', [URI], ['app.internal'], [`${SPIFFE}2`], false],
+  ['no URI at all', [URI], ['app.internal'], [], false],
+  ['a URI as a DNS name', [URI], [`x, URI:${SPIFFE}`], [], false],
+  [
+    'a wildcard and its own domain',
+    [{ type: 'Hostname', hostname: '*.a' }],
+    ['a', 'ba'],
+    [],
+    false,
+  ],
+])('what a subject alternative name asks for: %s', async (_name, asked, hosts, uris, isGood) => {
+  const backend = await startBackend(leaf(hosts, { uris }));
+  const edge = await startShop(backend, {
+    ...{ hostname: 'app.internal', caCertificateRefs: CA, subjectAltNames: asked },
+  });
+  expect(edge.problems).toEqual([]);
+  expect(await exchangeBytes(edge.port, GET)).toContain(isGood ? 'secret' : ' 503 ');
+});
+
+test('the name of a certificate\u2019s subject is not the name of a server', async () => {
+  const backend = await startBackend(leaf([], { name: 'app.internal' }));
+  const edge = await startShop(backend, { hostname: 'app.internal', caCertificateRefs: CA });
+  expect(await exchangeBytes(edge.port, GET)).toContain(' 503 ');
+});
+
 test('a policy without whom to trust closes, it never opens', async () => {
   const backend = await startBackend(leaf(['app.internal']));
   const edge = await startShop(backend, { hostname: 'app.internal' });
@@ -210,7 +242,7 @@ function open(connector: Connector, port: number, options: ConnectOptions): Prom
 
 const TLS: BackendTls = {
   ...{ policy: 'BackendTLSPolicy/shop/app', key: 'k', serverName: 'app.internal' },
-  ...{ names: ['app.internal'], authorities: ['shop/ca'] },
+  ...{ names: ['app.internal'], uris: [], authorities: ['shop/ca'] },
 };
 
 test('the caller says what is spoken, sees what was chosen, and sessions are resumed', async () => {

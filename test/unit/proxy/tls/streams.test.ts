@@ -1,5 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
+import { randomBytes } from 'node:crypto';
+import { type AddressInfo, type Socket, createServer } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { createServer as createTlsServer } from 'node:tls';
 import { FakeClock } from '#platform/clock.ts';
@@ -7,55 +7,19 @@ import { freePort } from '#test/parts.ts';
 import { until } from '#test/processes.ts';
 import { expect, onTestFinished, test } from 'vitest';
 import { startRawUpstream } from '../forward/harness.ts';
-import { own, route, rule, service, slice, gateway } from '../support/world.ts';
+import { gateway, own, route, rule, service, slice } from '../support/world.ts';
 import { CertificateFolder, ca, certificates, leaf, refusal, secure, startEdge } from './edge.ts';
-
-const GROUP = 'gateway.networking.k8s.io';
-
-function tlsRoute(name: string, hostnames: string[], backendRefs: object[], more: object = {}) {
-  return {
-    apiVersion: `${GROUP}/v1`,
-    kind: 'TLSRoute',
-    metadata: { name, namespace: 'shop' },
-    spec: { parentRefs: [{ name: 'edge' }], hostnames, rules: [{ backendRefs }], ...more },
-  };
-}
-
-function tcpRoute(name: string, backendRefs: object[]) {
-  return {
-    apiVersion: `${GROUP}/v1alpha2`,
-    kind: 'TCPRoute',
-    metadata: { name, namespace: 'shop' },
-    spec: { parentRefs: [{ name: 'edge' }], rules: [{ backendRefs }] },
-  };
-}
-
-function at(name: string, port: number) {
-  return slice(name, ['127.0.0.1'], { ports: [{ port }] });
-}
-
-const to = (name: string, weight = 1): object => ({ name, port: 80, weight });
-
-/** Says its name first, and what it was sent last. */
-function startEcho(name: string): Promise<{ port: number }> {
-  return startRawUpstream((socket) => {
-    socket.write(`${name}:`);
-    socket.pipe(socket);
-  });
-}
-
-async function dial(port: number): Promise<Socket> {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
-  onTestFinished(() => void socket.destroy());
-  await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
-  socket.on('error', () => socket.destroy());
-  return socket;
-}
-
-async function roundTrip(socket: Socket, bytes: string | Buffer): Promise<string> {
-  socket.end(bytes);
-  return (await buffer(socket)).toString('latin1');
-}
+import {
+  GROUP,
+  at,
+  dial,
+  fingerprint,
+  roundTrip,
+  startEcho,
+  tcpRoute,
+  tlsRoute,
+  to,
+} from './stream-parts.ts';
 
 const TCP = { protocol: 'TCP' };
 
@@ -296,12 +260,6 @@ test('TLS passes through untouched, by its server name, and ends at the backend'
     ['down.example', 'no_endpoint', 'shop/down'],
   ]);
 });
-
-function fingerprint(pem: string): string {
-  const der = Buffer.from(pem.replaceAll(/-----[A-Z ]+-----|\s/g, ''), 'base64');
-  const hex = createHash('sha256').update(der).digest('hex').toUpperCase();
-  return hex.match(/../g)?.join(':') ?? '';
-}
 
 test('TLS and HTTPS share a port; TLS that ends here becomes a stream of plain bytes', async () => {
   const echo = await startEcho('db');

@@ -56,7 +56,7 @@ describe('EndpointBook', () => {
   const B = announced('127.0.0.2');
   const C = announced('127.0.0.3');
   const book = (...endpoints: (typeof A)[]) => {
-    const made = new EndpointBook();
+    const made = new EndpointBook('shop/app');
     made.sync([], ANYWHERE);
     made.announce(endpoints);
     return made;

@@ -5,10 +5,14 @@ import { FakeClock } from '#platform/clock.ts';
 import { AccessLines } from '#proxy/telemetry/access/line.ts';
 import { AccessLog } from '#proxy/telemetry/access/access-log.ts';
 import { rowOf } from '#test/access-row.ts';
-import { ACCESS_LOG_BYTES_MAX, ACCESS_LOG_FLUSH_MS } from '#proxy/telemetry/limits.ts';
+import {
+  ACCESS_LOG_BYTES_MAX,
+  ACCESS_LOG_FLUSH_BYTES,
+  ACCESS_LOG_FLUSH_MS,
+} from '#proxy/telemetry/limits.ts';
 import { eventually } from '#test/eventually.ts';
 import { tempDir } from '#test/parts.ts';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { IDENTITY, exchangeOf } from '../exchanges.ts';
 
 function start(target: string) {
@@ -92,4 +96,42 @@ test('a line says what the record says, whatever its values are', () => {
       expect(JSON.parse(lines.lineOf(exchange, i, text))).toEqual(row);
     }
   }
+});
+
+test('lines keep their order and their letters, however long they are', async () => {
+  const file = join(tempDir(), 'access.log');
+  const { accessLog } = start(file);
+  const lengths = [10, ACCESS_LOG_FLUSH_BYTES / 3, 20, 3 * ACCESS_LOG_FLUSH_BYTES, 30];
+  const rows = [...lengths, ...lengths].map((length, i) => ({ i, text: '漢'.repeat(length) }));
+  for (const row of rows) accessLog.write(JSON.stringify(row));
+  await accessLog.close();
+  expect(accessLog.dropped).toBe(0);
+  expect(linesOf(file)).toEqual(rows);
+});
+
+test('standard output gets whole lines, in pieces that a pipe keeps whole', async () => {
+  const pieces: string[] = [];
+  const written: (() => void)[] = [];
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation(((
+    bytes: Buffer,
+    done: () => void,
+  ) => {
+    pieces.push(bytes.toString());
+    written.push(done);
+    return true;
+  }) as typeof process.stdout.write);
+  onTestFinished(() => write.mockRestore());
+  const { accessLog } = start('-');
+  const lengths = [1_000, 1_200, 4_095, 4_096, 10_000, 1, 2_000, 2_000, 2_000];
+  const lines = lengths.map((length, i) => String(i).repeat(length));
+  for (const line of lines) accessLog.write(line);
+  expect(pieces).toHaveLength(1);
+  const closed = accessLog.close();
+  while (written.length > 0) written.shift()?.();
+  await closed;
+  expect(pieces.join('')).toBe(lines.map((line) => `${line}\n`).join(''));
+  expect(pieces.filter((piece) => piece !== '' && !piece.endsWith('\n'))).toEqual([]);
+  const large = pieces.filter(({ length }) => length > 4_096);
+  expect(large.map(({ length }) => length)).toEqual([4_097, 10_001]);
+  expect(pieces.length).toBeLessThan(lines.length);
 });
