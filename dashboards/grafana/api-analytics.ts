@@ -30,7 +30,7 @@ export const API_ANALYTICS: Board = {
       kind: 'query',
       name: 'route',
       label: 'Route',
-      description: 'namespace/name of HTTPRoutes',
+      description: 'namespace/name of routes',
       sql: distinct('route'),
     },
     {

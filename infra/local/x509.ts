@@ -14,6 +14,7 @@ export interface CertificateRequest {
   name: string;
   /** DNS names and IPv4 addresses; an authority has none. */
   hosts?: readonly string[];
+  uris?: readonly string[];
   keyType?: 'ec' | 'rsa';
   /** Absent: it signs itself. */
   issuer?: Issued;
@@ -93,7 +94,7 @@ export function issueCertificate(request: CertificateRequest): Issued {
 }
 
 function extensionsOf(
-  { isAuthority = false, hosts = [], purposes }: CertificateRequest,
+  { isAuthority = false, hosts = [], uris = [], purposes }: CertificateRequest,
   publicBits: Buffer,
   issuerBits: Buffer,
 ): Buffer[] {
@@ -110,9 +111,8 @@ function extensionsOf(
     const allowed = (purposes ?? ['serverAuth', 'clientAuth']).map((each) => oid(OID[each]));
     extensions.push(extension(OID.extKeyUsage, sequence(...allowed)));
   }
-  if (hosts.length > 0) {
-    extensions.push(extension(OID.subjectAltName, sequence(...hosts.map(generalName))));
-  }
+  const names = [...hosts.map(generalName), ...uris.map((uri) => der(0x86, Buffer.from(uri)))];
+  if (names.length > 0) extensions.push(extension(OID.subjectAltName, sequence(...names)));
   return extensions;
 }
 
