@@ -2,6 +2,7 @@ import type { ResourceKey, ResourceRef } from './names.ts';
 import type { ResourceProblem } from './problems.ts';
 import type { Resource } from './resources/index.ts';
 import type { Revision } from './revision.ts';
+import type { ProxyGrant, Signed } from './signing.ts';
 
 /** The version of the event's own shape; a proxy refuses a larger one. */
 export const EVENT_SCHEMA = 1;
@@ -9,12 +10,17 @@ export const EVENT_SCHEMA = 1;
 /**
  * One message of the config log: one change-set, one revision (its sequence is the message's own).
  */
-export interface ChangeSetEvent {
+export interface ChangeSetEvent extends Signed {
   schema: typeof EVENT_SCHEMA;
   /** The least version of a proxy that understands every resource in it. */
   minProxy: string;
   mesh: string;
   epoch: number;
+  /**
+   * The sequence of its message, known before by compare-and-set: signed with the rest, it keeps
+   * an old event from being said again when the state has come back to what it followed.
+   */
+  sequence?: number;
   /** Random, given by the writer: finds a publish again whose acknowledgement was lost. */
   id: string;
   author: string;
@@ -85,6 +91,8 @@ export interface Heartbeat {
   startedAt: string;
   time: string;
   announces?: Announcement;
+  /** From its credential; the registry believes no announcement beyond it. */
+  grant?: ProxyGrant;
 }
 
 export const HEARTBEAT_INTERVAL_MS = 5_000;
@@ -103,7 +111,7 @@ export interface Endpoint {
 }
 
 /** The last message on a service's endpoints subject: all its announced endpoints now. */
-export interface ServiceEndpoints {
+export interface ServiceEndpoints extends Signed {
   mesh: string;
   /** `namespace/name`. */
   service: string;
@@ -113,7 +121,7 @@ export interface ServiceEndpoints {
 }
 
 /** Plain message every 30 s: the newest revision of the log, so that a stalled watch is noticed. */
-export interface LogHead {
+export interface LogHead extends Signed {
   mesh: string;
   revision: Revision;
   digest: string;
