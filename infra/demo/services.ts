@@ -86,6 +86,7 @@ export function commonEnv(
   const { NATS_URL, KAFKA_BROKERS, CLICKHOUSE_URL } = options.addresses;
   return {
     WINDROSE_MESH: options.mesh,
+    WINDROSE_INSECURE_UNSIGNED: 'true',
     ...(NATS_URL === undefined ? {} : { NATS_URL }),
     ...(KAFKA_BROKERS === undefined ? {} : { KAFKA_BROKERS }),
     ...(CLICKHOUSE_URL === undefined ? {} : { CLICKHOUSE_URL }),

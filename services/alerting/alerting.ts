@@ -5,6 +5,7 @@ import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { createApi, listen } from '#platform/http.ts';
 import { sentenceOf } from '#platform/log.ts';
 import { connectNats } from '#platform/nats.ts';
+import type { Trust } from '#platform/signing.ts';
 import type { ServiceLog } from '#platform/service-log.ts';
 import { DESCRIPTION, addRoutes } from './api.ts';
 import { Evaluator } from './evaluator.ts';
@@ -22,6 +23,8 @@ export interface AlertingOptions {
   /** `host:port`. */
   listen: string;
   insecureListen?: boolean;
+  /** Whose configuration is believed; undefined: the mesh is unsigned. */
+  trust?: Trust | undefined;
   /** Name → URL. */
   webhooks: ReadonlyMap<string, string>;
   intervalMs: number;
@@ -41,7 +44,7 @@ export async function startAlerting(
   const { clock, log, mesh, random, webhooks } = options;
   const file = await StateFile.open(options.dataDir, mesh);
   const names = new Set(webhooks.keys());
-  const objectives = new Objectives({ mesh, clock, log, webhooks: names });
+  const objectives = new Objectives({ mesh, clock, log, trust: options.trust, webhooks: names });
   const notReady = (): string | undefined => objectives.problem ?? evaluator.problem;
   const api = await createApi({ name: 'alerting', description: DESCRIPTION, log, notReady });
   const metrics = createMetrics(api.registry, () => ({

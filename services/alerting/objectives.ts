@@ -1,23 +1,34 @@
 import { type LogFollower, followLog } from '#platform/follow-log.ts';
 import type { Clock } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
+import type { Trust } from '#platform/signing.ts';
 import type { NatsConnection } from 'nats';
 import { type Objective, objectiveOf, unknownTargets } from './objective.ts';
 
+export interface ObjectivesOptions {
+  mesh: string;
+  clock: Clock;
+  log: Log;
+  /** Undefined: the mesh is unsigned. */
+  trust: Trust | undefined;
+  webhooks: ReadonlySet<string>;
+}
+
 /** The objectives of the mesh, as its config log has them now. */
 export class Objectives {
-  readonly #options: { mesh: string; clock: Clock; log: Log; webhooks: ReadonlySet<string> };
+  readonly #options: ObjectivesOptions;
   #follower: LogFollower | undefined;
   #all: readonly Objective[] | undefined;
   #told = new Set<string>();
 
-  constructor(options: { mesh: string; clock: Clock; log: Log; webhooks: ReadonlySet<string> }) {
+  constructor(options: ObjectivesOptions) {
     this.#options = options;
   }
 
   follow(connection: NatsConnection): void {
-    const { mesh, clock, log } = this.#options;
-    this.#follower = followLog({ connection, mesh, clock, log, changed: () => this.#read() });
+    const { mesh, clock, log, trust } = this.#options;
+    const changed = (): void => this.#read();
+    this.#follower = followLog({ connection, mesh, clock, log, trust, changed });
   }
 
   /** Undefined until the log was read to its head once; without NATS the last known ones. */

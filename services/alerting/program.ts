@@ -10,6 +10,8 @@ import {
   checkHttpUrl,
   runService,
 } from '#platform/service.ts';
+import { TRUST_FIELDS, UNSIGNED_WARNING, trustTexts } from '#platform/trust-fields.ts';
+import { trustOf } from '#platform/trust.ts';
 import { startAlerting } from './alerting.ts';
 
 const INTERVAL_MIN_MS = 1_000;
@@ -17,6 +19,7 @@ const INTERVAL_MIN_MS = 1_000;
 const FIELDS = {
   ...SERVICE_FIELDS,
   ...NATS_FIELDS,
+  ...TRUST_FIELDS,
   ...CLICKHOUSE_FIELDS,
   listen: {
     type: 'string',
@@ -49,7 +52,8 @@ runService('alerting', FIELDS, async (fields, log) => {
   checkFile('--nats-creds', fields.natsCreds);
   checkFile('--nats-ca', fields.natsCa);
   checkHttpUrl('--clickhouse', fields.clickhouse);
-  return startAlerting({
+  const trust = trustOf(trustTexts(fields));
+  const service = await startAlerting({
     mesh: fields.mesh,
     natsUrl: fields.nats,
     natsCredsFile: fields.natsCreds,
@@ -57,6 +61,7 @@ runService('alerting', FIELDS, async (fields, log) => {
     clickhouseUrl: fields.clickhouse,
     listen: fields.listen,
     insecureListen: fields.insecureListen,
+    trust,
     webhooks,
     intervalMs: readInterval(fields.interval),
     dataDir: path.resolve(fields.dataDir),
@@ -64,6 +69,8 @@ runService('alerting', FIELDS, async (fields, log) => {
     random: Math.random,
     log,
   });
+  if (trust === undefined) log.warn(UNSIGNED_WARNING);
+  return service;
 });
 
 function readWebhooks(entries: readonly string[]): Map<string, string> {

@@ -4,9 +4,10 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 export interface ConfigMetrics {
   changeSets: Counter<'result'>;
   publishSeconds: Histogram;
-  eventsRefused: Counter;
+  eventsRefused: Counter<'why'>;
   heartbeatsRefused: Counter<'why'>;
   announcementsRefused: Counter;
+  endpointsRefused: Counter;
   endpointsHeld: Gauge;
 }
 
@@ -61,7 +62,8 @@ export function createMetrics(registry: Registry, source: GaugeSource): ConfigMe
     }),
     eventsRefused: new Counter({
       name: 'windrose_config_events_refused_total',
-      help: 'messages of the config log that were passed over',
+      help: 'messages of the config log that were passed over, by why',
+      labelNames: ['why'],
       registers,
     }),
     heartbeatsRefused: new Counter({
@@ -73,6 +75,11 @@ export function createMetrics(registry: Registry, source: GaugeSource): ConfigMe
     announcementsRefused: new Counter({
       name: 'windrose_config_announcements_refused_total',
       help: 'announced endpoints that were not taken',
+      registers,
+    }),
+    endpointsRefused: new Counter({
+      name: 'windrose_config_endpoints_refused_total',
+      help: 'published sets of endpoints that are not believed and are written over',
       registers,
     }),
     endpointsHeld: new Gauge({

@@ -4,6 +4,7 @@ import { type MeshSubjects, meshSubjects } from '#contracts/subjects.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { encodeJson } from '#platform/nats.ts';
+import { type Signer, Trust } from '#platform/signing.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import { Compiler } from './changes/compiler.ts';
 import { Writer } from './changes/writer.ts';
@@ -22,6 +23,9 @@ export interface PlaneOptions {
   clock: Clock;
   log: Log;
   metrics: ConfigMetrics;
+  /** Both undefined: the mesh is unsigned. */
+  signer?: Signer | undefined;
+  trust?: Trust | undefined;
   /** A board may look different now. */
   onNews: () => void;
 }
@@ -45,18 +49,29 @@ export class Plane {
   #headTimer: Timer | undefined;
 
   constructor(options: PlaneOptions) {
-    const { mesh, clock, log, connection, metrics } = options;
+    const { mesh, clock, log, connection, metrics, signer } = options;
+    const trust =
+      signer === undefined ? options.trust : (options.trust ?? new Trust([])).including(signer);
     this.#options = options;
     this.#subjects = meshSubjects(mesh);
-    this.history = new History(mesh);
-    const shared = { connection, mesh, subjects: this.#subjects, clock, log, metrics };
+    this.history = new History(mesh, trust);
+    const shared = {
+      connection,
+      mesh,
+      subjects: this.#subjects,
+      clock,
+      log,
+      metrics,
+      signer,
+      trust,
+    };
     this.log = new ConfigLog({
       ...shared,
       history: this.history,
       onApplied: (_entry, changed) => this.#onApplied(changed),
-      onRefused: (sequence, why) => {
-        metrics.eventsRefused.inc();
-        log.error({ sequence, why }, 'a message of the config log is passed over');
+      onRefused: (sequence, why, sentence) => {
+        metrics.eventsRefused.inc({ why });
+        log.error({ sequence, why: sentence }, 'a message of the config log is passed over');
       },
     });
     this.compiler = new Compiler(this.history.state, this.history.epoch, () => clock.wallMs());
@@ -186,7 +201,7 @@ export class Plane {
 
   /** Only what the log itself confirms is told: a service that is cut off must not vouch for it. */
   async #publishHead(): Promise<void> {
-    const { connection, clock, mesh, log } = this.#options;
+    const { connection, clock, mesh, log, signer } = this.#options;
     try {
       await this.log.catchUp();
       if (this.log.problem !== undefined || this.#stopped) return;
@@ -196,7 +211,7 @@ export class Plane {
         digest: this.history.state.digest,
         time: new Date(clock.wallMs()).toISOString(),
       };
-      connection.publish(this.#subjects.head, encodeJson(head));
+      connection.publish(this.#subjects.head, encodeJson(signer?.sign('head', head) ?? head));
     } catch (error) {
       if (!this.#stopped) log.warn({ error: sentenceOf(error) }, 'the head was not published');
     }

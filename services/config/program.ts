@@ -1,10 +1,19 @@
 import { BootstrapError } from '#platform/bootstrap.ts';
+import { KeyError, Signer } from '#platform/signing.ts';
 import { NATS_FIELDS, SERVICE_FIELDS, checkFile, runService } from '#platform/service.ts';
+import { TRUST_FIELDS, UNSIGNED_WARNING, trustTexts } from '#platform/trust-fields.ts';
+import { trustOf } from '#platform/trust.ts';
 import { startConfigService } from './service.ts';
 
 const FIELDS = {
   ...SERVICE_FIELDS,
   ...NATS_FIELDS,
+  ...TRUST_FIELDS,
+  signingKey: {
+    type: 'string',
+    env: 'WINDROSE_SIGNING_KEY',
+    description: 'PEM file with the Ed25519 key that signs what this service publishes',
+  },
   natsReplicas: {
     type: 'number',
     env: 'WINDROSE_NATS_REPLICAS',
@@ -36,7 +45,10 @@ runService('config', FIELDS, async (fields, log) => {
   }
   checkFile('--nats-creds', fields.natsCreds);
   checkFile('--nats-ca', fields.natsCa);
-  return startConfigService({
+  const signer = readSigner(fields.signingKey, fields);
+  const own = signer === undefined ? [] : [{ pem: signer.publicKey, from: 'the signing key' }];
+  const trust = trustOf(trustTexts(fields, { texts: own, flag: '--signing-key' }));
+  const service = await startConfigService({
     mesh: fields.mesh,
     natsUrl: fields.nats,
     natsCreds: fields.natsCreds,
@@ -44,8 +56,32 @@ runService('config', FIELDS, async (fields, log) => {
     replicas: natsReplicas,
     listen: fields.listen,
     insecureListen: fields.insecureListen,
+    signer,
+    trust,
     analytics: fields.analytics,
     alerting: fields.alerting,
     log,
   });
+  if (signer === undefined) log.warn(UNSIGNED_WARNING);
+  return service;
 });
+
+/** Undefined only in an unsigned mesh: what cannot sign must not write. */
+function readSigner(
+  file: string | undefined,
+  { insecureUnsigned }: { insecureUnsigned: boolean },
+): Signer | undefined {
+  if (file === undefined) {
+    if (insecureUnsigned) return undefined;
+    throw new BootstrapError(
+      '--signing-key or WINDROSE_SIGNING_KEY is missing: what this service signs with ' +
+        '(`windrose mesh init` makes keys); --insecure-unsigned runs a mesh without signatures',
+    );
+  }
+  try {
+    return Signer.read(file);
+  } catch (error) {
+    if (error instanceof KeyError) throw new BootstrapError(`--signing-key: ${error.message}`);
+    throw error;
+  }
+}

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '#platform/clock.ts';
 import { HttpProblem, createApi, listen } from '#platform/http.ts';
 import { sentenceOf } from '#platform/log.ts';
 import { connectNats, natsSentence, pause } from '#platform/nats.ts';
+import type { Signer, Trust } from '#platform/signing.ts';
 import type { ServiceLog } from '#platform/service-log.ts';
 import { EVENT_BYTES_MAX } from './changes/writer.ts';
 import { BoardStreams } from './api/boards.ts';
@@ -20,6 +21,9 @@ export interface ConfigServiceOptions {
   /** `host:port`. */
   listen: string;
   insecureListen?: boolean;
+  /** With what it signs, and whom it believes beside itself; both undefined: an unsigned mesh. */
+  signer?: Signer | undefined;
+  trust?: Trust | undefined;
   /** Base URLs of the other services, told on /v1/info. */
   analytics?: string | undefined;
   alerting?: string | undefined;
@@ -175,6 +179,8 @@ class Running implements ConfigService {
       clock: this.#clock,
       log: this.#options.log,
       metrics,
+      signer: this.#options.signer,
+      trust: this.#options.trust,
       onNews: () => this.#boards.news(),
     });
   }

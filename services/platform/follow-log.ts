@@ -6,6 +6,7 @@ import { EventChain } from './config-log/chain.ts';
 import { LogLostError, LogReader, NoLogError } from './config-log/reader.ts';
 import type { Log } from './log.ts';
 import { natsSentence } from './nats.ts';
+import type { Trust } from './signing.ts';
 import type { MeshState } from './state.ts';
 
 /**
@@ -29,6 +30,8 @@ export interface FollowLogOptions {
   mesh: string;
   clock: Clock;
   log: Log;
+  /** Whose signatures are believed; undefined: the mesh is unsigned. */
+  trust?: Trust | undefined;
   /**
    * Called each time the head was reached with something new, and the first time in any case:
    * never with a state between two heads.
@@ -57,7 +60,7 @@ class Follower implements LogFollower {
 
   constructor(options: FollowLogOptions) {
     this.#options = options;
-    const chain = new EventChain(options.mesh);
+    const chain = new EventChain(options.mesh, { trust: options.trust });
     this.#chain = chain;
     this.#reader = new LogReader({
       connection: options.connection,

@@ -69,6 +69,13 @@ export class Trust {
     return new Trust(files.map((file) => ({ pem: readText(file), from: file })));
   }
 
+  /** These keys and the signer's own: what a service has signed it believes itself. */
+  including(signer: Signer): Trust {
+    const all = new Trust([{ pem: signer.publicKey, from: 'the signing key' }]);
+    for (const [id, key] of this.#keys) all.#keys.set(id, key);
+    return all;
+  }
+
   get ids(): string[] {
     return [...this.#keys.keys()].sort();
   }
@@ -83,12 +90,20 @@ export class Trust {
     const key = this.#keys.get(signature.key);
     if (key === undefined) return `is signed by the key ${signature.key}, which is not trusted`;
     const made = Buffer.from(signature.value, 'base64url');
-    const isGood = verify(null, bytesOf(purpose, value), key, made);
-    return isGood ? undefined : 'does not match its signature';
+    return isMadeOf(purpose, value, key, made) ? undefined : 'does not match its signature';
   }
 }
 
 const PEM_BLOCK = /-----BEGIN PUBLIC KEY-----[^-]*-----END PUBLIC KEY-----/g;
+
+/** What has no canonical form (nested without end, half a character) nobody has signed. */
+function isMadeOf(purpose: SigningPurpose, value: Signed, key: KeyObject, made: Buffer): boolean {
+  try {
+    return verify(null, bytesOf(purpose, value), key, made);
+  } catch {
+    return false;
+  }
+}
 
 /** The purpose stands before the text, so that nothing signed for one serves another. */
 function bytesOf(purpose: SigningPurpose, value: Signed): Buffer {

@@ -35,7 +35,8 @@ export function firstScreen(options: ScreenOptions): string {
     `${partsText(options.yours)}\nStarted: config, analytics and alerting; a gateway with ` +
     `${GATEWAY_WORKERS} workers; ${APPLICATIONS.length} applications with a\nsidecar each; ` +
     `${REQUESTS_PER_SECOND} requests a second from ${names}.\n` +
-    'All that was started listens on 127.0.0.1 only.';
+    'All that was started listens on 127.0.0.1 only. Its mesh is\n' +
+    'unsigned (--insecure-unsigned), which is for trials: there are no keys yet.';
   return [
     '',
     started,

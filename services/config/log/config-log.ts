@@ -2,11 +2,13 @@ import type { NatsConnection } from 'nats';
 import type { ChangeSetEvent } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import type { MeshSubjects } from '#contracts/subjects.ts';
+import type { RefusalCause } from '#platform/config-log/chain.ts';
 import { decodeEvent } from '#platform/config-log/event.ts';
 import { LogLostError, LogReader } from '#platform/config-log/reader.ts';
 import { HttpProblem } from '#platform/http.ts';
 import type { Log } from '#platform/log.ts';
 import { encodeJson, isNoRoom, isWrongLastSequence, natsSentence } from '#platform/nats.ts';
+import type { Signer, Trust } from '#platform/signing.ts';
 import { EventCache } from './event-cache.ts';
 import { Follower } from './follow.ts';
 import type { History, IndexedChangeSet } from './history.ts';
@@ -27,8 +29,11 @@ export interface ConfigLogOptions {
   subjects: MeshSubjects;
   history: History;
   log: Log;
+  /** Undefined: the mesh is unsigned. */
+  signer?: Signer | undefined;
+  trust?: Trust | undefined;
   onApplied: (entry: IndexedChangeSet, changed: ReadonlySet<ResourceKey>) => void;
-  onRefused: (sequence: number, why: string) => void;
+  onRefused: (sequence: number, cause: RefusalCause, why: string) => void;
 }
 
 const PUBLISH_TIMEOUT_MS = 3_000;
@@ -115,7 +120,9 @@ export class ConfigLog {
     if (cached !== undefined) return cached;
     const data = await this.#bodyOf(sequence);
     if (data !== undefined) {
-      const decoded = decodeEvent(data, this.#options.mesh, this.history.epoch);
+      const { mesh, trust } = this.#options;
+      const { epoch } = this.history;
+      const decoded = decodeEvent(data, { mesh, epoch, sequence, trust });
       if (decoded.kind === 'event') {
         this.#cache.set(sequence, decoded.event, data.byteLength);
         return decoded.event;
@@ -124,10 +131,13 @@ export class ConfigLog {
     throw new Error(`the config log no longer has the body of revision ${sequence}`);
   }
 
-  /** Adds to the end of the log, only if nothing was added since `history.lastSequence`. */
+  /**
+   * Adds to the end of the log, signed for exactly that place, only if nothing was added since
+   * `history.lastSequence`.
+   */
   async publish(event: ChangeSetEvent, expectedSequence: number): Promise<PublishResult> {
     try {
-      const data = encodeJson(event);
+      const data = encodeJson(this.#signed(event, expectedSequence + 1));
       const ack = await this.#options.connection
         .jetstream()
         .publish(this.#options.subjects.config, data, {
@@ -144,9 +154,15 @@ export class ConfigLog {
     }
   }
 
+  #signed(event: ChangeSetEvent, sequence: number): ChangeSetEvent {
+    return this.#options.signer?.sign('change-set', { ...event, sequence }) ?? event;
+  }
+
   #ingest(sequence: number, data: Uint8Array): void {
     const result = this.history.ingest(sequence, data);
-    if (result.kind === 'refused') this.#options.onRefused(sequence, result.why);
+    if (result.kind === 'refused') {
+      this.#options.onRefused(sequence, result.cause, result.why);
+    }
     if (result.kind === 'applied') this.#options.onApplied(result.entry, result.changed);
   }
 

@@ -1,6 +1,7 @@
 import type { ChangeSetEvent } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
-import { EventChain } from '#platform/config-log/chain.ts';
+import { EventChain, type RefusalCause } from '#platform/config-log/chain.ts';
+import type { Trust } from '#platform/signing.ts';
 import type { MeshState } from '#platform/state.ts';
 import { keyPartOf } from './change-set-id.ts';
 
@@ -33,7 +34,7 @@ export type Ingested =
   /** Was read before. */
   | { kind: 'known' }
   /** Passed over; the state is as it was. */
-  | { kind: 'refused'; why: string };
+  | { kind: 'refused'; cause: RefusalCause; why: string };
 
 /**
  * The state of the mesh at the head of the log and an index of how it came about. It is fed every
@@ -49,8 +50,8 @@ export class History {
   readonly #byKey = new Map<string, number>();
   readonly #versions = new Map<ResourceKey, ResourceVersion[]>();
 
-  constructor(mesh: string) {
-    this.#chain = new EventChain(mesh);
+  constructor(mesh: string, trust?: Trust) {
+    this.#chain = new EventChain(mesh, { trust });
   }
 
   get state(): MeshState {

@@ -2,10 +2,12 @@ import type { NatsConnection, Subscription } from 'nats';
 import type { MeshSubjects } from '#contracts/subjects.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
+import type { Signer, Trust } from '#platform/signing.ts';
 import { Follower } from '../log/follow.ts';
 import type { ConfigMetrics } from '../metrics.ts';
 import { readHeartbeat } from './heartbeat.ts';
-import { EndpointPublisher, endpointsIn } from './publisher.ts';
+import { type PublishedMessage, adoptMessage } from './published.ts';
+import { EndpointPublisher } from './publisher.ts';
 import { type AddressRules, Registry, TICK_MS } from './registry.ts';
 
 export interface FeedOptions {
@@ -15,6 +17,9 @@ export interface FeedOptions {
   clock: Clock;
   log: Log;
   metrics: ConfigMetrics;
+  /** Both undefined: the mesh is unsigned. */
+  signer?: Signer | undefined;
+  trust?: Trust | undefined;
   addresses: AddressRules;
   /** A proxy was heard, left or fell silent. */
   onProxies: () => void;
@@ -31,6 +36,7 @@ export class RegistryFeed {
   #follower: Follower | undefined;
   #timer: Timer | undefined;
   #held = 0;
+  #caughtUp = false;
 
   constructor(options: FeedOptions) {
     this.#options = options;
@@ -45,7 +51,11 @@ export class RegistryFeed {
       onForgotten: options.onForgotten,
       onHeld: (count) => this.#onHeld(count),
     });
-    this.#publisher = new EndpointPublisher({ ...options, registry: this.registry });
+    this.#publisher = new EndpointPublisher({
+      ...options,
+      registry: this.registry,
+      adopt: (message) => this.#adopt(message),
+    });
   }
 
   /** Resolves when the published sets are read; from then on heartbeats count. */
@@ -64,10 +74,11 @@ export class RegistryFeed {
         onMessage: (message) => {
           const service = message.subject.split('.').slice(-2).join('/');
           unseen.delete(service);
-          this.registry.adopt(service, endpointsIn(message.data), message.seq);
+          this.#adopt({ service, data: message.data, sequence: message.seq });
         },
         onCaughtUp: () => {
           for (const service of unseen) this.registry.unpublished(service);
+          this.#caughtUp = true;
           resolve();
         },
         log,
@@ -94,6 +105,15 @@ export class RegistryFeed {
     this.#subscription?.unsubscribe();
     await this.#follower?.stop();
     await this.#publisher.stop();
+  }
+
+  /** Once for each start: two services with two keys must not write over each other for ever. */
+  #adopt(message: PublishedMessage): void {
+    const { metrics, log } = this.#options;
+    const why = adoptMessage(this.registry, message, this.#options, !this.#caughtUp);
+    if (why === undefined) return;
+    metrics.endpointsRefused.inc();
+    log.error({ service: message.service, why }, 'a published set of endpoints is not believed');
   }
 
   #tickLater(): void {

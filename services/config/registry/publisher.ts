@@ -1,17 +1,18 @@
 import type { NatsConnection } from 'nats';
-import type { Endpoint, ServiceEndpoints } from '#contracts/events.ts';
+import type { ServiceEndpoints } from '#contracts/events.ts';
 import type { MeshSubjects } from '#contracts/subjects.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import {
   MESSAGE_NOT_FOUND,
   apiErrorOf,
-  decodeJson,
   encodeJson,
   isWrongLastSequence,
   natsSentence,
   pause,
 } from '#platform/nats.ts';
+import type { Signer } from '#platform/signing.ts';
+import { type PublishedMessage, timeAfter } from './published.ts';
 import type { Registry } from './registry.ts';
 
 export interface PublisherOptions {
@@ -19,6 +20,10 @@ export interface PublisherOptions {
   mesh: string;
   subjects: MeshSubjects;
   registry: Registry;
+  /** Undefined: the mesh is unsigned. */
+  signer?: Signer | undefined;
+  /** Takes over what stands in the log. */
+  adopt: (message: PublishedMessage) => void;
   clock: Clock;
   log: Log;
 }
@@ -78,22 +83,21 @@ export class EndpointPublisher {
   }
 
   async #publish(service: string): Promise<void> {
-    const { registry, connection, subjects, mesh, clock } = this.#options;
+    const { registry, connection, subjects, mesh, clock, signer } = this.#options;
     const endpoints = registry.unpublishedSet(service);
     if (endpoints === undefined) return;
-    const time = new Date(clock.wallMs()).toISOString();
+    const time = timeAfter(clock.wallMs(), registry.published(service)?.timeMs ?? 0);
     const message: ServiceEndpoints = { mesh, service, endpoints, time };
+    const data = encodeJson(signer?.sign('endpoints', message) ?? message);
     try {
-      const ack = await connection
-        .jetstream()
-        .publish(subjectOf(subjects, service), encodeJson(message), {
-          expect: {
-            lastSubjectSequence: registry.published(service)?.sequence ?? 0,
-            streamName: subjects.streams.endpoints,
-          },
-          timeout: PUBLISH_TIMEOUT_MS,
-        });
-      registry.adopt(service, endpoints, ack.seq);
+      const ack = await connection.jetstream().publish(subjectOf(subjects, service), data, {
+        expect: {
+          lastSubjectSequence: registry.published(service)?.sequence ?? 0,
+          streamName: subjects.streams.endpoints,
+        },
+        timeout: PUBLISH_TIMEOUT_MS,
+      });
+      registry.adopt(service, endpoints, ack.seq, { timeMs: Date.parse(time), stale: false });
     } catch (error) {
       if (!isWrongLastSequence(error)) throw error;
       await this.#readAgain(service);
@@ -103,35 +107,18 @@ export class EndpointPublisher {
 
   /** What stands in the log now: another registry's set, or our own whose answer was lost. */
   async #readAgain(service: string): Promise<void> {
-    const { registry, connection, subjects } = this.#options;
+    const { registry, connection, subjects, adopt } = this.#options;
     const manager = await connection.jetstreamManager({ checkAPI: false });
     try {
       const message = await manager.streams.getMessage(subjects.streams.endpoints, {
         last_by_subj: subjectOf(subjects, service),
       });
-      registry.adopt(service, endpointsIn(message.data), message.seq);
+      adopt({ service, data: message.data, sequence: message.seq });
     } catch (error) {
       if (apiErrorOf(error) !== MESSAGE_NOT_FOUND) throw error;
       registry.unpublished(service);
     }
   }
-}
-
-/** The endpoints that a message of the stream carries; none when it is not readable. */
-export function endpointsIn(data: Uint8Array): Endpoint[] {
-  const endpoints = decodeJson(data)?.['endpoints'];
-  return Array.isArray(endpoints) ? endpoints.filter(isEndpoint) : [];
-}
-
-function isEndpoint(value: unknown): value is Endpoint {
-  if (typeof value !== 'object' || value === null) return false;
-  const { address, port, proxy, zone } = value as Record<string, unknown>;
-  return (
-    typeof address === 'string' &&
-    typeof port === 'number' &&
-    typeof proxy === 'string' &&
-    typeof zone === 'string'
-  );
 }
 
 function subjectOf(subjects: MeshSubjects, service: string): string {

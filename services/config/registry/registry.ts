@@ -26,7 +26,15 @@ export const TICK_MS = HEARTBEAT_INTERVAL_MS;
 /** Another proxy may take over an address whose owner missed a heartbeat. */
 const ADDRESS_HELD_MS = HEARTBEAT_INTERVAL_MS * 1.5;
 
-interface Published {
+/** What is known of a published set beside its endpoints. */
+export interface PublishedWord {
+  /** When it was published, by its own account, in Unix ms. */
+  timeMs: number;
+  /** It has to be written again although it may say the same (see published.ts). */
+  stale: boolean;
+}
+
+interface Published extends PublishedWord {
   endpoints: readonly Endpoint[];
   /** Sequence of the message, which the next publish must name. */
   sequence: number;
@@ -103,11 +111,16 @@ export class Registry {
    * The last published set of a service, from the log: at start, or written by another config
    * service. Endpoints of proxies not heard yet are kept until they had time to speak.
    */
-  adopt(service: string, endpoints: readonly Endpoint[], sequence: number): void {
+  adopt(
+    service: string,
+    endpoints: readonly Endpoint[],
+    sequence: number,
+    word: PublishedWord = { timeMs: 0, stale: false },
+  ): void {
     const nowMs = this.#options.clock.nowMs();
     const before = this.#published.get(service);
     if (before !== undefined && before.sequence >= sequence) return;
-    this.#published.set(service, { endpoints, sequence });
+    this.#published.set(service, { endpoints, sequence, ...word });
     for (const endpoint of endpoints) {
       const known = this.proxies.get(endpoint.proxy);
       if (endpoint.proxy === '' || known !== undefined || this.sets.has(endpoint.proxy)) continue;
@@ -132,8 +145,9 @@ export class Registry {
   /** What should stand in the log and does not; undefined when it does. */
   unpublishedSet(service: string): Endpoint[] | undefined {
     const wanted = this.sets.of(service);
-    const published = this.#published.get(service)?.endpoints ?? [];
-    return areSame(wanted, published) ? undefined : wanted;
+    const published = this.#published.get(service);
+    const isThere = published?.stale !== true && areSame(wanted, published?.endpoints ?? []);
+    return isThere ? undefined : wanted;
   }
 
   /** Once every TICK_MS. */

@@ -1,6 +1,7 @@
 import type { ChangeSetEvent } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import { NO_REVISION } from '#contracts/revision.ts';
+import type { Trust } from '../signing.ts';
 import { MeshState } from '../state.ts';
 import { decodeEvent } from './event.ts';
 
@@ -9,26 +10,46 @@ export type Taken =
   /** Was read before. */
   | { kind: 'known' }
   /** Passed over; the state is as it was. */
-  | { kind: 'refused'; why: string };
+  | { kind: 'refused'; cause: RefusalCause; why: string };
+
+/**
+ * `foreign` and `untrusted` messages are as if they were not there; a `newer` one and one that does
+ * not `fit` break the chain.
+ */
+export type RefusalCause = 'foreign' | 'untrusted' | 'newer' | 'fit';
+
+export interface ChainOptions {
+  /** Whose signatures are believed; undefined: the mesh is unsigned. */
+  trust?: Trust | undefined;
+  /** A state whose log is read on behind it. */
+  from?: { state: MeshState; epoch: number };
+}
 
 /**
  * The state of a mesh as the messages of its config log make it, one after the other: the one rule
- * for what a service takes from the log.
+ * for what services and proxies take from the log.
  *
- * What is no change-set of this mesh and epoch is passed over, as if it were not there. What is one
+ * What is no change-set of this mesh and epoch, or is not signed by a trusted key for exactly this
+ * place in the log, is passed over, as if it were not there: by every reader alike, so that nobody
+ * who may merely publish can break the log. What is one
  * and does not fit (it does not continue from the state before it, its content does not give its
  * digest, a newer version wrote it) is passed over too, and the chain is broken: the state stays
  * the last good one until a later event continues from exactly that state.
  */
 export class EventChain {
-  readonly state = new MeshState();
-  readonly epoch = NO_REVISION.epoch;
+  readonly state: MeshState;
+  readonly epoch: number;
   readonly #mesh: string;
-  #lastSequence = 0;
+  readonly #trust: Trust | undefined;
+  #lastSequence: number;
   #broken: string | undefined;
 
-  constructor(mesh: string) {
+  constructor(mesh: string, options: ChainOptions = {}) {
     this.#mesh = mesh;
+    this.#trust = options.trust;
+    this.state = options.from?.state ?? new MeshState();
+    this.epoch = options.from?.epoch ?? NO_REVISION.epoch;
+    this.#lastSequence = this.state.sequence;
   }
 
   /** Sequence of the last message read, whether it was a change-set or was passed over. */
@@ -48,15 +69,18 @@ export class EventChain {
   take(sequence: number, data: Uint8Array): Taken {
     if (sequence <= this.#lastSequence) return { kind: 'known' };
     this.#lastSequence = sequence;
-    const decoded = decodeEvent(data, this.#mesh, this.epoch);
-    if (decoded.kind === 'foreign') return { kind: 'refused', why: decoded.why };
-    if (decoded.kind === 'newer') return this.#breakAt(sequence, decoded.why);
+    const place = { mesh: this.#mesh, epoch: this.epoch, sequence, trust: this.#trust };
+    const decoded = decodeEvent(data, place);
+    if (decoded.kind === 'newer') return this.#breakAt(sequence, 'newer', decoded.why);
+    if (decoded.kind !== 'event') {
+      return { kind: 'refused', cause: decoded.kind, why: decoded.why };
+    }
     const { event } = decoded;
     if (event.previousDigest !== this.state.digest) {
-      return this.#breakAt(sequence, 'it does not continue from the change-set before it');
+      return this.#breakAt(sequence, 'fit', 'it does not continue from the change-set before it');
     }
     if (this.#digestAfter(event) !== event.digest) {
-      return this.#breakAt(sequence, 'its content does not give the digest that it names');
+      return this.#breakAt(sequence, 'fit', 'its content does not give the digest that it names');
     }
     const { time, upserts, deletes } = event;
     const changed = this.state.apply({ sequence, time, upserts, deletes });
@@ -69,6 +93,11 @@ export class EventChain {
     this.#lastSequence = Math.max(this.#lastSequence, sequence);
   }
 
+  /** What follows the state is to be read again: it may have been lost on the way. */
+  rewind(): void {
+    this.#lastSequence = this.state.sequence;
+  }
+
   /** Undefined when a resource has no canonical form; no service of ours writes such a one. */
   #digestAfter(event: ChangeSetEvent): string | undefined {
     try {
@@ -78,8 +107,8 @@ export class EventChain {
     }
   }
 
-  #breakAt(sequence: number, why: string): Taken {
+  #breakAt(sequence: number, cause: RefusalCause, why: string): Taken {
     this.#broken = `message ${sequence} of the config log cannot be followed: ${why}`;
-    return { kind: 'refused', why };
+    return { kind: 'refused', cause, why };
   }
 }

@@ -1,19 +1,39 @@
 import { type ChangeSetEvent, EVENT_SCHEMA } from '#contracts/events.ts';
-import { decodeJson } from '../nats.ts';
+import type { Signed } from '#contracts/signing.ts';
+import { decodeJson } from '../message.ts';
+import type { Trust } from '../signing.ts';
 
 export type DecodedEvent =
   | { kind: 'event'; event: ChangeSetEvent }
   /** No change-set of this mesh: every reader of the log passes over it alike. */
   | { kind: 'foreign'; why: string }
+  /** Nobody who is trusted has signed it for this place: passed over in the same way. */
+  | { kind: 'untrusted'; why: string }
   /** Written by a version that knows more: whoever cannot read it must not write after it. */
   | { kind: 'newer'; why: string };
 
 const TEXTS = ['id', 'author', 'message', 'time', 'previousDigest', 'digest', 'minProxy'] as const;
 
-/** Reads one message of the config log. */
-export function decodeEvent(data: Uint8Array, mesh: string, epoch: number): DecodedEvent {
+/** Where a message is read. */
+export interface EventPlace {
+  mesh: string;
+  epoch: number;
+  /** The message's own. */
+  sequence: number;
+  /** Undefined: the mesh is unsigned. */
+  trust: Trust | undefined;
+}
+
+/**
+ * Reads one message of the config log. The signature is looked at before anything else that it
+ * says: else whoever may publish could stop all writers with a message from the future.
+ */
+export function decodeEvent(data: Uint8Array, place: EventPlace): DecodedEvent {
+  const { mesh, epoch } = place;
   const value = decodeJson(data);
   if (value === undefined) return foreign('it is no JSON object');
+  const untrusted = distrust(value, place);
+  if (untrusted !== undefined) return { kind: 'untrusted', why: `it ${untrusted}` };
   const schema = value['schema'];
   if (typeof schema !== 'number') return foreign('it has no schema version');
   if (schema > EVENT_SCHEMA) {
@@ -27,6 +47,14 @@ export function decodeEvent(data: Uint8Array, mesh: string, epoch: number): Deco
   if (!isListOf(value['upserts'], hasIdentity)) return foreign('its upserts are not resources');
   if (!isListOf(value['deletes'], isRef)) return foreign('its deletes are not references');
   return { kind: 'event', event: value as unknown as ChangeSetEvent };
+}
+
+/** Why it is not believed at this place, in words that follow "it". */
+function distrust(value: Signed, { trust, sequence }: EventPlace): string | undefined {
+  const refusal = trust?.refusalOf('change-set', value);
+  if (trust === undefined || refusal !== undefined) return refusal;
+  const { sequence: signed } = value as { sequence?: unknown };
+  return signed === sequence ? undefined : `was signed for message ${String(signed)}`;
 }
 
 function foreign(why: string): DecodedEvent {

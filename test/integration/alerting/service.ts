@@ -23,7 +23,7 @@ export class Service {
     );
     const child = spawn(process.execPath, [MAIN, ...argv], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'] },
+      env: { PATH: process.env['PATH'], WINDROSE_INSECURE_UNSIGNED: 'true' },
     });
     let errors = '';
     child.stderr.on(

@@ -40,7 +40,7 @@ async function replay(mesh: string): Promise<{ state: MeshState; ids: string[] }
   const ids: string[] = [];
   for (let sequence = 1; sequence <= info.state.last_seq; sequence++) {
     const { data } = await manager.streams.getMessage(config, { seq: sequence });
-    const decoded = decodeEvent(data, mesh, 1);
+    const decoded = decodeEvent(data, { mesh, epoch: 1, sequence, trust: undefined });
     if (decoded.kind !== 'event') throw new Error(`message ${sequence}: ${decoded.why}`);
     const { event } = decoded;
     expect(event.previousDigest).toBe(state.digest);
@@ -297,9 +297,13 @@ test.each([
   [['--nats-replicas', '2'], 2, 'not 1, 3 or 5'],
   [['--nats-creds', '/no/such.creds'], 2, '--nats-creds: ENOENT'],
   [['--unknown'], 2, '--help'],
+  [['--no-insecure-unsigned'], 2, '--signing-key or WINDROSE_SIGNING_KEY is missing'],
+  [['--signing-key', '/no/such.pem'], 2, '--signing-key: ENOENT'],
+  [['--trust', '/no/such.pem'], 2, '--insecure-unsigned and --trust contradict each other'],
 ])('wrong use %j is one sentence and a status', async (args, status, sentence) => {
   const child = spawn(process.execPath, [MAIN, ...args, '--nats', natsUrl()], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, WINDROSE_INSECURE_UNSIGNED: 'true' },
   });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => {
@@ -316,7 +320,7 @@ async function spawnService(
   mesh: string,
 ): Promise<{ child: ReturnType<typeof spawn>; url: string }> {
   const args = [MAIN, '--mesh', mesh, '--nats', natsUrl(), '--listen', '127.0.0.1:0'];
-  const env = { ...process.env, WINDROSE_LOG_LEVEL: 'error' };
+  const env = { ...process.env, WINDROSE_LOG_LEVEL: 'error', WINDROSE_INSECURE_UNSIGNED: 'true' };
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
   onTestFinished(() => {
     if (child.pid !== undefined && isAlive(child.pid)) child.kill('SIGKILL');

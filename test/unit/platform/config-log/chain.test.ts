@@ -50,6 +50,7 @@ test('lists that hold no resources are garbage, not a failure of whoever reads t
   const written = { ...event(1, []), upserts: [{ kind: 'Namespace' }, null] };
   expect(chain.take(1, encodeJson(written))).toEqual({
     kind: 'refused',
+    cause: 'foreign',
     why: 'its upserts are not resources',
   });
   expect(chain.broken).toBeUndefined();
