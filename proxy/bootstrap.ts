@@ -8,6 +8,8 @@ import {
   type FieldSpec,
   readBootstrap,
 } from '#platform/bootstrap.ts';
+import { TRUST_FIELDS, type TrustText } from '#platform/trust-fields.ts';
+import { readTrust } from './credential.ts';
 import type { Scope } from './dataplane.ts';
 import { type HostPort, checkAddress, hostPort } from './host-port.ts';
 import type { Identity } from './identity.ts';
@@ -99,6 +101,10 @@ export const FIELDS = {
   }),
   nats: text('nats://host:port, several with commas', { env: 'NATS_URL' }),
   natsCreds: text('credentials file for NATS', { env: 'NATS_CREDS' }),
+  credential: text('file of `windrose mesh credential`: who it is, and whom it believes', {
+    env: 'WINDROSE_CREDENTIAL',
+  }),
+  ...TRUST_FIELDS,
   natsCa: text('CA bundle for NATS over TLS', { env: 'NATS_CA' }),
   kafka: { type: 'list', description: 'host:port of Kafka brokers', env: 'KAFKA_BROKERS' },
   otlp: text('base URL of an OTLP/HTTP receiver for spans', {
@@ -126,6 +132,8 @@ export interface ProxySettings {
   adminToken: string | undefined;
   dataDir: string;
   nats: { url: string; credsFile: string | undefined; caFile: string | undefined } | undefined;
+  /** Keys that are believed; undefined: the mesh is unsigned, or there is none. */
+  trust: TrustText[] | undefined;
   kafkaBrokers: string[] | undefined;
   otlpEndpoint: string | undefined;
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
@@ -180,6 +188,7 @@ export function settingsOf(values: Values): ProxySettings {
       standalone || values.nats === undefined
         ? undefined
         : { url: values.nats, credsFile: values.natsCreds, caFile: values.natsCa },
+    trust: standalone ? undefined : readTrust(values),
     kafkaBrokers: standalone ? undefined : values.kafka,
     otlpEndpoint: values.otlp,
     logLevel: values.logLevel as ProxySettings['logLevel'],
@@ -189,7 +198,7 @@ export function settingsOf(values: Values): ProxySettings {
 /** `--resources a b` as `--resources a --resources b`: a list flag takes what follows it. */
 function expandLists(argv: readonly string[]): string[] {
   const lists = new Set([
-    ...['--resources', '--gateway', '--label', '--certificates'],
+    ...['--resources', '--gateway', '--label', '--certificates', '--trust'],
     ...['--outbound-ports', '--iptables-exclude-ports'],
   ]);
   const expanded: string[] = [];

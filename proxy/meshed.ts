@@ -3,7 +3,11 @@ import type { ServiceEndpoints } from '#contracts/events.ts';
 import { sentenceOf } from '#platform/log.ts';
 import { connectNats, pause } from '#platform/nats.ts';
 import { ExitError } from '#platform/process.ts';
-import type { ProxyParts, Source } from './run.ts';
+import { UNSIGNED_WARNING } from '#platform/trust-fields.ts';
+import type { Trust } from '#platform/signing.ts';
+import { trustOf } from '#platform/trust.ts';
+import type { LinkState, ProxyParts, Source } from './run.ts';
+import { Alarms } from './snapshot/alarms.ts';
 import { Applier } from './snapshot/applier.ts';
 import { EndpointBook } from './snapshot/endpoints.ts';
 import { isNameTaken } from './snapshot/heartbeats.ts';
@@ -27,6 +31,8 @@ class MeshSource implements Source {
   readonly #applier: Applier;
   readonly #store: SnapshotStore;
   readonly #endpoints = new EndpointBook();
+  readonly #trust: Trust | undefined;
+  readonly #alarms: Alarms;
   readonly #abort = new AbortController();
   #link: ConfigLink | undefined;
 
@@ -34,9 +40,18 @@ class MeshSource implements Source {
     this.#parts = parts;
     const { settings, fleet, clock, log } = parts;
     const { mesh } = settings.identity;
-    this.#store = new SnapshotStore({ dir: settings.dataDir, mesh, clock, log });
+    const trust = trustOf(settings.trust);
+    const alarms = new Alarms(clock, log);
+    this.#trust = trust;
+    this.#alarms = alarms;
+    if (trust === undefined) log.warn(UNSIGNED_WARNING);
+    this.#store = new SnapshotStore({
+      ...{ dir: settings.dataDir, mesh, clock, log, trust },
+      refused: (sentence) => alarms.refused('snapshot', sentence),
+    });
     this.#applier = new Applier({
-      ...{ mesh, fleet, clock, log },
+      ...{ mesh, fleet, clock, log, trust },
+      refused: (sentence) => alarms.refused('event', sentence),
       verdict: (verdict) => this.#link?.tell(verdict),
       applied: (served) => {
         this.#save();
@@ -77,9 +92,10 @@ class MeshSource implements Source {
     return this.#applier.state;
   }
 
-  link(): { connected: boolean; behind: number } {
+  link(): LinkState {
     const { connected = false, behind = 0 } = this.#link ?? {};
-    return { connected, behind };
+    const { standing, counts } = this.#alarms;
+    return { connected, behind, alarms: standing, refused: counts };
   }
 
   async draining(): Promise<void> {
@@ -109,8 +125,12 @@ class MeshSource implements Source {
     const { log } = this.#parts;
     const stored = await this.#store.load();
     if (stored === undefined) return;
-    for (const announced of stored.endpoints) this.#setEndpoints(announced, false);
-    await this.#applier.restore(stored.state, stored.epoch);
+    for (const announced of stored.endpoints) {
+      const refusal = this.#trust?.refusalOf('endpoints', announced);
+      if (refusal === undefined) this.#setEndpoints(announced, false);
+      else this.#refuseEndpoints(announced, `${refusal} (on disk)`);
+    }
+    await this.#applier.restore(stored.state, stored.epoch, stored.proof);
     log.info({ revision: stored.state.sequence }, 'started from the snapshot on disk');
   }
 
@@ -122,6 +142,8 @@ class MeshSource implements Source {
     }
     this.#link = new ConfigLink({
       ...{ connection, clock, log, announces },
+      trust: this.#trust,
+      alarms: this.#alarms,
       identity: settings.identity,
       workers: fleet.workers,
       applier: this.#applier,
@@ -132,17 +154,26 @@ class MeshSource implements Source {
   }
 
   #setEndpoints(announced: ServiceEndpoints, save: boolean): void {
-    this.#endpoints.set(announced);
+    if (!this.#endpoints.set(announced)) {
+      this.#refuseEndpoints(announced, 'is older than the last one');
+      return;
+    }
     this.#parts.fleet.setEndpoints(announced);
     if (save && this.#applier.served !== undefined) this.#save();
   }
 
+  #refuseEndpoints({ service }: ServiceEndpoints, why: string): void {
+    this.#alarms.refused('endpoints', `a set of endpoints is refused: it ${why}`, { service });
+  }
+
   #save(): void {
     this.#store.save(() => {
-      const { state, epoch, served } = this.#applier;
+      const { state, epoch, served, proof } = this.#applier;
       // In the middle of reading: the next state that comes into service is saved again.
       if (served?.logDigest !== state.digest) return undefined;
-      return { epoch, state, endpoints: this.#endpoints.all() };
+      // The empty log has no message that could vouch for it, and nothing that is worth keeping.
+      if (this.#trust !== undefined && proof === undefined) return undefined;
+      return { epoch, state, endpoints: this.#endpoints.all(), proof };
     });
   }
 }

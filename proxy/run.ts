@@ -20,12 +20,22 @@ import { WorkerFleet } from './supervisor/worker-fleet.ts';
 import { mergeViews } from './upstream/view.ts';
 import { renderPrometheus } from './telemetry/index.ts';
 
+/** How this proxy stands with the config plane. */
+export interface LinkState {
+  connected: boolean;
+  behind: number;
+  /** What is wrong now, one sentence each. */
+  alarms: string[];
+  /** Messages and files that were not believed, since the start. */
+  refused: [what: string, count: number][];
+}
+
 /** Where configuration comes from: the config plane, or files. */
 export interface Source {
   /** What is in service; undefined before the first snapshot. */
   served(): Served | undefined;
   state(): MeshState;
-  link(): { connected: boolean; behind: number } | undefined;
+  link(): LinkState | undefined;
   /** Tells the config plane that this proxy is leaving, before it stops accepting. */
   draining(): Promise<void>;
   stop(): Promise<void>;
@@ -205,6 +215,7 @@ export class Proxy {
           revision: served?.revision ?? null,
           digest: served?.logDigest ?? null,
           problems: served?.problems ?? [],
+          alarms: this.#source?.link()?.alarms ?? [],
           resources: served === undefined ? [] : entries.map(withServerFields),
         };
       },

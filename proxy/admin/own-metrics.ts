@@ -1,10 +1,11 @@
 import type { Revision } from '#contracts/revision.ts';
+import type { LinkState } from '../run.ts';
 import type { WorkerReport } from '../fleet.ts';
 
 export interface OwnState {
   revision: Revision | undefined;
   /** Undefined standalone: there is nothing to be connected to. */
-  link: { connected: boolean; behind: number } | undefined;
+  link: LinkState | undefined;
   problems: number;
   draining: boolean;
   startedAtMs: number;
@@ -26,9 +27,15 @@ export function ownMetrics(state: OwnState, reports: readonly WorkerReport[]): s
   gauge('windrose_proxy_problems', 'what could not be applied', one(state.problems));
   gauge('windrose_proxy_draining', '1 while it shuts down', one(state.draining ? 1 : 0));
   if (state.link !== undefined) {
-    const { connected, behind } = state.link;
+    const { connected, behind, alarms, refused } = state.link;
     gauge('windrose_proxy_connected', '1 while the log is followed', one(connected ? 1 : 0));
     gauge('windrose_proxy_behind', 'revisions not served yet', one(behind));
+    gauge('windrose_proxy_alarms', 'what is wrong with the log; see /snapshot', one(alarms.length));
+    gauge(
+      'windrose_proxy_refused',
+      'messages and snapshots that were not believed, since start',
+      refused.map(([what, count]) => [`{what="${what}"}`, count]),
+    );
   }
   gauge(
     'windrose_proxy_connections',

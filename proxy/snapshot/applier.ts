@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type ChangeSetEvent, EVENT_SCHEMA, type ReceiptResult } from '#contracts/events.ts';
+import type { ReceiptResult } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
-import { NO_REVISION, type Revision } from '#contracts/revision.ts';
+import type { Revision } from '#contracts/revision.ts';
 import type { Clock } from '#platform/clock.ts';
+import { EventChain, type RefusalCause } from '#platform/config-log/chain.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
-import { decodeJson } from '#platform/nats.ts';
-import { MeshState, type StateChange } from '#platform/state.ts';
+import type { Trust } from '#platform/signing.ts';
+import type { MeshState, StateChange } from '#platform/state.ts';
 import type { Fleet } from '../fleet.ts';
 
 /** What is said of a revision; whoever sends it adds who says so. */
@@ -31,6 +32,10 @@ export interface ApplierOptions {
   fleet: Fleet;
   clock: Clock;
   log: Log;
+  /** Whose signatures are believed; undefined: the mesh is unsigned. */
+  trust?: Trust | undefined;
+  /** A message of the log was not taken; said once of each. */
+  refused: (sentence: string) => void;
   verdict: (verdict: Verdict) => void;
   /** After each state that came into service. */
   applied: (served: Served) => void;
@@ -42,20 +47,22 @@ const CHANGES_TOGETHER_MAX = 256;
 const RESYNC_INTERVAL_MS = 30_000;
 
 /**
- * Follows the config log event by event: each has to continue the chain of digests, and a state is
+ * Follows the config log event by event, by the rule that all its readers share
+ * (platform/config-log/chain.ts): each has to continue the chain of digests, and a state is
  * brought into service as a whole or not at all. A break in the chain asks for the log from its
  * beginning; a break that is still there then leaves in service what was.
  */
 export class Applier {
   readonly #options: ApplierOptions;
-  #state = new MeshState();
-  #epoch = NO_REVISION.epoch;
+  #chain: EventChain;
+  #proof: Uint8Array | undefined;
   #served: Served | undefined;
-  /** Changes in `#state` that the workers do not serve yet; undefined: they need all of it. */
+  /** Changes in `state` that the workers do not serve yet; undefined: they need all of it. */
   #pending: { changes: StateChange[]; changed: Set<ResourceKey> } | undefined;
   #newestTime = '';
   #rebuilding = false;
-  #brokenAt = 0;
+  /** The newest message that was refused: what is read again is not said again. */
+  #refusedUpTo = 0;
   #turn: Promise<unknown> = Promise.resolve();
   #noResyncBeforeMs = Number.NEGATIVE_INFINITY;
   #verdict: Verdict | undefined;
@@ -63,15 +70,26 @@ export class Applier {
 
   constructor(options: ApplierOptions) {
     this.#options = options;
+    this.#chain = this.#newChain();
     options.fleet.onProblems((problems) => this.#problemsChanged(problems));
   }
 
   get state(): MeshState {
-    return this.#state;
+    return this.#chain.state;
   }
 
   get epoch(): number {
-    return this.#epoch;
+    return this.#chain.epoch;
+  }
+
+  /** Sequence of the last message read, applied or passed over: reading goes on behind it. */
+  get position(): number {
+    return this.#chain.lastSequence;
+  }
+
+  /** The message whose digest is that of `state`, as it stands in the log. */
+  get proof(): Uint8Array | undefined {
+    return this.#proof;
   }
 
   get served(): Served | undefined {
@@ -84,10 +102,10 @@ export class Applier {
   }
 
   /** Puts a snapshot from disk into service, which is worth a receipt: this instance is new. */
-  restore(state: MeshState, epoch: number): Promise<void> {
+  restore(state: MeshState, epoch: number, proof?: Uint8Array): Promise<void> {
     return this.#inTurn(async () => {
-      this.#state = state;
-      this.#epoch = epoch;
+      this.#chain = this.#newChain({ state, epoch });
+      this.#proof = proof;
       this.#pending = undefined;
       await this.#flush(true);
     });
@@ -100,7 +118,7 @@ export class Applier {
     });
   }
 
-  /** False: the log has to be read again from `state.sequence + 1`. */
+  /** False: the log has to be read again from `position + 1`. */
   accept(sequence: number, data: Uint8Array, more: boolean): Promise<boolean> {
     return this.#inTurn(() => this.#accept(sequence, data, more));
   }
@@ -111,28 +129,19 @@ export class Applier {
   }
 
   async #accept(sequence: number, data: Uint8Array, more: boolean): Promise<boolean> {
-    if (sequence <= this.#state.sequence) return true;
-    const event = decodeJson(data) as ChangeSetEvent | undefined;
-    const refusal = event === undefined ? 'it is no JSON object' : this.#refusalOf(event);
-    if (event === undefined || refusal !== undefined) {
-      return this.#broken(sequence, refusal ?? '', false);
+    const taken = this.#chain.take(sequence, data);
+    if (taken.kind === 'known') return true;
+    if (taken.kind === 'refused') {
+      if (!this.#refuse(sequence, taken)) return false;
+      if (!more && this.#isAhead()) await this.#flush(true);
+      return true;
     }
-    const change: StateChange = {
-      sequence,
-      time: event.time,
-      upserts: event.upserts,
-      deletes: event.deletes,
-    };
-    if (event.previousDigest !== this.#state.digest) {
-      return this.#broken(sequence, 'it does not follow from the state before it', true);
-    }
-    if (event.digest !== this.#digestAfter(change)) {
-      return this.#broken(sequence, 'its digest is not that of the state it makes', true);
-    }
-    const changed = this.#state.apply(change);
-    this.#newestTime = event.time;
+    const { event, changed } = taken;
+    const { time, upserts, deletes } = event;
+    this.#proof = data;
+    this.#newestTime = time;
     if (this.#pending !== undefined) {
-      this.#pending.changes.push(change);
+      this.#pending.changes.push({ sequence, time, upserts, deletes });
       for (const key of changed) this.#pending.changed.add(key);
     }
     const full = (this.#pending?.changes.length ?? 0) >= CHANGES_TOGETHER_MAX;
@@ -145,46 +154,40 @@ export class Applier {
     const nowMs = this.#options.clock.nowMs();
     if (nowMs < this.#noResyncBeforeMs) return false;
     this.#noResyncBeforeMs = nowMs + RESYNC_INTERVAL_MS;
-    this.#state = new MeshState();
+    this.#chain = this.#newChain();
+    this.#proof = undefined;
     this.#pending = undefined;
     this.#rebuilding = true;
     return true;
   }
 
-  #refusalOf(event: ChangeSetEvent): string | undefined {
-    if (!(event.schema <= EVENT_SCHEMA)) return 'it needs a newer version of the proxy';
-    if (event.mesh !== this.#options.mesh) return `it belongs to mesh ${String(event.mesh)}`;
-    if (event.epoch !== this.#epoch) return `it belongs to epoch ${String(event.epoch)}`;
-    if (!Array.isArray(event.upserts) || !Array.isArray(event.deletes)) {
-      return 'it has no lists of resources';
-    }
-    return undefined;
+  /** What was read is newer than what is served: not the beginning of a log that cannot be read. */
+  #isAhead(): boolean {
+    const { sequence, digest } = this.state;
+    if (this.#served === undefined) return sequence > 0;
+    return sequence >= this.#served.revision.sequence && digest !== this.#served.logDigest;
   }
 
-  /** The digest after a change; undefined when a resource in it has no readable form. */
-  #digestAfter(change: StateChange): string | undefined {
-    try {
-      return this.#state.digestAfter(change);
-    } catch (error) {
-      this.#options.log.error({ error: sentenceOf(error) }, 'an event holds no readable resources');
-      return undefined;
-    }
-  }
-
-  #broken(sequence: number, why: string, mayResync: boolean): boolean {
-    if (mayResync && !this.#rebuilding && this.#forget()) {
-      this.#options.log.warn({ sequence }, `event refused: ${why}; reading the whole log again`);
+  /** False: the log is to be read again from its beginning. */
+  #refuse(sequence: number, { cause, why }: { cause: RefusalCause; why: string }): boolean {
+    const { log } = this.#options;
+    if (cause === 'fit' && !this.#rebuilding && this.#forget()) {
+      log.warn({ sequence }, `event refused: ${why}; reading the whole log again`);
       return false;
     }
-    this.#rebuilding = false;
-    if (sequence === this.#brokenAt) return true;
-    this.#brokenAt = sequence;
+    if (cause === 'fit' || cause === 'newer') {
+      this.#rebuilding = false;
+      // What it should have followed may come yet; what is passed over for ever need not.
+      this.#chain.rewind();
+    }
+    if (sequence <= this.#refusedUpTo) return true;
+    this.#refusedUpTo = sequence;
     const message = `event ${sequence} of the config log is refused: ${why}`;
-    this.#options.log.error({ sequence }, message);
+    this.#options.refused(message);
     this.#say({
-      revision: { epoch: this.#epoch, sequence },
+      revision: { epoch: this.epoch, sequence },
       result: 'rejected',
-      logDigest: this.#state.digest,
+      logDigest: this.state.digest,
       problems: [{ resource: '', path: '', reason: 'cannot_apply', message }],
       lagMs: 0,
       applyMs: 0,
@@ -192,21 +195,26 @@ export class Applier {
     return true;
   }
 
+  #newChain(from?: { state: MeshState; epoch: number }): EventChain {
+    const { mesh, trust } = this.#options;
+    return new EventChain(mesh, { trust, ...(from === undefined ? {} : { from }) });
+  }
+
   async #flush(tell: boolean): Promise<void> {
     const { fleet, log, clock } = this.#options;
-    const revision = { epoch: this.#epoch, sequence: this.#state.sequence };
+    const revision = { epoch: this.epoch, sequence: this.state.sequence };
     const step = this.#served === undefined ? undefined : this.#pending;
     this.#pending = undefined;
     this.#flushing = true;
     try {
       const { problems, applyMs } = await fleet.apply({
-        state: this.#state,
+        state: this.state,
         revision,
         ...(step === undefined ? {} : { step }),
       });
       this.#pending = { changes: [], changed: new Set() };
       this.#rebuilding = false;
-      this.#served = { revision, logDigest: this.#state.digest, problems };
+      this.#served = { revision, logDigest: this.state.digest, problems };
       const lagMs = Math.max(0, clock.wallMs() - Date.parse(this.#newestTime));
       if (tell) this.#tell(Number.isFinite(lagMs) ? lagMs : 0, applyMs);
       this.#options.applied(this.#served);
@@ -214,7 +222,7 @@ export class Applier {
       const message = `the proxy failed to apply the state: ${sentenceOf(error)}`;
       log.error({ revision: revision.sequence }, message);
       const problem = { resource: '', path: '', reason: 'cannot_apply' as const, message };
-      const logDigest = this.#state.digest;
+      const logDigest = this.state.digest;
       const result = 'rejected';
       this.#say({
         revision,

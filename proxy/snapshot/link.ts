@@ -1,13 +1,15 @@
 import { DeliverPolicy, Events, type JsMsg, type NatsConnection } from 'nats';
-import type { Announcement, LogHead, Receipt, ServiceEndpoints } from '#contracts/events.ts';
+import type { Announcement, Receipt, ServiceEndpoints } from '#contracts/events.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
-import { decodeJson } from '#platform/nats.ts';
+import type { Trust } from '#platform/signing.ts';
 import type { Identity } from '../identity.ts';
+import type { Alarms } from './alarms.ts';
 import type { Applier, Verdict } from './applier.ts';
 import { readEndpoints } from './endpoints.ts';
 import { StreamFollower } from './follow-stream.ts';
+import { HeadWatch } from './heads.ts';
 import { Heartbeats, defendName } from './heartbeats.ts';
 import { Receipts } from './receipts.ts';
 
@@ -18,6 +20,9 @@ export interface LinkOptions {
   applier: Applier;
   endpoints: (announced: ServiceEndpoints) => void;
   announces: () => Announcement | undefined;
+  /** Whose signatures are believed; undefined: the mesh is unsigned. */
+  trust?: Trust | undefined;
+  alarms: Alarms;
   clock: Clock;
   random: Random;
   log: Log;
@@ -37,6 +42,7 @@ export class ConfigLink {
   readonly #endpoints: StreamFollower;
   readonly #receipts: Receipts;
   readonly #heartbeats: Heartbeats;
+  readonly #heads: HeadWatch;
   readonly #unsubscribe: (() => void)[] = [];
   #check: Timer | undefined;
   /** Newest sequence seen at the last check; still not reached at the next one: stalled. */
@@ -44,11 +50,10 @@ export class ConfigLink {
   #behind = 0;
   #up = true;
   #stopped = false;
-  #lostTold = false;
 
   constructor(options: LinkOptions) {
     this.#options = options;
-    const { connection, identity, applier, clock, random, log } = options;
+    const { connection, identity, applier, clock, random, log, alarms } = options;
     const { streams, config, allEndpoints } = meshSubjects(identity.mesh);
     this.#receipts = new Receipts(connection, clock, log);
     this.#heartbeats = new Heartbeats({
@@ -60,6 +65,7 @@ export class ConfigLink {
       served: () => applier.served,
       announces: options.announces,
     });
+    this.#heads = new HeadWatch({ mesh: identity.mesh, trust: options.trust, clock, alarms });
     this.#config = new StreamFollower({
       ...{ connection, random, log },
       stream: streams.config,
@@ -79,7 +85,7 @@ export class ConfigLink {
     const defence = defendName(connection, identity);
     const heads = connection.subscribe(meshSubjects(identity.mesh).head, {
       callback: (error, message) => {
-        if (error === null) this.#onHead(decodeJson(message.data) as LogHead | undefined);
+        if (error === null) this.#onHead(message.data);
       },
     });
     this.#unsubscribe.push(
@@ -87,6 +93,8 @@ export class ConfigLink {
       () => heads.unsubscribe(),
     );
     this.#heartbeats.start();
+    this.#heads.reached(this.#options.applier.state.sequence);
+    this.#heads.start();
     // What came from disk was served before there was a link to say so over.
     const { verdict } = this.#options.applier;
     if (verdict !== undefined) this.tell(verdict);
@@ -137,6 +145,7 @@ export class ConfigLink {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#check?.cancel();
+    this.#heads.stop();
     this.#receipts.stop();
     this.#heartbeats.goodbye();
     const { connection } = this.#options;
@@ -159,38 +168,38 @@ export class ConfigLink {
   }
 
   #beginConfig(last: number, subject: string) {
-    const { applier, log } = this.#options;
-    const { sequence } = applier.state;
-    this.#behind = Math.max(0, last - sequence);
-    if (last < sequence) {
+    const { applier, alarms } = this.#options;
+    const { position } = applier;
+    this.#behind = Math.max(0, last - position);
+    if (last < position) {
       // Served on from what is known: a shorter log is never taken as the order to go back.
-      if (!this.#lostTold) {
-        log.error({ last, revision: sequence }, 'the config log ends before the revision served');
-      }
-      this.#lostTold = true;
+      alarms.raise('log-lost', `the config log ends at ${last}, and ${position} was read of it`);
       return undefined;
     }
-    this.#lostTold = false;
-    if (last === sequence) void applier.reachedHead();
+    alarms.clear('log-lost');
+    if (last === applier.state.sequence) void applier.reachedHead();
     return {
       deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: sequence + 1,
+      opt_start_seq: position + 1,
       filter_subject: subject,
     };
   }
 
   async #onEvent(message: JsMsg): Promise<boolean> {
     const { pending } = message.info;
-    const goOn = await this.#options.applier.accept(message.seq, message.data, pending > 0);
+    const { applier } = this.#options;
+    const goOn = await applier.accept(message.seq, message.data, pending > 0);
+    this.#heads.reached(applier.state.sequence);
     this.#behind = pending;
     return goOn;
   }
 
   async #onEndpoints(message: JsMsg): Promise<boolean> {
-    const { identity, log } = this.#options;
-    const announced = readEndpoints(message.data, identity.mesh);
-    if (announced === undefined) {
-      log.error({ subject: message.subject }, 'a message about endpoints is not readable');
+    const { identity, alarms, trust } = this.#options;
+    const { subject } = message;
+    const announced = readEndpoints(message.data, { mesh: identity.mesh, subject, trust });
+    if (typeof announced === 'string') {
+      alarms.refused('endpoints', `a set of endpoints is refused: it ${announced}`, { subject });
     } else {
       this.#options.endpoints(announced);
     }
@@ -198,9 +207,10 @@ export class ConfigLink {
   }
 
   /** The head that the config service publishes: a state of the same revision must be the same. */
-  #onHead(head: LogHead | undefined): void {
-    const { applier, identity, log } = this.#options;
-    if (head === undefined || head.mesh !== identity.mesh) return;
+  #onHead(data: Uint8Array): void {
+    const { applier, log } = this.#options;
+    const head = this.#heads.take(data);
+    if (head === undefined) return;
     const { sequence } = head.revision;
     if (sequence === applier.state.sequence && head.digest !== applier.state.digest) {
       void applier.resync().then((begun) => {
@@ -214,10 +224,10 @@ export class ConfigLink {
   }
 
   #compare(last: number): void {
-    const { sequence } = this.#options.applier.state;
-    this.#behind = Math.max(0, last - sequence);
-    if (this.#headSeen > sequence && last >= this.#headSeen) {
-      this.#options.log.warn({ last, revision: sequence }, 'left behind by the log; reading anew');
+    const { position } = this.#options.applier;
+    this.#behind = Math.max(0, last - position);
+    if (this.#headSeen > position && last >= this.#headSeen) {
+      this.#options.log.warn({ last, revision: position }, 'left behind by the log; reading anew');
       this.#headSeen = 0;
       this.#config.restart();
     } else {
@@ -239,7 +249,9 @@ export class ConfigLink {
     try {
       const manager = await connection.jetstreamManager({ checkAPI: false });
       const { streams } = meshSubjects(identity.mesh);
-      this.#compare((await manager.streams.info(streams.config)).state.last_seq);
+      const { last_seq: last } = (await manager.streams.info(streams.config)).state;
+      this.#heads.streamEnds(last);
+      this.#compare(last);
     } catch (error) {
       log.debug({ error: sentenceOf(error) }, 'the head of the log cannot be asked for');
     }

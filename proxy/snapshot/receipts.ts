@@ -24,6 +24,8 @@ export class Receipts {
   readonly #log: Log;
   readonly #waiting: Receipt[] = [];
   #newest: Receipt | undefined;
+  /** The newest that is no refusal: what this proxy serves while it refuses something later. */
+  #served: Receipt | undefined;
   #sending = false;
   #timer: Timer | undefined;
   #stopped = false;
@@ -36,14 +38,15 @@ export class Receipts {
 
   send(receipt: Receipt): void {
     this.#newest = receipt;
+    if (receipt.result !== 'rejected') this.#served = receipt;
     this.#waiting.push(receipt);
     if (this.#waiting.length > WAITING_MAX) this.#waiting.shift();
     this.#work();
   }
 
   sendAgain(): void {
-    if (this.#newest !== undefined && !this.#waiting.includes(this.#newest)) {
-      this.#waiting.push(this.#newest);
+    for (const receipt of new Set([this.#served, this.#newest])) {
+      if (receipt !== undefined && !this.#waiting.includes(receipt)) this.#waiting.push(receipt);
     }
     this.#timer?.cancel();
     this.#work();

@@ -3,7 +3,9 @@ import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import type { ServiceEndpoints } from '#contracts/events.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
+import { decodeEvent } from '#platform/config-log/event.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
+import type { Trust } from '#platform/signing.ts';
 import { MeshState, type StateEntry } from '#platform/state.ts';
 
 /** The form of the file; a file of another form is not read. */
@@ -19,6 +21,8 @@ export interface StoredSnapshot {
   epoch: number;
   state: MeshState;
   endpoints: ServiceEndpoints[];
+  /** The message of the log whose digest is the state's; nothing else makes it believed. */
+  proof?: Uint8Array | undefined;
 }
 
 interface SnapshotFile {
@@ -29,6 +33,8 @@ interface SnapshotFile {
   digest: string;
   entries: StateEntry[];
   endpoints: ServiceEndpoints[];
+  /** Base64. */
+  proof?: string;
 }
 
 export interface StoreOptions {
@@ -36,12 +42,17 @@ export interface StoreOptions {
   mesh: string;
   clock: Clock;
   log: Log;
+  /** Whose signatures are believed; undefined: the mesh is unsigned. */
+  trust?: Trust | undefined;
+  /** A snapshot was not believed. */
+  refused: (sentence: string) => void;
 }
 
 /**
  * The last good snapshot on disk, from which a proxy starts when NATS is away. The first line of
  * the file is the SHA-256 of the rest; the file before is kept, so that a crash or a full disk at
- * any moment leaves one that is whole.
+ * any moment leaves one that is whole. In a signed mesh it also holds the signed message that names
+ * its digest: whoever can write the file cannot make up a configuration with it.
  */
 export class SnapshotStore {
   readonly #options: StoreOptions;
@@ -60,8 +71,8 @@ export class SnapshotStore {
       const file = path.join(this.#options.dir, name);
       try {
         const stored = this.#read(await readFile(file, 'utf8'));
-        if (stored !== undefined) return stored;
-        this.#options.log.error({ file }, 'the snapshot on disk is damaged');
+        if (typeof stored !== 'string') return stored;
+        this.#options.refused(`the snapshot ${file} is refused: it ${stored}`);
         // Out of the way, or the next write would put it in the place of the one before.
         await rename(file, path.join(this.#options.dir, DAMAGED));
       } catch (error) {
@@ -121,6 +132,9 @@ export class SnapshotStore {
       digest: snapshot.state.digest,
       entries: [...snapshot.state.entries.values()],
       endpoints: snapshot.endpoints,
+      ...(snapshot.proof === undefined
+        ? {}
+        : { proof: Buffer.from(snapshot.proof).toString('base64') }),
     };
     const body = JSON.stringify(file);
     return `${sha256(body)}\n${body}\n`;
@@ -150,15 +164,29 @@ export class SnapshotStore {
     }
   }
 
-  #read(text: string): StoredSnapshot | undefined {
+  /** Words that follow "it" say why it is not believed. */
+  #read(text: string): StoredSnapshot | string {
     const line = text.indexOf('\n');
     const body = text.slice(line + 1, -1);
-    if (line < 0 || text.slice(0, line) !== sha256(body)) return undefined;
+    if (line < 0 || text.slice(0, line) !== sha256(body)) return 'is damaged';
     const file = JSON.parse(body) as SnapshotFile;
-    if (file.format !== FORMAT || file.mesh !== this.#options.mesh) return undefined;
+    if (file.format !== FORMAT) return 'has a form that is not read';
+    if (file.mesh !== this.#options.mesh) return `belongs to the mesh ${file.mesh}`;
     const state = MeshState.restore(file.entries, file.sequence);
-    if (state.digest !== file.digest) return undefined;
-    return { epoch: file.epoch, state, endpoints: file.endpoints };
+    if (state.digest !== file.digest) return 'has another digest than it names';
+    const { epoch, endpoints } = file;
+    const proof = file.proof === undefined ? undefined : Buffer.from(file.proof, 'base64');
+    const stored = { epoch, state, endpoints, proof };
+    return this.#distrust(stored) ?? stored;
+  }
+
+  #distrust({ epoch, state, proof }: StoredSnapshot): string | undefined {
+    const { mesh, trust } = this.#options;
+    if (trust === undefined) return undefined;
+    if (proof === undefined) return 'is not signed';
+    const decoded = decodeEvent(proof, { mesh, epoch, sequence: state.sequence, trust });
+    if (decoded.kind !== 'event') return `has a proof that is refused: ${decoded.why}`;
+    return decoded.event.digest === state.digest ? undefined : 'has the proof of another state';
   }
 }
 

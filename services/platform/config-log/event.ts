@@ -37,7 +37,7 @@ export function decodeEvent(data: Uint8Array, place: EventPlace): DecodedEvent {
   const schema = value['schema'];
   if (typeof schema !== 'number') return foreign('it has no schema version');
   if (schema > EVENT_SCHEMA) {
-    const why = `its schema version ${schema} is newer than this service's ${EVENT_SCHEMA}`;
+    const why = `its schema version ${schema} is newer than ${EVENT_SCHEMA}, the newest known here`;
     return { kind: 'newer', why };
   }
   if (value['mesh'] !== mesh) return foreign(`it belongs to the mesh ${String(value['mesh'])}`);

@@ -23,7 +23,10 @@ export interface ProxyProcess {
   admin(path: string, method?: string): Promise<{ status: number; body: string }>;
 }
 
-/** A proxy as people start it. It is killed after the test if it still runs. */
+/**
+ * A proxy as people start it, in an unsigned mesh unless it is told whom to believe. It is killed
+ * after the test if it still runs.
+ */
 export function startProxy(
   args: readonly string[],
   options: { dataDir?: string; env?: NodeJS.ProcessEnv; descriptors?: number } = {},
@@ -36,7 +39,7 @@ export function startProxy(
   const [file = '', ...rest] =
     options.descriptors === undefined ? command : ['sh', '-c', limit, ...command];
   const child = spawn(file, rest, {
-    env: { ...env, ...options.env },
+    env: { WINDROSE_INSECURE_UNSIGNED: String(!args.includes('--trust')), ...env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

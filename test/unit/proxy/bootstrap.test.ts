@@ -1,7 +1,7 @@
 import { readValues, settingsOf } from '#proxy/bootstrap.ts';
 import { describe, expect, it } from 'vitest';
 
-const NATS = { NATS_URL: 'nats://127.0.0.1:4222' };
+const NATS = { NATS_URL: 'nats://127.0.0.1:4222', WINDROSE_INSECURE_UNSIGNED: 'true' };
 const read = (line: string, env: NodeJS.ProcessEnv = NATS) =>
   settingsOf(readValues(line.split(' '), env));
 

@@ -9,17 +9,19 @@ import { LogWriter, RecordingFleet, service } from './log.ts';
 function setUp() {
   const fleet = new RecordingFleet();
   const verdicts: Verdict[] = [];
+  const refused: string[] = [];
   const clock = new FakeClock();
   const applier = new Applier({
     ...{ mesh: 'm', fleet, clock },
     log: createLog({ service: 'test', level: 'silent' }),
+    refused: (sentence) => refused.push(sentence),
     verdict: (verdict) => verdicts.push(verdict),
     applied: () => undefined,
   });
   const writer = new LogWriter('m');
   const offer = (sequence: number, event: ChangeSetEvent | object, more = false) =>
     applier.accept(sequence, encodeJson(event), more);
-  return { fleet, verdicts, clock, applier, writer, offer };
+  return { fleet, verdicts, refused, clock, applier, writer, offer };
 }
 
 const PROBLEM = {

@@ -8,10 +8,11 @@ import { describe, expect, it } from 'vitest';
 import { LogWriter, service } from './log.ts';
 
 const log = createLog({ service: 'test', level: 'silent' });
+const refused = (): void => undefined;
 
 function setUp(dir = tempDir()) {
   const clock = new FakeClock();
-  const store = new SnapshotStore({ dir, mesh: 'm', clock, log });
+  const store = new SnapshotStore({ dir, mesh: 'm', clock, log, refused });
   const writer = new LogWriter('m');
   const endpoints = [{ mesh: 'm', service: 'shop/a', endpoints: [], time: '' }];
   const snapshot = (): StoredSnapshot => ({ epoch: 1, state: writer.state, endpoints });
@@ -41,7 +42,7 @@ describe('SnapshotStore', () => {
   it('has nothing before the first save, or for another mesh', async () => {
     expect(await setUp().store.load()).toBeUndefined();
     const { dir } = await saveTwo();
-    const other = new SnapshotStore({ dir, mesh: 'other', clock: new FakeClock(), log });
+    const other = new SnapshotStore({ dir, mesh: 'other', clock: new FakeClock(), log, refused });
     expect(await other.load()).toBeUndefined();
   });
 

@@ -1,0 +1,61 @@
+import type { Clock } from '#platform/clock.ts';
+import type { Log } from '#platform/log.ts';
+
+/** What comes over the config plane, or from disk, and may turn out not to be believed. */
+export const REFUSED = ['event', 'head', 'endpoints', 'snapshot'] as const;
+export type Refused = (typeof REFUSED)[number];
+
+/** What is wrong for as long as it lasts. */
+export type Condition = 'head-silent' | 'log-lost' | 'log-truncated';
+
+/** Whoever sends rubbish fast fills no disk with it: it is counted, and told this often at most. */
+const TOLD_EVERY_MS = 1_000;
+
+/**
+ * What an operator has to know of the config plane although the proxy serves on: what was refused,
+ * counted and told, and what is wrong at the moment, until it is over.
+ */
+export class Alarms {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #counts = new Map<Refused, number>(REFUSED.map((what) => [what, 0]));
+  readonly #toldMs = new Map<Refused, number>();
+  readonly #standing = new Map<Condition, string>();
+
+  constructor(clock: Clock, log: Log) {
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** One message or file was not believed; `sentence` says which and why. */
+  refused(what: Refused, sentence: string, fields: object = {}): void {
+    const count = (this.#counts.get(what) ?? 0) + 1;
+    this.#counts.set(what, count);
+    const nowMs = this.#clock.nowMs();
+    if (nowMs - (this.#toldMs.get(what) ?? Number.NEGATIVE_INFINITY) < TOLD_EVERY_MS) return;
+    this.#toldMs.set(what, nowMs);
+    this.#log.error({ ...fields, refused: count }, sentence);
+  }
+
+  /** Told once, when it begins. */
+  raise(condition: Condition, sentence: string): void {
+    if (!this.#standing.has(condition)) this.#log.error(sentence);
+    this.#standing.set(condition, sentence);
+  }
+
+  clear(condition: Condition): void {
+    const sentence = this.#standing.get(condition);
+    if (!this.#standing.delete(condition)) return;
+    this.#log.info(`over: ${sentence}`);
+  }
+
+  /** What is wrong now, one sentence each. */
+  get standing(): string[] {
+    return [...this.#standing.values()];
+  }
+
+  /** Refused since the start. */
+  get counts(): [Refused, number][] {
+    return [...this.#counts];
+  }
+}
