@@ -2,6 +2,7 @@ import type { ChangeSetEvent } from '#contracts/events.ts';
 import type { ResourceRef } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import type { Resource } from '#contracts/resources/index.ts';
+import type { Signer } from '#platform/signing.ts';
 import { MeshState } from '#platform/state.ts';
 import type { Applied, Fleet, StateUpdate } from '#proxy/fleet.ts';
 
@@ -14,22 +15,30 @@ export function service(name: string, port = 80): Resource {
   };
 }
 
-/** Writes events as a config service would. */
+/** Writes events as a config service would: signed when it has a signer. */
 export class LogWriter {
   readonly state = new MeshState();
   readonly events: ChangeSetEvent[] = [];
   readonly #mesh: string;
+  readonly #signer: Signer | undefined;
+  #passedOver = 0;
 
-  constructor(mesh: string) {
+  constructor(mesh: string, signer?: Signer) {
     this.#mesh = mesh;
+    this.#signer = signer;
+  }
+
+  /** Something stands in the log up to here that is no change-set. */
+  passOver(sequence: number): void {
+    this.#passedOver = sequence;
   }
 
   write(upserts: Resource[], deletes: ResourceRef[] = []): ChangeSetEvent {
-    const sequence = this.state.sequence + 1;
+    const sequence = Math.max(this.state.sequence, this.#passedOver) + 1;
     const time = new Date(Date.UTC(2026, 0, 1)).toISOString();
     const previousDigest = this.state.digest;
     this.state.apply({ sequence, time, upserts, deletes });
-    const event: ChangeSetEvent = {
+    const unsigned: ChangeSetEvent = {
       schema: 1,
       minProxy: '0.1.0',
       mesh: this.#mesh,
@@ -40,6 +49,8 @@ export class LogWriter {
       ...{ time, upserts, deletes, previousDigest },
       digest: this.state.digest,
     };
+    const event =
+      this.#signer?.sign('change-set', { ...unsigned, sequence: this.state.sequence }) ?? unsigned;
     this.events.push(event);
     return event;
   }

@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { ChangeSetEvent } from '#contracts/events.ts';
+import { FakeClock } from '#platform/clock.ts';
+import { createLog } from '#platform/log.ts';
+import { encodeJson } from '#platform/nats.ts';
+import { Signer, Trust, newSigningKeys } from '#platform/signing.ts';
+import { SnapshotStore } from '#proxy/snapshot/store.ts';
+import { tempDir } from '#test/parts.ts';
+import { describe, expect, it } from 'vitest';
+import { LogWriter, service } from './log.ts';
+
+const keys = newSigningKeys();
+const signer = new Signer(keys.privateKey, 'a key');
+const trust = new Trust([{ pem: keys.publicKey, from: 'a key' }]);
+const strangers = new Signer(newSigningKeys().privateKey, 'a stranger');
+
+type File = Record<string, unknown>;
+
+/** Two snapshots on disk, the second of which somebody has changed: with a right checksum. */
+async function forged(change: (file: File, events: ChangeSetEvent[]) => void) {
+  const dir = tempDir();
+  const refused: string[] = [];
+  const options = {
+    ...{ dir, mesh: 'm', clock: new FakeClock(), trust },
+    log: createLog({ service: 'test', level: 'silent' }),
+    refused: (sentence: string) => void refused.push(sentence),
+  };
+  const store = new SnapshotStore(options);
+  const writer = new LogWriter('m', signer);
+  for (const name of ['a', 'b']) {
+    const proof = encodeJson(writer.write([service(name)]));
+    store.save(() => ({ epoch: 1, state: writer.state, endpoints: [], proof }));
+    await store.flush();
+  }
+  const name = path.join(dir, 'snapshot.json');
+  const file = JSON.parse(readFileSync(name, 'utf8').split('\n')[1] ?? '') as File;
+  change(file, writer.events);
+  const body = JSON.stringify(file);
+  writeFileSync(name, `${createHash('sha256').update(body).digest('hex')}\n${body}\n`);
+  return { stored: await store.load(), refused };
+}
+
+const inBase64 = (value: unknown): string => Buffer.from(encodeJson(value)).toString('base64');
+
+describe('a snapshot on disk in a signed mesh', () => {
+  it('is believed with the signed message that names its digest, which it keeps', async () => {
+    const { stored, refused } = await forged(() => undefined);
+    expect(stored?.state.sequence).toBe(2);
+    expect(JSON.parse(Buffer.from(stored?.proof ?? []).toString())).toMatchObject({ sequence: 2 });
+    expect(refused).toEqual([]);
+  });
+
+  it.each<[string, (file: File, events: ChangeSetEvent[]) => void, string]>([
+    ['no proof', (file) => delete file['proof'], 'it is not signed'],
+    [
+      'a proof that nobody trusted has signed',
+      (file, [, second]) => {
+        file['proof'] = inBase64(strangers.sign('change-set', second ?? {}));
+      },
+      'is not trusted',
+    ],
+    [
+      'the proof of another revision',
+      (file, [first]) => {
+        file['proof'] = inBase64(first);
+      },
+      'was signed for message 1',
+    ],
+    [
+      'resources that its proof does not know',
+      (file) => {
+        const made = new LogWriter('m');
+        for (const name of ['a', 'evil']) made.write([service(name)]);
+        file['entries'] = [...made.state.entries.values()];
+        file['digest'] = made.state.digest;
+      },
+      'it has the proof of another state',
+    ],
+    [
+      'another epoch',
+      (file) => {
+        file['epoch'] = 2;
+      },
+      'it belongs to the epoch 1',
+    ],
+    [
+      'a proof that is no text of a message',
+      (file) => {
+        file['proof'] = 'x';
+      },
+      'it is no JSON object',
+    ],
+  ])('with %s is refused, and the one before is served', async (_what, change, why) => {
+    const { stored, refused } = await forged(change);
+    expect(stored?.state.sequence).toBe(1);
+    expect(refused).toEqual([expect.stringContaining(why)]);
+  });
+});
