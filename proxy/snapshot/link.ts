@@ -188,6 +188,8 @@ export class ConfigLink {
 
   async #onEndpoints(message: JsMsg): Promise<boolean> {
     const { identity, log } = this.#options;
+    // The registry's own mark between two writers.
+    if (message.subject === meshSubjects(identity.mesh).endpointsFence) return true;
     const announced = readEndpoints(message.data, identity.mesh);
     if (announced === undefined) {
       log.error({ subject: message.subject }, 'a message about endpoints is not readable');

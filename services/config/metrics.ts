@@ -15,6 +15,7 @@ export interface GaugeSource {
   resources: () => number;
   proxies: () => Map<string, number>;
   endpoints: () => number;
+  writesEndpoints: () => boolean;
   ready: () => boolean;
 }
 
@@ -36,6 +37,9 @@ export function createMetrics(registry: Registry, source: GaugeSource): ConfigMe
   gauge('windrose_config_revision', 'sequence of the newest revision', source.revision);
   gauge('windrose_config_resources', 'resources at the newest revision', source.resources);
   gauge('windrose_config_endpoints', 'announced endpoints', source.endpoints);
+  gauge('windrose_config_registry_writer', '1 on the config service that writes endpoints', () =>
+    source.writesEndpoints() ? 1 : 0,
+  );
   new Gauge({
     name: 'windrose_config_proxies',
     help: 'proxies by state',

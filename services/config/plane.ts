@@ -62,6 +62,7 @@ export class Plane {
     this.compiler = new Compiler(this.history.state, this.history.epoch, () => clock.wallMs());
     this.registry = new RegistryFeed({
       ...shared,
+      replicas: options.replicas,
       onProxies: options.onNews,
       onForgotten: (proxy) => this.receipts.receipts.forget(proxy),
       addresses: { allows: () => false },

@@ -1,10 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import type { NatsConnection, Subscription } from 'nats';
 import type { MeshSubjects } from '#contracts/subjects.ts';
-import type { Clock, Timer } from '#platform/clock.ts';
+import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
+import { natsSentence } from '#platform/nats.ts';
 import { Follower } from '../log/follow.ts';
 import type { ConfigMetrics } from '../metrics.ts';
 import { readHeartbeat } from './heartbeat.ts';
+import { KvLeaseStore } from './lease-store.ts';
+import { Lease } from './lease.ts';
 import { EndpointPublisher, endpointsIn } from './publisher.ts';
 import { type AddressRules, Registry, TICK_MS } from './registry.ts';
 
@@ -12,7 +16,10 @@ export interface FeedOptions {
   connection: NatsConnection;
   mesh: string;
   subjects: MeshSubjects;
+  /** Copies that a new lease has. */
+  replicas: number;
   clock: Clock;
+  random?: Random;
   log: Log;
   metrics: ConfigMetrics;
   addresses: AddressRules;
@@ -22,15 +29,21 @@ export interface FeedOptions {
   onForgotten: (proxy: string) => void;
 }
 
-/** The registry on its mesh: heartbeats and published sets come in, changed sets go out. */
+/**
+ * The registry on its mesh: heartbeats and published sets come in, changed sets go out. Every
+ * config service hears, so that it can follow on; the one that holds the lease writes.
+ */
 export class RegistryFeed {
   readonly registry: Registry;
   readonly #options: FeedOptions;
   readonly #publisher: EndpointPublisher;
+  readonly #store: KvLeaseStore;
+  readonly #lease: Lease;
   #subscription: Subscription | undefined;
   #follower: Follower | undefined;
   #timer: Timer | undefined;
   #held = 0;
+  #trouble = '';
 
   constructor(options: FeedOptions) {
     this.#options = options;
@@ -45,7 +58,24 @@ export class RegistryFeed {
       onForgotten: options.onForgotten,
       onHeld: (count) => this.#onHeld(count),
     });
-    this.#publisher = new EndpointPublisher({ ...options, registry: this.registry });
+    const id = randomUUID();
+    this.#publisher = new EndpointPublisher({
+      ...options,
+      id,
+      registry: this.registry,
+      onBegun: () => this.#onBegun(),
+      onFenced: () => this.#lease.doubt(),
+    });
+    this.#store = new KvLeaseStore({ ...options, id, onReleased: () => this.#onReleased() });
+    this.#lease = new Lease({
+      store: this.#store,
+      id,
+      clock: options.clock,
+      random: options.random ?? Math.random,
+      onHeld: () => this.#publisher.begin(),
+      onLost: () => this.#onLost(),
+      onTrouble: (error) => this.#onTrouble(natsSentence(error)),
+    });
   }
 
   /** Resolves when the published sets are read; from then on heartbeats count. */
@@ -62,6 +92,10 @@ export class RegistryFeed {
           return 'last-per-subject';
         },
         onMessage: (message) => {
+          if (message.subject === subjects.endpointsFence) {
+            this.#publisher.fenceRead(message.seq);
+            return;
+          }
           const service = message.subject.split('.').slice(-2).join('/');
           unseen.delete(service);
           this.registry.adopt(service, endpointsIn(message.data), message.seq);
@@ -82,6 +116,7 @@ export class RegistryFeed {
     await connection.flush();
     this.registry.linkUp();
     this.#tickLater();
+    this.#lease.look();
   }
 
   /** Why nothing new is read at the moment. */
@@ -94,6 +129,8 @@ export class RegistryFeed {
     this.#subscription?.unsubscribe();
     await this.#follower?.stop();
     await this.#publisher.stop();
+    await this.#lease.stop();
+    this.#store.stop();
   }
 
   #tickLater(): void {
@@ -102,6 +139,30 @@ export class RegistryFeed {
       this.#options.onProxies();
       this.#tickLater();
     });
+  }
+
+  #onBegun(): void {
+    this.#trouble = '';
+    this.#options.log.info('this config service writes endpoints');
+    this.registry.takeOver();
+  }
+
+  #onLost(): void {
+    this.#publisher.end();
+    if (!this.registry.writes) return;
+    this.registry.standDown();
+    this.#options.log.info('this config service writes endpoints no longer');
+  }
+
+  #onReleased(): void {
+    if (!this.#lease.isHeld) this.#lease.look();
+  }
+
+  /** Said once until it writes again: it is tried every few seconds. */
+  #onTrouble(why: string): void {
+    if (why !== this.#trouble)
+      this.#options.log.warn({ why }, 'the lease of the registry cannot be kept');
+    this.#trouble = why;
   }
 
   #onHeartbeat(data: Uint8Array, subject: string): void {

@@ -46,6 +46,8 @@ export class Registry {
   readonly #refused = new Map<string, string>();
   #addresses: AddressRules;
   #linkUpMs: number | undefined;
+  /** Since when this is the registry that writes; undefined while another one is, or nobody. */
+  #writesSinceMs: number | undefined;
   #lastTickMs: number;
 
   constructor(options: RegistryOptions) {
@@ -68,6 +70,27 @@ export class Registry {
 
   linkDown(): void {
     this.#linkUpMs = undefined;
+  }
+
+  get writes(): boolean {
+    return this.#writesSinceMs !== undefined;
+  }
+
+  /**
+   * From here on this registry says what stands in the log. What it knows and the log does not is
+   * published now; silence counts only later, as after a link that was down.
+   */
+  takeOver(): void {
+    this.#writesSinceMs = this.#options.clock.nowMs();
+    this.#differs.clear();
+    for (const service of this.#everyService()) {
+      if (this.unpublishedSet(service) !== undefined) this.#options.onChange(service);
+    }
+  }
+
+  standDown(): void {
+    this.#writesSinceMs = undefined;
+    this.#options.onHeld?.(0);
   }
 
   /** The Mesh resource changed; endpoints that it no longer allows go at once. */
@@ -101,7 +124,8 @@ export class Registry {
 
   /**
    * The last published set of a service, from the log: at start, or written by another config
-   * service. Endpoints of proxies not heard yet are kept until they had time to speak.
+   * service. Endpoints of proxies not heard yet, or no longer, are kept until they had time to
+   * speak; while another registry writes, what it let go is let go here too.
    */
   adopt(service: string, endpoints: readonly Endpoint[], sequence: number): void {
     const nowMs = this.#options.clock.nowMs();
@@ -109,10 +133,16 @@ export class Registry {
     if (before !== undefined && before.sequence >= sequence) return;
     this.#published.set(service, { endpoints, sequence });
     for (const endpoint of endpoints) {
-      const known = this.proxies.get(endpoint.proxy);
-      if (endpoint.proxy === '' || known !== undefined || this.sets.has(endpoint.proxy)) continue;
+      const state = this.proxies.get(endpoint.proxy)?.state ?? 'gone';
+      // Who was heard lately speaks for itself.
+      if (endpoint.proxy === '' || state !== 'gone' || this.sets.has(endpoint.proxy)) continue;
       if (!this.#addresses.allows(endpoint.address)) continue;
       this.sets.put(service, endpoint, nowMs, nowMs - ADDRESS_HELD_MS);
+    }
+    if (this.writes) return;
+    const listed = new Set(endpoints.map(({ proxy }) => proxy));
+    for (const { proxy } of this.sets.of(service)) {
+      if (!listed.has(proxy) && this.#isSilent(proxy)) this.sets.remove(proxy);
     }
   }
 
@@ -147,6 +177,8 @@ export class Registry {
       this.#refused.delete(proxy);
       this.#options.onForgotten?.(proxy);
     }
+    // While another registry writes, nothing goes here but what that one lets go.
+    if (this.#writesSinceMs === undefined || nowMs - this.#writesSinceMs < GRACE_MS) return;
     this.#options.onHeld?.(this.sets.expire(nowMs - SILENCE_MS));
     this.#reconcile();
   }
@@ -156,16 +188,22 @@ export class Registry {
     return [...this.proxies.values()].filter(({ state }) => state === 'up');
   }
 
-  /**
-   * Another config service may have published a set that is not ours: it is given one interval to
-   * hear what we heard.
-   */
+  /** A set that stands in the log and is not ours, for longer than one interval: said again. */
   #reconcile(): void {
-    for (const service of new Set([...this.sets.services(), ...this.#published.keys()])) {
+    for (const service of this.#everyService()) {
       if (this.unpublishedSet(service) === undefined) this.#differs.delete(service);
       else if (this.#differs.delete(service)) this.#options.onChange(service);
       else this.#differs.add(service);
     }
+  }
+
+  #everyService(): Set<string> {
+    return new Set([...this.sets.services(), ...this.#published.keys()]);
+  }
+
+  #isSilent(proxy: string): boolean {
+    const known = this.proxies.get(proxy);
+    return known === undefined || this.#options.clock.nowMs() - known.lastSeenMs > SILENCE_MS;
   }
 
   #refuse(heartbeat: Heartbeat, why: string): void {

@@ -1,4 +1,4 @@
-import type { Heartbeat } from '#contracts/events.ts';
+import type { Endpoint, Heartbeat } from '#contracts/events.ts';
 import { FakeClock } from '#platform/clock.ts';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { GRACE_MS, Registry, TICK_MS } from '../../../../services/config/registry/registry.ts';
@@ -26,6 +26,7 @@ beforeEach(() => {
     },
   });
   registry.linkUp();
+  registry.takeOver();
 });
 
 function heartbeat(proxy: string, fields: Partial<Heartbeat> & { port?: number } = {}): Heartbeat {
@@ -250,5 +251,48 @@ describe('what stands in the log', () => {
     registry.adopt('shop/reviews', published, 7);
     registry.adopt('shop/reviews', [], 6);
     expect(registry.published('shop/reviews')?.endpoints).toHaveLength(2);
+  });
+});
+
+describe('while another registry writes', () => {
+  const at = (port: number): Endpoint => {
+    return { address: '127.0.0.1', port, proxy: `r${port}`, zone: 'a' };
+  };
+  const beat = (port: number): Heartbeat => heartbeat(`r${port}`, { port });
+
+  beforeEach(() => registry.standDown());
+
+  test('nothing expires, and what that one lets go of the silent is let go', () => {
+    for (const port of [9001, 9002, 9003]) registry.hear(beat(port));
+    pass(5 * 60_000, [beat(9001)]);
+    expect(ports()).toEqual([9001, 9002, 9003]);
+    registry.adopt('shop/reviews', [at(9002)], 1);
+    expect(ports()).toEqual([9001, 9002]);
+  });
+
+  test('what that one still hears is kept, though it is silent here', () => {
+    registry.hear(beat(9001));
+    registry.hear(beat(9002));
+    pass(60_000);
+    expect(stateOf('r9001')).toBe('gone');
+    registry.sets.remove('r9001');
+    registry.adopt('shop/reviews', [at(9001), at(9002)], 1);
+    expect(ports()).toEqual([9001, 9002]);
+  });
+
+  test('a take-over says what the log does not know, and empties nothing', () => {
+    for (const port of [9001, 9002, 9003, 9004]) registry.hear(beat(port));
+    registry.adopt('shop/reviews', [9001, 9002, 9003, 9004].map(at), 1);
+    registry.adopt('shop/orders', [{ ...at(9005), proxy: 'r9005' }], 2);
+    registry.hear({ ...beat(9004), state: 'goodbye' });
+    pass(60_000);
+    changed.length = 0;
+    registry.takeOver();
+    expect(changed).toEqual(['shop/reviews']);
+    expect(ports()).toEqual([9001, 9002, 9003]);
+    pass(GRACE_MS - TICK_MS, [beat(9001)]);
+    expect(ports()).toEqual([9001, 9002, 9003]);
+    pass(60 * TICK_MS, [beat(9001)]);
+    expect([ports(), ports('shop/orders')]).toEqual([[9001], [9005]]);
   });
 });
