@@ -1,5 +1,6 @@
 import { DeliverPolicy, Events, type JsMsg, type NatsConnection } from 'nats';
 import type { Announcement, LogHead, Receipt, ServiceEndpoints } from '#contracts/events.ts';
+import type { ProxyGrant } from '#contracts/signing.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
@@ -18,6 +19,7 @@ export interface LinkOptions {
   applier: Applier;
   endpoints: (announced: ServiceEndpoints) => void;
   announces: () => Announcement | undefined;
+  grant?: ProxyGrant;
   clock: Clock;
   random: Random;
   log: Log;
@@ -59,6 +61,7 @@ export class ConfigLink {
       up: () => this.#up,
       served: () => applier.served,
       announces: options.announces,
+      ...(options.grant === undefined ? {} : { grant: options.grant }),
     });
     this.#config = new StreamFollower({
       ...{ connection, random, log },

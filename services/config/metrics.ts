@@ -8,6 +8,7 @@ export interface ConfigMetrics {
   heartbeatsRefused: Counter<'why'>;
   announcementsRefused: Counter;
   endpointsHeld: Gauge;
+  endpointsDamped: Gauge;
 }
 
 export interface GaugeSource {
@@ -68,6 +69,17 @@ export function createMetrics(registry: Registry, source: GaugeSource): ConfigMe
       help: 'messages of the config log that were passed over',
       registers,
     }),
+    ...registryMetrics(registers),
+  };
+}
+
+function registryMetrics(
+  registers: Registry[],
+): Pick<
+  ConfigMetrics,
+  'heartbeatsRefused' | 'announcementsRefused' | 'endpointsHeld' | 'endpointsDamped'
+> {
+  return {
     heartbeatsRefused: new Counter({
       name: 'windrose_config_heartbeats_refused_total',
       help: 'heartbeats that do not count, by why',
@@ -82,6 +94,11 @@ export function createMetrics(registry: Registry, source: GaugeSource): ConfigMe
     endpointsHeld: new Gauge({
       name: 'windrose_config_endpoints_held',
       help: 'endpoints of silent proxies that the bound on expiry keeps',
+      registers,
+    }),
+    endpointsDamped: new Gauge({
+      name: 'windrose_config_endpoints_damped',
+      help: 'announced endpoints that are held out because they come and go',
       registers,
     }),
   };

@@ -4,6 +4,7 @@ import { type MeshSubjects, meshSubjects } from '#contracts/subjects.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { encodeJson } from '#platform/nats.ts';
+import type { Trust } from '#platform/signing.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import { Compiler } from './changes/compiler.ts';
 import { Writer } from './changes/writer.ts';
@@ -22,6 +23,8 @@ export interface PlaneOptions {
   clock: Clock;
   log: Log;
   metrics: ConfigMetrics;
+  /** Whose signatures are believed; absent: the mesh is unsigned. */
+  trust?: Trust;
   /** A board may look different now. */
   onNews: () => void;
 }
@@ -63,6 +66,7 @@ export class Plane {
     this.registry = new RegistryFeed({
       ...shared,
       replicas: options.replicas,
+      ...(options.trust === undefined ? {} : { trust: options.trust }),
       onProxies: options.onNews,
       onForgotten: (proxy) => this.receipts.receipts.forget(proxy),
       addresses: { allows: () => false },

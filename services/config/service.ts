@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '#platform/clock.ts';
 import { HttpProblem, createApi, listen } from '#platform/http.ts';
 import { sentenceOf } from '#platform/log.ts';
 import { connectNats, natsSentence, pause } from '#platform/nats.ts';
+import type { Trust } from '#platform/signing.ts';
 import type { ServiceLog } from '#platform/service-log.ts';
 import { EVENT_BYTES_MAX } from './changes/writer.ts';
 import { BoardStreams } from './api/boards.ts';
@@ -23,6 +24,8 @@ export interface ConfigServiceOptions {
   /** Base URLs of the other services, told on /v1/info. */
   analytics?: string | undefined;
   alerting?: string | undefined;
+  /** Whose signatures are believed; absent: the mesh is unsigned. */
+  trust?: Trust | undefined;
   clock?: Clock;
   log: ServiceLog;
 }
@@ -176,6 +179,7 @@ class Running implements ConfigService {
       clock: this.#clock,
       log: this.#options.log,
       metrics,
+      ...(this.#options.trust === undefined ? {} : { trust: this.#options.trust }),
       onNews: () => this.#boards.news(),
     });
   }

@@ -4,9 +4,11 @@ import type { MeshSubjects } from '#contracts/subjects.ts';
 import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { natsSentence } from '#platform/nats.ts';
+import type { Trust } from '#platform/signing.ts';
 import { Follower } from '../log/follow.ts';
 import type { ConfigMetrics } from '../metrics.ts';
 import { readHeartbeat } from './heartbeat.ts';
+import { Grants } from './grants.ts';
 import { KvLeaseStore } from './lease-store.ts';
 import { Lease } from './lease.ts';
 import { EndpointPublisher, endpointsIn } from './publisher.ts';
@@ -23,6 +25,8 @@ export interface FeedOptions {
   log: Log;
   metrics: ConfigMetrics;
   addresses: AddressRules;
+  /** Who signs grants; absent: announcements need none. */
+  trust?: Trust;
   /** A proxy was heard, left or fell silent. */
   onProxies: () => void;
   /** A proxy that was gone for long is no longer shown. */
@@ -53,8 +57,10 @@ export class RegistryFeed {
       onChange: (service) => this.#publisher.markChanged(service),
       onRefused: ({ proxy }, why) => {
         options.metrics.announcementsRefused.inc();
-        options.log.warn({ proxy, why }, 'announced endpoint refused');
+        options.log.error({ proxy, why }, 'announced endpoint refused');
       },
+      onDamped: (proxy, until) => this.#onDamped(proxy, until),
+      ...(options.trust === undefined ? {} : { grants: new Grants(options.trust, options.clock) }),
       onForgotten: options.onForgotten,
       onHeld: (count) => this.#onHeld(count),
     });
@@ -176,6 +182,13 @@ export class RegistryFeed {
     const heard = this.registry.hear(heartbeat);
     if (heard === 'taken') this.#options.onProxies();
     else metrics.heartbeatsRefused.inc({ why: heard });
+  }
+
+  #onDamped(proxy: string, until: string | undefined): void {
+    const { metrics, log } = this.#options;
+    metrics.endpointsDamped.set(this.registry.damping.size);
+    if (until === undefined) log.info({ proxy }, 'its endpoint is held out no longer');
+    else log.warn({ proxy, until }, 'an endpoint that comes and goes is held out');
   }
 
   /** Kept beyond the bound on expiry: told when it begins and when it ends. */

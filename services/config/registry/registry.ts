@@ -1,18 +1,35 @@
-import { type Endpoint, HEARTBEAT_INTERVAL_MS, type Heartbeat } from '#contracts/events.ts';
+import type { Withheld } from '#contracts/api/config.ts';
+import {
+  type Announcement,
+  type Endpoint,
+  HEARTBEAT_INTERVAL_MS,
+  type Heartbeat,
+} from '#contracts/events.ts';
 import type { Clock } from '#platform/clock.ts';
+import { FlapDamping } from './damping.ts';
 import { EndpointSets, areSame } from './endpoints.ts';
 import { type Heard, type KnownProxy, ProxyTable, SILENCE_MS } from './proxies.ts';
 
 export interface RegistryOptions {
   clock: Clock;
   addresses: AddressRules;
+  /** What each proxy may announce; absent: in a mesh without signatures, anything. */
+  grants?: AnnouncementRules;
   /** A service's set is another than before: to be published. */
   onChange: (service: string) => void;
   /** An announcement is not taken; said once for each start of a proxy and reason. */
   onRefused: (heartbeat: Heartbeat, why: string) => void;
   /** Silent endpoints that the bound on expiry keeps; 0 when there are none (again). */
   onHeld?: (count: number) => void;
+  /** An endpoint that comes and goes is held out; without a time: it is not any more. */
+  onDamped?: (proxy: string, until: string | undefined) => void;
   onForgotten?: (proxy: string) => void;
+}
+
+export interface AnnouncementRules {
+  /** Why an announcement is not believed; undefined when it is. */
+  refusalOf: (heartbeat: Heartbeat, announces: Announcement) => string | undefined;
+  forget: (proxy: string) => void;
 }
 
 /** Where endpoints may be: made by compile from the Mesh resource, the same as in every proxy. */
@@ -42,8 +59,9 @@ export class Registry {
   readonly #options: RegistryOptions;
   readonly #published = new Map<string, Published>();
   readonly #differs = new Set<string>();
+  readonly damping: FlapDamping;
   /** Said already, by proxy: the start and the reason. */
-  readonly #refused = new Map<string, string>();
+  readonly #refused = new Map<string, { instance: string; why: string }>();
   #addresses: AddressRules;
   #linkUpMs: number | undefined;
   /** Since when this is the registry that writes; undefined while another one is, or nobody. */
@@ -55,6 +73,9 @@ export class Registry {
     this.#addresses = options.addresses;
     this.proxies = new ProxyTable(options.clock);
     this.sets = new EndpointSets(options.onChange);
+    this.damping = new FlapDamping(options.clock, (proxy, until) => {
+      options.onDamped?.(proxy, until);
+    });
     this.#lastTickMs = options.clock.nowMs();
   }
 
@@ -103,23 +124,25 @@ export class Registry {
   hear(heartbeat: Heartbeat): Heard {
     const heard = this.proxies.hear(heartbeat);
     if (heard !== 'taken') return heard;
-    const { announces, proxy, zone, state } = heartbeat;
+    const { announces, proxy, state } = heartbeat;
     if (state !== 'up' || announces === undefined) {
-      this.sets.remove(proxy);
+      this.#leave(proxy);
+      this.#refused.delete(proxy);
       return heard;
     }
-    const { address, port, service } = announces;
-    if (!this.#addresses.allows(address)) {
-      this.sets.remove(proxy);
-      this.#refuse(heartbeat, `${address} is not within the mesh's endpointCidrs, or link-local`);
-      return heard;
-    }
-    const nowMs = this.#options.clock.nowMs();
-    const held = nowMs - ADDRESS_HELD_MS;
-    const why = this.sets.put(service, { address, port, proxy, zone }, nowMs, held);
+    const why = this.#refusalOf(heartbeat, announces) ?? this.#offer(heartbeat, announces);
     if (why === undefined) this.#refused.delete(proxy);
     else this.#refuse(heartbeat, why);
     return heard;
+  }
+
+  /** Why the endpoint that a proxy announces is not used; undefined when it is. */
+  withheld(proxy: string): Withheld | undefined {
+    const refused = this.#refused.get(proxy);
+    if (refused !== undefined) return { reason: 'refused', message: refused.why };
+    const until = this.damping.isHeldOut(proxy) ? this.damping.untilOf(proxy) : undefined;
+    if (until === undefined) return undefined;
+    return { reason: 'damped', message: `it comes and goes: held out until ${until}`, until };
   }
 
   /**
@@ -175,17 +198,69 @@ export class Registry {
     if (!this.settled) return;
     for (const proxy of this.proxies.expire()) {
       this.#refused.delete(proxy);
+      this.#options.grants?.forget(proxy);
       this.#options.onForgotten?.(proxy);
     }
+    this.damping.sweep((proxy) => this.proxies.get(proxy)?.state === 'up');
     // While another registry writes, nothing goes here but what that one lets go.
     if (this.#writesSinceMs === undefined || nowMs - this.#writesSinceMs < GRACE_MS) return;
-    this.#options.onHeld?.(this.sets.expire(nowMs - SILENCE_MS));
+    const { gone, kept } = this.sets.expire(nowMs - SILENCE_MS);
+    for (const proxy of gone) this.damping.note(proxy);
+    this.#options.onHeld?.(kept);
     this.#reconcile();
   }
 
   /** Names of the proxies that are up and serve. */
   up(): KnownProxy[] {
     return [...this.proxies.values()].filter(({ state }) => state === 'up');
+  }
+
+  #refusalOf(heartbeat: Heartbeat, announces: Announcement): string | undefined {
+    const why = this.#addresses.allows(announces.address)
+      ? this.#options.grants?.refusalOf(heartbeat, announces)
+      : `${announces.address} is not within the mesh's endpointCidrs, or link-local`;
+    if (why !== undefined) this.#leave(heartbeat.proxy);
+    return why;
+  }
+
+  /** Takes what is announced, or holds it out; says why when the address is another's. */
+  #offer(heartbeat: Heartbeat, announces: Announcement): string | undefined {
+    const { proxy, zone } = heartbeat;
+    const { address, port, service } = announces;
+    const endpoint = { address, port, proxy, zone };
+    if (!this.sets.holds(service, endpoint)) {
+      // A restart that moved it is a coming and going too.
+      this.#withdraw(proxy);
+      const until = this.damping.untilOf(proxy);
+      // What flaps is better than nothing.
+      if (until !== undefined && !this.sets.isEmpty(service)) {
+        this.damping.holdOut(heartbeat, until);
+        return undefined;
+      }
+    }
+    this.damping.release(proxy);
+    const nowMs = this.#options.clock.nowMs();
+    return this.sets.put(service, endpoint, nowMs, nowMs - ADDRESS_HELD_MS);
+  }
+
+  /** A proxy announces nothing that may be taken. */
+  #leave(proxy: string): void {
+    this.damping.leave(proxy);
+    this.#withdraw(proxy);
+  }
+
+  /** The endpoint that a proxy had goes, by its own doing. */
+  #withdraw(proxy: string): void {
+    const service = this.sets.serviceOf(proxy);
+    if (service === undefined) return;
+    this.damping.note(proxy);
+    this.sets.remove(proxy);
+    if (!this.sets.isEmpty(service)) return;
+    for (const waiting of this.damping.waitingFor(service)) {
+      const { announces } = waiting;
+      if (announces === undefined || waiting.proxy === proxy) continue;
+      if (this.#refusalOf(waiting, announces) === undefined) this.#offer(waiting, announces);
+    }
   }
 
   /** A set that stands in the log and is not ours, for longer than one interval: said again. */
@@ -207,9 +282,10 @@ export class Registry {
   }
 
   #refuse(heartbeat: Heartbeat, why: string): void {
-    const said = `${heartbeat.instance} ${why}`;
-    if (this.#refused.get(heartbeat.proxy) === said) return;
-    this.#refused.set(heartbeat.proxy, said);
+    const { proxy, instance } = heartbeat;
+    const said = this.#refused.get(proxy);
+    if (said?.instance === instance && said.why === why) return;
+    this.#refused.set(proxy, { instance, why });
     this.#options.onRefused(heartbeat, why);
   }
 }

@@ -1,8 +1,11 @@
+import type { ProxyList } from '#contracts/api/config.ts';
 import type { ServiceEndpoints } from '#contracts/events.ts';
+import type { ProxyGrant } from '#contracts/signing.ts';
 import { type MeshSubjects, meshSubjects } from '#contracts/subjects.ts';
 import { systemClock } from '#platform/clock.ts';
 import { decodeJson } from '#platform/nats.ts';
 import { createServiceLog } from '#platform/service-log.ts';
+import { Signer, Trust, newSigningKeys } from '#platform/signing.ts';
 import { uniqueMesh } from '#test/parts.ts';
 import type { NatsConnection } from 'nats';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
@@ -142,5 +145,31 @@ describe('several config services', () => {
     await proxy.beat({ ...announcing(9002), instance: 'r1-2' });
     await untilPublished('9002');
     expect(await isWriter(api)).toBe(true);
+  });
+});
+
+describe('an announcement beyond its grant', () => {
+  test('is refused and alarmed: counted, and a problem of that proxy', async () => {
+    const keys = newSigningKeys();
+    const signer = new Signer(keys.privateKey, 'test');
+    const trust = new Trust([{ pem: keys.publicKey, from: 'test' }]);
+    const { api } = await startService(mesh, { trust });
+    const granted = (proxy: string, service: string): SpokenProxy =>
+      new SpokenProxy(connection, mesh, proxy, {
+        grant: signer.sign<ProxyGrant>('grant', { mesh, proxy, service, cidrs: ['127.0.0.0/8'] }),
+      });
+    const [liar, honest] = [granted('liar', 'shop/orders'), granted('honest', 'shop/reviews')];
+    await liar.beat(announcing(6666));
+    await new SpokenProxy(connection, mesh, 'bare').beat(announcing(6667));
+    await honest.beat(announcing(9001));
+    await untilPublished('9001');
+    const { body } = await api.get<ProxyList>('/v1/proxies');
+    expect(body.items.map(({ proxy, withheld }) => [proxy, withheld?.message])).toEqual([
+      ['bare', expect.stringContaining('no grant')],
+      ['liar', 'its grant is for shop/orders, and it announces shop/reviews'],
+      ['honest', undefined],
+    ]);
+    const metrics = await api.get<string>('/metrics');
+    expect(metrics.body).toContain('windrose_config_announcements_refused_total 2\n');
   });
 });
