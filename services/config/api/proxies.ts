@@ -68,7 +68,7 @@ function statuses(plane: Plane): ProxyStatus[] {
   const items = [...registry.registry.proxies.values()].map((known): ProxyStatus => {
     const { heartbeat, state, lastSeen } = known;
     const receipt = receipts.receipts.newest(heartbeat.proxy);
-    const withheld = registry.registry.withheld(heartbeat.proxy);
+    const withheld = registry.registry.announcements.withheld(heartbeat.proxy);
     return {
       proxy: heartbeat.proxy,
       state,

@@ -8,11 +8,12 @@ import type { Trust } from '#platform/signing.ts';
 import { Follower } from '../log/follow.ts';
 import type { ConfigMetrics } from '../metrics.ts';
 import { readHeartbeat } from './heartbeat.ts';
+import type { AddressRules } from './announcements.ts';
 import { Grants } from './grants.ts';
 import { KvLeaseStore } from './lease-store.ts';
 import { Lease } from './lease.ts';
 import { EndpointPublisher, endpointsIn } from './publisher.ts';
-import { type AddressRules, Registry, TICK_MS } from './registry.ts';
+import { Registry, TICK_MS } from './registry.ts';
 
 export interface FeedOptions {
   connection: NatsConnection;
@@ -186,7 +187,7 @@ export class RegistryFeed {
 
   #onDamped(proxy: string, until: string | undefined): void {
     const { metrics, log } = this.#options;
-    metrics.endpointsDamped.set(this.registry.damping.size);
+    metrics.endpointsDamped.set(this.registry.announcements.heldOut);
     if (until === undefined) log.info({ proxy }, 'its endpoint is held out no longer');
     else log.warn({ proxy, until }, 'an endpoint that comes and goes is held out');
   }

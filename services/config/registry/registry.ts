@@ -1,47 +1,24 @@
-import type { Withheld } from '#contracts/api/config.ts';
+import { type Endpoint, HEARTBEAT_INTERVAL_MS, type Heartbeat } from '#contracts/events.ts';
 import {
-  type Announcement,
-  type Endpoint,
-  HEARTBEAT_INTERVAL_MS,
-  type Heartbeat,
-} from '#contracts/events.ts';
-import type { Clock } from '#platform/clock.ts';
-import { FlapDamping } from './damping.ts';
+  ADDRESS_HELD_MS,
+  type AddressRules,
+  type AnnouncementOptions,
+  Announcements,
+} from './announcements.ts';
 import { EndpointSets, areSame } from './endpoints.ts';
 import { type Heard, type KnownProxy, ProxyTable, SILENCE_MS } from './proxies.ts';
 
-export interface RegistryOptions {
-  clock: Clock;
-  addresses: AddressRules;
-  /** What each proxy may announce; absent: in a mesh without signatures, anything. */
-  grants?: AnnouncementRules;
+export interface RegistryOptions extends AnnouncementOptions {
   /** A service's set is another than before: to be published. */
   onChange: (service: string) => void;
-  /** An announcement is not taken; said once for each start of a proxy and reason. */
-  onRefused: (heartbeat: Heartbeat, why: string) => void;
   /** Silent endpoints that the bound on expiry keeps; 0 when there are none (again). */
   onHeld?: (count: number) => void;
-  /** An endpoint that comes and goes is held out; without a time: it is not any more. */
-  onDamped?: (proxy: string, until: string | undefined) => void;
   onForgotten?: (proxy: string) => void;
-}
-
-export interface AnnouncementRules {
-  /** Why an announcement is not believed; undefined when it is. */
-  refusalOf: (heartbeat: Heartbeat, announces: Announcement) => string | undefined;
-  forget: (proxy: string) => void;
-}
-
-/** Where endpoints may be: made by compile from the Mesh resource, the same as in every proxy. */
-export interface AddressRules {
-  allows: (address: string) => boolean;
 }
 
 /** After the link came (back), nobody is called silent for this long. */
 export const GRACE_MS = 15_000;
 export const TICK_MS = HEARTBEAT_INTERVAL_MS;
-/** Another proxy may take over an address whose owner missed a heartbeat. */
-const ADDRESS_HELD_MS = HEARTBEAT_INTERVAL_MS * 1.5;
 
 interface Published {
   endpoints: readonly Endpoint[];
@@ -56,13 +33,10 @@ interface Published {
 export class Registry {
   readonly proxies: ProxyTable;
   readonly sets: EndpointSets;
+  readonly announcements: Announcements;
   readonly #options: RegistryOptions;
   readonly #published = new Map<string, Published>();
   readonly #differs = new Set<string>();
-  readonly damping: FlapDamping;
-  /** Said already, by proxy: the start and the reason. */
-  readonly #refused = new Map<string, { instance: string; why: string }>();
-  #addresses: AddressRules;
   #linkUpMs: number | undefined;
   /** Since when this is the registry that writes; undefined while another one is, or nobody. */
   #writesSinceMs: number | undefined;
@@ -70,12 +44,9 @@ export class Registry {
 
   constructor(options: RegistryOptions) {
     this.#options = options;
-    this.#addresses = options.addresses;
     this.proxies = new ProxyTable(options.clock);
     this.sets = new EndpointSets(options.onChange);
-    this.damping = new FlapDamping(options.clock, (proxy, until) => {
-      options.onDamped?.(proxy, until);
-    });
+    this.announcements = new Announcements(options, this.sets);
     this.#lastTickMs = options.clock.nowMs();
   }
 
@@ -116,33 +87,13 @@ export class Registry {
 
   /** The Mesh resource changed; endpoints that it no longer allows go at once. */
   setAddresses(addresses: AddressRules): void {
-    this.#addresses = addresses;
-    this.#refused.clear();
-    this.sets.recheck((address) => !addresses.allows(address));
+    this.announcements.setAddresses(addresses);
   }
 
   hear(heartbeat: Heartbeat): Heard {
     const heard = this.proxies.hear(heartbeat);
-    if (heard !== 'taken') return heard;
-    const { announces, proxy, state } = heartbeat;
-    if (state !== 'up' || announces === undefined) {
-      this.#leave(proxy);
-      this.#refused.delete(proxy);
-      return heard;
-    }
-    const why = this.#refusalOf(heartbeat, announces) ?? this.#offer(heartbeat, announces);
-    if (why === undefined) this.#refused.delete(proxy);
-    else this.#refuse(heartbeat, why);
+    if (heard === 'taken') this.announcements.hear(heartbeat);
     return heard;
-  }
-
-  /** Why the endpoint that a proxy announces is not used; undefined when it is. */
-  withheld(proxy: string): Withheld | undefined {
-    const refused = this.#refused.get(proxy);
-    if (refused !== undefined) return { reason: 'refused', message: refused.why };
-    const until = this.damping.isHeldOut(proxy) ? this.damping.untilOf(proxy) : undefined;
-    if (until === undefined) return undefined;
-    return { reason: 'damped', message: `it comes and goes: held out until ${until}`, until };
   }
 
   /**
@@ -159,7 +110,7 @@ export class Registry {
       const state = this.proxies.get(endpoint.proxy)?.state ?? 'gone';
       // Who was heard lately speaks for itself.
       if (endpoint.proxy === '' || state !== 'gone' || this.sets.has(endpoint.proxy)) continue;
-      if (!this.#addresses.allows(endpoint.address)) continue;
+      if (!this.announcements.allows(endpoint.address)) continue;
       this.sets.put(service, endpoint, nowMs, nowMs - ADDRESS_HELD_MS);
     }
     if (this.writes) return;
@@ -197,15 +148,14 @@ export class Registry {
     this.#lastTickMs = nowMs;
     if (!this.settled) return;
     for (const proxy of this.proxies.expire()) {
-      this.#refused.delete(proxy);
-      this.#options.grants?.forget(proxy);
+      this.announcements.forget(proxy);
       this.#options.onForgotten?.(proxy);
     }
-    this.damping.sweep((proxy) => this.proxies.get(proxy)?.state === 'up');
+    this.announcements.sweep((proxy) => this.proxies.get(proxy)?.state === 'up');
     // While another registry writes, nothing goes here but what that one lets go.
     if (this.#writesSinceMs === undefined || nowMs - this.#writesSinceMs < GRACE_MS) return;
     const { gone, kept } = this.sets.expire(nowMs - SILENCE_MS);
-    for (const proxy of gone) this.damping.note(proxy);
+    for (const proxy of gone) this.announcements.expired(proxy);
     this.#options.onHeld?.(kept);
     this.#reconcile();
   }
@@ -213,54 +163,6 @@ export class Registry {
   /** Names of the proxies that are up and serve. */
   up(): KnownProxy[] {
     return [...this.proxies.values()].filter(({ state }) => state === 'up');
-  }
-
-  #refusalOf(heartbeat: Heartbeat, announces: Announcement): string | undefined {
-    const why = this.#addresses.allows(announces.address)
-      ? this.#options.grants?.refusalOf(heartbeat, announces)
-      : `${announces.address} is not within the mesh's endpointCidrs, or link-local`;
-    if (why !== undefined) this.#leave(heartbeat.proxy);
-    return why;
-  }
-
-  /** Takes what is announced, or holds it out; says why when the address is another's. */
-  #offer(heartbeat: Heartbeat, announces: Announcement): string | undefined {
-    const { proxy, zone } = heartbeat;
-    const { address, port, service } = announces;
-    const endpoint = { address, port, proxy, zone };
-    if (!this.sets.holds(service, endpoint)) {
-      // A restart that moved it is a coming and going too.
-      this.#withdraw(proxy);
-      const until = this.damping.untilOf(proxy);
-      // What flaps is better than nothing.
-      if (until !== undefined && !this.sets.isEmpty(service)) {
-        this.damping.holdOut(heartbeat, until);
-        return undefined;
-      }
-    }
-    this.damping.release(proxy);
-    const nowMs = this.#options.clock.nowMs();
-    return this.sets.put(service, endpoint, nowMs, nowMs - ADDRESS_HELD_MS);
-  }
-
-  /** A proxy announces nothing that may be taken. */
-  #leave(proxy: string): void {
-    this.damping.leave(proxy);
-    this.#withdraw(proxy);
-  }
-
-  /** The endpoint that a proxy had goes, by its own doing. */
-  #withdraw(proxy: string): void {
-    const service = this.sets.serviceOf(proxy);
-    if (service === undefined) return;
-    this.damping.note(proxy);
-    this.sets.remove(proxy);
-    if (!this.sets.isEmpty(service)) return;
-    for (const waiting of this.damping.waitingFor(service)) {
-      const { announces } = waiting;
-      if (announces === undefined || waiting.proxy === proxy) continue;
-      if (this.#refusalOf(waiting, announces) === undefined) this.#offer(waiting, announces);
-    }
   }
 
   /** A set that stands in the log and is not ours, for longer than one interval: said again. */
@@ -279,13 +181,5 @@ export class Registry {
   #isSilent(proxy: string): boolean {
     const known = this.proxies.get(proxy);
     return known === undefined || this.#options.clock.nowMs() - known.lastSeenMs > SILENCE_MS;
-  }
-
-  #refuse(heartbeat: Heartbeat, why: string): void {
-    const { proxy, instance } = heartbeat;
-    const said = this.#refused.get(proxy);
-    if (said?.instance === instance && said.why === why) return;
-    this.#refused.set(proxy, { instance, why });
-    this.#options.onRefused(heartbeat, why);
   }
 }

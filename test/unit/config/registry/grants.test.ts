@@ -93,9 +93,9 @@ test('beyond its grant an endpoint goes, is alarmed once, and shown until it is 
   registry.hear(moved);
   expect(registry.sets.of('shop/reviews')).toEqual([]);
   expect(said).toHaveLength(1);
-  expect(registry.withheld('r1')).toEqual({ reason: 'refused', message: said[0] });
+  expect(registry.announcements.withheld('r1')).toEqual({ reason: 'refused', message: said[0] });
   expect(registry.proxies.get('r1')?.state).toBe('up');
   registry.hear(heartbeat());
-  expect(registry.withheld('r1')).toBeUndefined();
+  expect(registry.announcements.withheld('r1')).toBeUndefined();
   expect(registry.sets.of('shop/reviews')).toHaveLength(1);
 });

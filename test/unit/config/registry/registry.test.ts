@@ -331,12 +331,15 @@ describe('an endpoint that comes and goes', () => {
     flap(4);
     registry.hear(comes());
     expect([ports(), damped]).toEqual([[9001], ['f held']]);
-    const { reason, message, until = '' } = registry.withheld('f') ?? {};
+    const { reason, message, until = '' } = registry.announcements.withheld('f') ?? {};
     expect(reason).toBe('damped');
     expect(message).toContain(until);
     expect(Date.parse(until)).toBeGreaterThan(clock.wallMs() + 60_000);
     const first = heldFor();
-    expect([damped, registry.withheld('f')]).toEqual([['f held', 'f taken'], undefined]);
+    expect([damped, registry.announcements.withheld('f')]).toEqual([
+      ['f held', 'f taken'],
+      undefined,
+    ]);
     registry.hear({ ...comes(), state: 'goodbye' });
     flap(2);
     const second = heldFor();
@@ -373,9 +376,9 @@ describe('an endpoint that comes and goes', () => {
     registry.hear(calm);
     flap(6);
     registry.hear(comes());
-    expect(registry.damping.size).toBe(1);
+    expect(registry.announcements.heldOut).toBe(1);
     pass(GRACE_MS + 2 * TICK_MS, [calm]);
-    expect([registry.damping.size, damped.at(-1)]).toEqual([0, 'f taken']);
+    expect([registry.announcements.heldOut, damped.at(-1)]).toEqual([0, 'f taken']);
   });
 
   test('by moving from port to port is held out as well', () => {
