@@ -124,7 +124,7 @@ describe('the config service that writes endpoints', () => {
   });
 });
 
-test('a cut link empties nothing, for however long, and what left meanwhile goes after', async () => {
+test('a cut link empties nothing, however long; what left meanwhile goes after', async () => {
   const relay = new Relay();
   await relay.listen();
   const clock = new FakeClock();

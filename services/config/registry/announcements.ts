@@ -135,7 +135,7 @@ export class Announcements {
     this.#withdraw(proxy);
   }
 
-  /** The endpoint that a proxy had goes, by its own doing; for the last one a held out comes in. */
+  /** The endpoint that a proxy had goes, by its own doing. */
   #withdraw(proxy: string): void {
     const service = this.#sets.serviceOf(proxy);
     if (service === undefined) return;
