@@ -12,7 +12,9 @@ import { type Scope, servedListeners } from './scope.ts';
 import { ServiceStates } from './services.ts';
 import type { CompiledSnapshot, Transport } from './snapshot/compiled.ts';
 import { land } from './tries.ts';
-import { type Lookup, Resolver } from './upstream/resolver.ts';
+import { type Lookup, dnsLookup } from './upstream/dns.ts';
+import { Hosts } from './upstream/hosts.ts';
+import { Resolver } from './upstream/resolver.ts';
 import type { EndpointView } from './upstream/view.ts';
 import { Wheel } from './wheel.ts';
 
@@ -29,7 +31,10 @@ export interface DataPlaneOptions {
   copier?: Copier;
   /** Where a sidecar's application listens: inbound requests go there. */
   app?: Endpoint;
-  /** How hosts that are no Services are found; absent: the system says. */
+  /**
+   * How hosts are found. Absent: DNS says where endpoints are that are declared by name, and the
+   * system where hosts are that are no Services.
+   */
   lookup?: Lookup;
   /** What is sent to this address comes back to this proxy; absent: nothing does. */
   isOwn?: (address: string, port: number) => boolean;
@@ -53,7 +58,7 @@ export type Outcome =
  */
 export class DataPlane {
   readonly #options: DataPlaneOptions;
-  readonly #states = new ServiceStates();
+  readonly #states: ServiceStates;
   readonly #gates: readonly Gate[];
   readonly #sockets = new WeakMap<CompiledSnapshot, SocketTable>();
   readonly #parts: PipelineParts;
@@ -64,6 +69,9 @@ export class DataPlane {
     const { clock, random, scope, app, lookup, isOwn = nobodys } = options;
     const wheel = options.wheel ?? new Wheel(clock);
     const { workers } = scope;
+    this.#states = new ServiceStates((onChange) => {
+      return new Hosts({ clock, random, lookup: lookup ?? dnsLookup(), onChange });
+    });
     this.#gates = GATES.map((create) => create({ clock, workers }));
     this.#parts = {
       clock,
@@ -114,6 +122,11 @@ export class DataPlane {
   /** The registry's last word on one service; replaces all it announced before. */
   setEndpoints(announced: ServiceEndpoints): void {
     this.#states.announce(announced);
+  }
+
+  /** Nothing is decided any more: what was kept fresh in the background rests. */
+  close(): void {
+    this.#states.close();
   }
 
   endpoints(): EndpointView[] {

@@ -193,6 +193,7 @@ export class Engine {
     this.#certificates.stop();
     await this.#turn.catch(() => undefined);
     await this.#listeners.drain(limitMs);
+    this.#dataPlane.close();
     this.#copies.destroy();
     this.#pool.destroy();
     await this.#options.telemetry.close();

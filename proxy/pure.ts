@@ -15,6 +15,7 @@ export { type Scope, servedListeners } from './scope.ts';
 export { type Decision, type DecideInput, decide } from './route/decide.ts';
 export { compilePattern } from './route/pattern.ts';
 export { type ExplainDeps, explain } from './explain/explain.ts';
+export { AddressRules, parseCidr } from './upstream/addresses.ts';
 export type { EndpointView } from './upstream/view.ts';
 export { type Live, statusOf } from './snapshot/conditions.ts';
 export { notesOf } from './snapshot/notes.ts';

@@ -77,6 +77,8 @@ export function land(flight: Flight, aborted: boolean, nowMs: number): boolean {
   return state.book.report(tracked, !aborted, service.traffic.outlier, nowMs);
 }
 
+/** How often a request looks whether the first answer of DNS has come. */
+const RESOLVING_MS = 20;
 const NONE_TRIED: readonly TrackedEndpoint[] = [];
 
 class Run {
@@ -127,6 +129,10 @@ class Run {
       const { balancing } = service.traffic;
       const wanted = this.#session?.token;
       const picked = state.book.pick(portName, balancing, random, nowMs, this.#tried, wanted);
+      if (picked === undefined && state.book.isResolving) {
+        this.#nextAfter(RESOLVING_MS);
+        return;
+      }
       if (picked === undefined) {
         this.#end(replyFor('no_endpoint'));
         return;
@@ -184,13 +190,16 @@ class Run {
 
   #nextAfterWait(): void {
     const { exchange } = this.#permit;
-    const { wheel, clock, random } = this.#parts;
+    const { random } = this.#parts;
     const retry = this.#destination.rule?.retry;
     const waitMs = retry === undefined ? 0 : backoffMs(retry, exchange.retries, random);
-    if (waitMs === 0) {
-      this.next();
-      return;
-    }
+    if (waitMs === 0) this.next();
+    else this.#nextAfter(waitMs);
+  }
+
+  #nextAfter(waitMs: number): void {
+    const { exchange } = this.#permit;
+    const { wheel, clock } = this.#parts;
     waitForRetry(exchange, waitMs, { clock, wheel }, (isGone) => {
       this.#parts.guard(exchange, this.#done, () => {
         if (isGone) this.#end(replyFor('client_closed'));

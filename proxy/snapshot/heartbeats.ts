@@ -5,6 +5,7 @@ import {
   type Heartbeat,
   type ProxyState,
 } from '#contracts/events.ts';
+import type { ProxyGrant } from '#contracts/signing.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import { VERSION } from '#contracts/version.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
@@ -23,6 +24,8 @@ export interface HeartbeatOptions {
   served: () => Served | undefined;
   /** Undefined as long as the sidecar cannot serve, and for proxies that announce nothing. */
   announces: () => Announcement | undefined;
+  /** From this proxy's credential: what it may announce. */
+  grant?: ProxyGrant;
 }
 
 /** Says every few seconds that this proxy lives, what it serves, and where. */
@@ -76,7 +79,7 @@ export class Heartbeats {
   }
 
   #heartbeat(): Heartbeat {
-    const { identity, workers, clock } = this.#options;
+    const { identity, workers, clock, grant } = this.#options;
     const served = this.#options.served();
     const announces = this.#state === 'up' ? this.#options.announces() : undefined;
     return {
@@ -95,6 +98,7 @@ export class Heartbeats {
       startedAt: this.#startedAt,
       time: new Date(clock.wallMs()).toISOString(),
       ...(announces === undefined ? {} : { announces }),
+      ...(grant === undefined ? {} : { grant }),
     };
   }
 }

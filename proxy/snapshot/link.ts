@@ -1,5 +1,6 @@
 import { DeliverPolicy, Events, type JsMsg, type NatsConnection } from 'nats';
 import type { Announcement, Receipt, ServiceEndpoints } from '#contracts/events.ts';
+import type { ProxyGrant } from '#contracts/signing.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
@@ -23,6 +24,7 @@ export interface LinkOptions {
   /** Whose signatures are believed; undefined: the mesh is unsigned. */
   trust?: Trust | undefined;
   alarms: Alarms;
+  grant?: ProxyGrant;
   clock: Clock;
   random: Random;
   log: Log;
@@ -64,6 +66,7 @@ export class ConfigLink {
       up: () => this.#up,
       served: () => applier.served,
       announces: options.announces,
+      ...(options.grant === undefined ? {} : { grant: options.grant }),
     });
     this.#heads = new HeadWatch({ mesh: identity.mesh, trust: options.trust, clock, alarms });
     this.#config = new StreamFollower({
@@ -197,6 +200,8 @@ export class ConfigLink {
   async #onEndpoints(message: JsMsg): Promise<boolean> {
     const { identity, alarms, trust } = this.#options;
     const { subject } = message;
+    // The registry's own mark between two writers.
+    if (subject === meshSubjects(identity.mesh).endpointsFence) return true;
     const announced = readEndpoints(message.data, { mesh: identity.mesh, subject, trust });
     if (typeof announced === 'string') {
       alarms.refused('endpoints', `a set of endpoints is refused: it ${announced}`, { subject });

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { ResourceKey } from '#contracts/names.ts';
+import { type ResourceKey, SUBDOMAIN } from '#contracts/names.ts';
 import type { EndpointSlice, Mesh, Service } from '#contracts/resources/index.ts';
 import { SERVICE_NAME_LABEL } from '#contracts/resources/index.ts';
 import { type ListenerSettings, MESH_LISTENER_DEFAULT } from '../listener/settings.ts';
@@ -17,6 +17,8 @@ import { nameOf, namespaceOf, serviceKey } from './refs.ts';
 import type { Report } from './report.ts';
 import { type MeshUnit, THE_MESH } from './units.ts';
 import { type View, resourceAt } from './view.ts';
+
+const DNS_NAME = new RegExp(SUBDOMAIN);
 
 export function compileService(service: Service, view: View, report: Report): CompiledService {
   const name = nameOf(service);
@@ -41,7 +43,7 @@ export function compileService(service: Service, view: View, report: Report): Co
   return Object.freeze({
     name,
     ports: Object.freeze(ports),
-    declared: Object.freeze(declaredOf(service, view)),
+    declared: Object.freeze([...externalOf(service, view, report), ...declaredOf(service, view)]),
     traffic,
     fault,
     listener,
@@ -74,6 +76,37 @@ function closedByPorts(key: ResourceKey, view: View, security: Security): Securi
   if (ofPorts.length === 0) return security;
   const unavailable = [...security.unavailable, ...ofPorts.map((entry) => entry.key)];
   return Object.freeze({ ...security, unavailable: Object.freeze(unavailable) });
+}
+
+/** Where an ExternalName leads: each port of the Service is one there. */
+function externalOf({ spec }: Service, view: View, report: Report): DeclaredEndpoint[] {
+  const { externalName } = spec;
+  const path = 'spec.externalName';
+  if (spec.type !== 'ExternalName') {
+    if (externalName === undefined) return [];
+    const hint = 'write spec.type: ExternalName';
+    report.add(path, 'invalid_value', 'only a Service of type ExternalName has one', hint);
+    return [];
+  }
+  if (externalName === undefined) {
+    report.add(path, 'missing_field', 'a Service of type ExternalName names a host or an address');
+    return [];
+  }
+  if (!checkHost(externalName, path, new AddressRules(meshOf(view).cidrs), report)) return [];
+  return spec.ports.filter(isTcp).map(({ port, targetPort, name: portName = '' }) =>
+    Object.freeze({
+      ...{ address: externalName, portName, proxy: '', zone: '' },
+      port: typeof targetPort === 'number' ? targetPort : port,
+    }),
+  );
+}
+
+/** A host is a name, whose addresses are checked when they are known, or an address. */
+function checkHost(host: string, path: string, rules: AddressRules, report: Report): boolean {
+  if (isIP(host) !== 0) return checkAllowed(host, path, rules, report);
+  if (DNS_NAME.test(host)) return true;
+  report.add(path, 'invalid_value', `${host} is no DNS name and no address`);
+  return false;
 }
 
 function declaredOf(service: Service, view: View): DeclaredEndpoint[] {
@@ -128,11 +161,18 @@ function checkAddress(
   rules: AddressRules,
   report: Report,
 ): boolean {
-  const version = slice.addressType === 'IPv4' ? 4 : 6;
+  if (slice.addressType === 'FQDN' && isIP(address) === 0) {
+    return checkHost(address, path, rules, report);
+  }
+  const version = { IPv4: 4, IPv6: 6, FQDN: undefined }[slice.addressType];
   if (isIP(address) !== version) {
     report.add(path, 'invalid_value', `${address} is no ${slice.addressType} address`);
     return false;
   }
+  return checkAllowed(address, path, rules, report);
+}
+
+function checkAllowed(address: string, path: string, rules: AddressRules, report: Report): boolean {
   if (rules.allows(address)) return true;
   const hint = 'add its network to spec.endpointCidrs of the Mesh';
   report.add(path, 'invalid_value', `${address} may not be an endpoint in this mesh`, hint);

@@ -11,6 +11,10 @@ NOBODY.addSubnet('224.0.0.0', 3, 'ipv4');
 NOBODY.addAddress('::', 'ipv6');
 NOBODY.addSubnet('ff00::', 8, 'ipv6');
 
+/** IPv4 written as IPv6. */
+const MAPPED = new BlockList();
+MAPPED.addSubnet('::ffff:0:0', 96, 'ipv6');
+
 export interface Cidr {
   address: string;
   prefix: number;
@@ -31,14 +35,15 @@ export function parseCidr(text: string): Cidr | undefined {
 
 /** Where endpoints of a mesh may be (Mesh.endpointCidrs; SAFETY.md class 15). */
 export class AddressRules {
-  readonly #allowed: BlockList | undefined;
+  readonly #allowed: Record<Cidr['family'], BlockList> | undefined;
 
   /** Undefined: everywhere but link-local. */
   constructor(cidrs: readonly Cidr[] | undefined) {
     if (cidrs === undefined) return;
-    this.#allowed = new BlockList();
+    // Two lists: one alone takes IPv4 addresses as part of ::/0.
+    this.#allowed = { ipv4: new BlockList(), ipv6: new BlockList() };
     for (const { address, prefix, family } of cidrs) {
-      this.#allowed.addSubnet(address, prefix, family);
+      this.#allowed[family].addSubnet(address, prefix, family);
     }
   }
 
@@ -47,7 +52,9 @@ export class AddressRules {
     if (version === 0) return false;
     const family = version === 4 ? 'ipv4' : 'ipv6';
     if (LINK_LOCAL.check(address, family) || NOBODY.check(address, family)) return false;
-    return this.#allowed === undefined || this.#allowed.check(address, family);
+    if (this.#allowed === undefined) return true;
+    const isIpv4 = version === 4 || MAPPED.check(address, 'ipv6');
+    return this.#allowed[isIpv4 ? 'ipv4' : 'ipv6'].check(address, family);
   }
 }
 

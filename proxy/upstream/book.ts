@@ -12,7 +12,8 @@ const NO_ENDPOINTS: readonly DeclaredEndpoint[] = [];
 /**
  * The endpoints of one service as one worker sees them: those announced by sidecars (they take
  * every port of the service) and those declared for a port, as far as the mesh allows their
- * address. Load and health are kept for endpoints that stay, whatever else changes.
+ * address: a name is none, but what it leads to may be. Load and health are kept for endpoints that
+ * stay, whatever else changes.
  */
 export class EndpointBook {
   readonly #service: string;
@@ -21,6 +22,10 @@ export class EndpointBook {
   #all: readonly TrackedEndpoint[] = [];
   #announced: readonly Endpoint[] = NO_ENDPOINTS;
   #declared: readonly DeclaredEndpoint[] = NO_ENDPOINTS;
+  /** Those declared by name, at the addresses that the names have now. */
+  #resolved: readonly DeclaredEndpoint[] = NO_ENDPOINTS;
+  /** The first answer of DNS for one of the names is still to come. */
+  isResolving = false;
   #addresses: AddressRules | undefined;
   #portNames = new Map<string, Set<string>>();
   /** Monotonic ms at which an ejected endpoint comes back, so that pools are made anew. */
@@ -36,11 +41,20 @@ export class EndpointBook {
     this.#rebuild();
   }
 
-  /** Cheap when both are the same objects as before: called for every request. */
-  sync(declared: readonly DeclaredEndpoint[], addresses: AddressRules): void {
-    if (this.#declared === declared && this.#addresses === addresses) return;
+  /** Cheap, and false, when both are the same objects as before: called for every request. */
+  sync(declared: readonly DeclaredEndpoint[], addresses: AddressRules): boolean {
+    if (this.#declared === declared && this.#addresses === addresses) return false;
     this.#declared = declared;
     this.#addresses = addresses;
+    this.#rebuild();
+    return true;
+  }
+
+  /** What DNS says of the endpoints that are declared by name. */
+  resolve(endpoints: readonly DeclaredEndpoint[], isResolving: boolean): void {
+    this.isResolving = isResolving;
+    if (endpoints.length === 0 && this.#resolved.length === 0) return;
+    this.#resolved = endpoints;
     this.#rebuild();
   }
 
@@ -129,7 +143,7 @@ export class EndpointBook {
       const tracked = this.#track(endpoint, found);
       if (tracked !== undefined) found.set(tracked.name, tracked);
     }
-    for (const { portName, ...endpoint } of this.#declared) {
+    for (const { portName, ...endpoint } of [...this.#declared, ...this.#resolved]) {
       const name = endpointName(endpoint);
       // What a sidecar announced is reached through it, on every port.
       if (found.has(name) && !this.#portNames.has(name)) continue;

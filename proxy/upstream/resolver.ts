@@ -1,13 +1,7 @@
-import { ADDRCONFIG, lookup as dnsLookup } from 'node:dns';
 import { isIP } from 'node:net';
 import type { Clock } from '#platform/clock.ts';
 import { type Wheel, WheelTimer } from '../wheel.ts';
-
-/** Asks the system for all addresses of a host; calls back once. */
-export type Lookup = (
-  host: string,
-  done: (error: Error | null, addresses: readonly { address: string }[]) => void,
-) => void;
+import { type DnsAnswer, type Lookup, systemLookup } from './dns.ts';
 
 /** The system tells no time to live; what changes is seen within so long. */
 const KEPT_MS = 5_000;
@@ -25,8 +19,8 @@ type Waiter = (addresses: readonly string[]) => void;
 
 /**
  * Addresses of hosts that are no Services. Those who ask for one host at once share one lookup, and
- * who asks after them within seconds has its answer, also that there is none. Bounded in every way:
- * the names are a workload's to choose.
+ * who asks after them within seconds has its answer, also that there is none. While nobody answers
+ * the last good answer stays. Bounded in every way: the names are a workload's to choose.
  */
 export class Resolver {
   readonly #clock: Clock;
@@ -60,21 +54,25 @@ export class Resolver {
 
   #ask(host: string, done: Waiter): void {
     this.#waiting.set(host, [done]);
-    const timer = new WheelTimer(() => settle(NONE));
+    const timer = new WheelTimer(() => settle({ kind: 'failed' }));
     let isOver = false;
-    const settle = (addresses: readonly string[]): void => {
+    const settle = (answer: DnsAnswer): void => {
       if (isOver) return;
       isOver = true;
       this.#wheel.clear(timer);
+      const addresses = this.#addressesBy(host, answer);
       this.#keep(host, addresses);
       const waiting = this.#waiting.get(host) ?? [];
       this.#waiting.delete(host);
       for (const waiter of waiting) waiter(addresses);
     };
     this.#wheel.set(timer, LOOKUP_MS);
-    this.#lookup(host, (error, found) => {
-      settle(error === null ? found.map(({ address }) => address) : NONE);
-    });
+    this.#lookup(host, settle);
+  }
+
+  #addressesBy(host: string, answer: DnsAnswer): readonly string[] {
+    if (answer.kind === 'found') return answer.addresses;
+    return answer.kind === 'none' ? NONE : (this.#known.get(host)?.addresses ?? NONE);
   }
 
   #keep(host: string, addresses: readonly string[]): void {
@@ -84,9 +82,4 @@ export class Resolver {
     const [oldest] = this.#known.keys();
     if (oldest !== undefined) this.#known.delete(oldest);
   }
-}
-
-function systemLookup(host: string, done: Parameters<Lookup>[1]): void {
-  // No address of a family that this machine has none of.
-  dnsLookup(host, { all: true, hints: ADDRCONFIG }, done);
 }

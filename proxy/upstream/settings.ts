@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Endpoint } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 
@@ -18,9 +19,17 @@ export const OUTLIER_DEFAULT: OutlierConfig = Object.freeze({
   ejectedShareMax: 0.5,
 });
 
-/** An endpoint of an EndpointSlice serves one named port of its Service. */
+/**
+ * An endpoint of an EndpointSlice, or the external name of a Service: for one named port of it. Its
+ * address may be a DNS name, which each proxy resolves.
+ */
 export interface DeclaredEndpoint extends Endpoint {
   readonly portName: string;
+}
+
+/** True when its address is to be asked for. */
+export function isByName({ address }: DeclaredEndpoint): boolean {
+  return isIP(address) === 0;
 }
 
 /** The part of a TrafficPolicy that the balancer reads. */

@@ -9,6 +9,7 @@ export interface ConfigMetrics {
   announcementsRefused: Counter;
   endpointsRefused: Counter;
   endpointsHeld: Gauge;
+  endpointsDamped: Gauge;
 }
 
 export interface GaugeSource {
@@ -16,6 +17,7 @@ export interface GaugeSource {
   resources: () => number;
   proxies: () => Map<string, number>;
   endpoints: () => number;
+  writesEndpoints: () => boolean;
   ready: () => boolean;
 }
 
@@ -37,6 +39,9 @@ export function createMetrics(registry: Registry, source: GaugeSource): ConfigMe
   gauge('windrose_config_revision', 'sequence of the newest revision', source.revision);
   gauge('windrose_config_resources', 'resources at the newest revision', source.resources);
   gauge('windrose_config_endpoints', 'announced endpoints', source.endpoints);
+  gauge('windrose_config_registry_writer', '1 on the config service that writes endpoints', () =>
+    source.writesEndpoints() ? 1 : 0,
+  );
   new Gauge({
     name: 'windrose_config_proxies',
     help: 'proxies by state',
@@ -66,6 +71,21 @@ export function createMetrics(registry: Registry, source: GaugeSource): ConfigMe
       labelNames: ['why'],
       registers,
     }),
+    ...registryMetrics(registers),
+  };
+}
+
+function registryMetrics(
+  registers: Registry[],
+): Pick<
+  ConfigMetrics,
+  | 'heartbeatsRefused'
+  | 'announcementsRefused'
+  | 'endpointsRefused'
+  | 'endpointsHeld'
+  | 'endpointsDamped'
+> {
+  return {
     heartbeatsRefused: new Counter({
       name: 'windrose_config_heartbeats_refused_total',
       help: 'heartbeats that do not count, by why',
@@ -85,6 +105,11 @@ export function createMetrics(registry: Registry, source: GaugeSource): ConfigMe
     endpointsHeld: new Gauge({
       name: 'windrose_config_endpoints_held',
       help: 'endpoints of silent proxies that the bound on expiry keeps',
+      registers,
+    }),
+    endpointsDamped: new Gauge({
+      name: 'windrose_config_endpoints_damped',
+      help: 'announced endpoints that are held out because they come and go',
       registers,
     }),
   };

@@ -77,6 +77,8 @@ export class Plane {
     this.compiler = new Compiler(this.history.state, this.history.epoch, () => clock.wallMs());
     this.registry = new RegistryFeed({
       ...shared,
+      replicas: options.replicas,
+      ...(options.trust === undefined ? {} : { trust: options.trust }),
       onProxies: options.onNews,
       onForgotten: (proxy) => this.receipts.receipts.forget(proxy),
       addresses: { allows: () => false },

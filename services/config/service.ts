@@ -95,6 +95,7 @@ class Running implements ConfigService {
       revision: () => this.#plane?.history.headSequence ?? 0,
       resources: () => this.#plane?.history.state.entries.size ?? 0,
       endpoints: () => this.#plane?.registry.registry.sets.count() ?? 0,
+      writesEndpoints: () => this.#plane?.registry.registry.writes ?? false,
       proxies: () => this.#proxiesByState(),
     });
     addRoutes(app, {

@@ -9,6 +9,8 @@ export interface MeshSubjects {
   /** JetStream, last per subject: the endpoints of one service. */
   endpoints: (namespace: string, service: string) => string;
   allEndpoints: string;
+  /** Of the same stream, and no Service's: the registry that writes now has begun to. */
+  endpointsFence: string;
   /** JetStream, memory: receipts. */
   receipt: (proxy: string) => string;
   allReceipts: string;
@@ -19,9 +21,13 @@ export interface MeshSubjects {
    * Request and reply: a starting proxy asks whether its name is taken (SEMANTICS.md, Registry).
    */
   claim: (proxy: string) => string;
+  /** Request and reply: whether a holder of the registry's lease is still there. */
+  leaseHolder: (holder: string) => string;
   streams: { config: string; endpoints: string; receipts: string };
   /** Object store: snapshots, large bodies, the archive. */
   objects: string;
+  /** Key-value: which config service writes endpoints. */
+  lease: string;
 }
 
 export function meshSubjects(mesh: string): MeshSubjects {
@@ -31,16 +37,19 @@ export function meshSubjects(mesh: string): MeshSubjects {
     head: `${root}.head`,
     endpoints: (namespace, service) => `${root}.endpoints.${namespace}.${service}`,
     allEndpoints: `${root}.endpoints.*.*`,
+    endpointsFence: `${root}.endpoints._.writer`,
     receipt: (proxy) => `${root}.receipt.${proxy}`,
     allReceipts: `${root}.receipt.*`,
     heartbeat: (proxy) => `${root}.heartbeat.${proxy}`,
     allHeartbeats: `${root}.heartbeat.*`,
     claim: (proxy) => `${root}.claim.${proxy}`,
+    leaseHolder: (holder) => `${root}.lease.${holder}`,
     streams: {
       config: `WINDROSE_${mesh}_CONFIG`,
       endpoints: `WINDROSE_${mesh}_ENDPOINTS`,
       receipts: `WINDROSE_${mesh}_RECEIPTS`,
     },
     objects: `windrose_${mesh}_objects`,
+    lease: `windrose_${mesh}_lease`,
   };
 }

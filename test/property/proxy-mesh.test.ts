@@ -113,7 +113,7 @@ test('explain tells of every call what becomes of it', async () => {
       const plane = new Plane(
         snapshot,
         { role: 'sidecar', service: from },
-        { lookup: (_, done) => done(null, [{ address: '10.0.0.1' }]) },
+        { lookup: (_, done) => done({ kind: 'found', addresses: ['10.0.0.1'], ttlMs: 60_000 }) },
       );
       for (const namespace of NAMESPACES) plane.announce(`${namespace}/app`, announced('10.1.1.1'));
       const outbound = { direction: 'outbound', listener: 'outbound' } as const;

@@ -33,12 +33,16 @@ function textOf(io: Io, list: ProxyList): string {
     (gone === 0 ? '' : `; ${gone} gone`);
   if (list.items.length === 0) return `head is revision ${list.revision}; there are no proxies`;
   const style = styleOf(io, io.out);
-  const troubles = list.items.flatMap((item) => {
-    const problems = item.receipt?.problems ?? [];
-    if (problems.length === 0) return [];
-    return [
-      `\n${style.bold(item.proxy)}: ${item.receipt?.result}\n${problemsText(problems, style)}`,
-    ];
+  const troubles = list.items.flatMap(({ proxy, receipt, withheld }) => {
+    const told: string[] = [];
+    if (receipt !== undefined && receipt.problems.length > 0) {
+      const problems = problemsText(receipt.problems, style);
+      told.push(`\n${style.bold(proxy)}: ${receipt.result}\n${problems}`);
+    }
+    if (withheld !== undefined) {
+      told.push(`\n${style.bold(proxy)}: endpoint ${withheld.reason}: ${withheld.message}`);
+    }
+    return told;
   });
   return [head, '', tableOf(io, list.items), ...troubles].join('\n');
 }

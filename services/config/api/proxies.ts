@@ -68,6 +68,7 @@ function statuses(plane: Plane): ProxyStatus[] {
   const items = [...registry.registry.proxies.values()].map((known): ProxyStatus => {
     const { heartbeat, state, lastSeen } = known;
     const receipt = receipts.receipts.newest(heartbeat.proxy);
+    const withheld = registry.registry.announcements.withheld(heartbeat.proxy);
     return {
       proxy: heartbeat.proxy,
       state,
@@ -75,6 +76,7 @@ function statuses(plane: Plane): ProxyStatus[] {
       behind: behindOf(plane, heartbeat, receipt),
       lastSeen,
       ...(receipt === undefined ? {} : { receipt }),
+      ...(withheld === undefined ? {} : { withheld }),
     };
   });
   return items.sort(
@@ -94,9 +96,10 @@ function behindOf({ history }: Plane, heartbeat: Heartbeat, receipt: Receipt | u
   return history.since(Math.max(0, ...sequences)).length;
 }
 
-/** Who needs a look comes first: behind or not all applied, then gone; who left comes last. */
-function rankOf({ state, behind, receipt }: ProxyStatus): number {
+/** First who needs a look: behind, not all applied or not used; then gone; who left comes last. */
+function rankOf({ state, behind, receipt, withheld }: ProxyStatus): number {
   if (state === 'left') return 3;
   if (state === 'gone') return 1;
-  return behind > 0 || (receipt !== undefined && receipt.result !== 'applied') ? 0 : 2;
+  if (behind > 0 || withheld !== undefined) return 0;
+  return receipt !== undefined && receipt.result !== 'applied' ? 0 : 2;
 }

@@ -82,6 +82,9 @@ function expiring({ candidate, wallMs }: WarningInput): string[] {
   });
 }
 
+/** Types of Services that are here what they are there. */
+const HERE_TOO: ReadonlySet<string> = new Set(['ClusterIP', 'ExternalName']);
+
 /** Of a Service as Kubernetes has it: what acts there and not here. */
 function idle({ candidate }: WarningInput): string[] {
   return candidate.upserts.flatMap((resource) => {
@@ -89,7 +92,7 @@ function idle({ candidate }: WarningInput): string[] {
     const { spec } = resource;
     const fields = [
       ...(spec.selector === undefined ? [] : ['selector']),
-      ...(spec.type === undefined || spec.type === 'ClusterIP' ? [] : [`type ${spec.type}`]),
+      ...(HERE_TOO.has(spec.type ?? 'ClusterIP') ? [] : [`type ${spec.type}`]),
       ...(spec.internalTrafficPolicy === 'Local' ? ['internalTrafficPolicy'] : []),
       ...(spec.externalIPs === undefined ? [] : ['externalIPs']),
       ...(spec.loadBalancerSourceRanges === undefined ? [] : ['loadBalancerSourceRanges']),

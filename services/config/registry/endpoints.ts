@@ -42,6 +42,20 @@ export class EndpointSets {
     return this.#serviceOf.has(proxy);
   }
 
+  serviceOf(proxy: string): string | undefined {
+    return this.#serviceOf.get(proxy);
+  }
+
+  /** True when this very endpoint stands in this service's set. */
+  holds(service: string, endpoint: Endpoint): boolean {
+    const held = this.#services.get(service)?.get(endpoint.proxy);
+    return held !== undefined && isSame(held.endpoint, endpoint);
+  }
+
+  isEmpty(service: string): boolean {
+    return !this.#services.has(service);
+  }
+
   count(): number {
     return this.#serviceOf.size;
   }
@@ -99,9 +113,11 @@ export class EndpointSets {
 
   /**
    * Removes endpoints last heard before `silentSinceMs`, the longest silent first, within the bound
-   * for each service. Returns how many the bound kept although their proxies are silent.
+   * for each service. Returns whose went, and how many the bound kept although their proxies are
+   * silent.
    */
-  expire(silentSinceMs: number): number {
+  expire(silentSinceMs: number): { gone: string[]; kept: number } {
+    const gone: string[] = [];
     let kept = 0;
     for (const set of this.#services.values()) {
       const silent = [...set]
@@ -110,9 +126,12 @@ export class EndpointSets {
       const share = Math.max(1, Math.floor(set.size * EXPIRE_SHARE_MAX));
       const going = silent.slice(0, Math.min(share, set.size - 1));
       kept += silent.length - going.length;
-      for (const [proxy] of going) this.remove(proxy);
+      for (const [proxy] of going) {
+        this.remove(proxy);
+        gone.push(proxy);
+      }
     }
-    return kept;
+    return { gone, kept };
   }
 
   /** Removes what a test on its address now refuses. */

@@ -1,20 +1,29 @@
+import { randomUUID } from 'node:crypto';
 import type { NatsConnection, Subscription } from 'nats';
 import type { MeshSubjects } from '#contracts/subjects.ts';
-import type { Clock, Timer } from '#platform/clock.ts';
+import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
+import { natsSentence } from '#platform/nats.ts';
 import type { Signer, Trust } from '#platform/signing.ts';
 import { Follower } from '../log/follow.ts';
 import type { ConfigMetrics } from '../metrics.ts';
 import { readHeartbeat } from './heartbeat.ts';
+import type { AddressRules } from './announcements.ts';
+import { Grants } from './grants.ts';
+import { KvLeaseStore } from './lease-store.ts';
+import { Lease } from './lease.ts';
 import { type PublishedMessage, adoptMessage } from './published.ts';
 import { EndpointPublisher } from './publisher.ts';
-import { type AddressRules, Registry, TICK_MS } from './registry.ts';
+import { Registry, TICK_MS } from './registry.ts';
 
 export interface FeedOptions {
   connection: NatsConnection;
   mesh: string;
   subjects: MeshSubjects;
+  /** Copies that a new lease has. */
+  replicas: number;
   clock: Clock;
+  random?: Random;
   log: Log;
   metrics: ConfigMetrics;
   /** Both undefined: the mesh is unsigned. */
@@ -27,16 +36,22 @@ export interface FeedOptions {
   onForgotten: (proxy: string) => void;
 }
 
-/** The registry on its mesh: heartbeats and published sets come in, changed sets go out. */
+/**
+ * The registry on its mesh: heartbeats and published sets come in, changed sets go out. Every
+ * config service hears, so that it can follow on; the one that holds the lease writes.
+ */
 export class RegistryFeed {
   readonly registry: Registry;
   readonly #options: FeedOptions;
   readonly #publisher: EndpointPublisher;
+  readonly #store: KvLeaseStore;
+  readonly #lease: Lease;
   #subscription: Subscription | undefined;
   #follower: Follower | undefined;
   #timer: Timer | undefined;
   #held = 0;
   #caughtUp = false;
+  #trouble = '';
 
   constructor(options: FeedOptions) {
     this.#options = options;
@@ -46,15 +61,31 @@ export class RegistryFeed {
       onChange: (service) => this.#publisher.markChanged(service),
       onRefused: ({ proxy }, why) => {
         options.metrics.announcementsRefused.inc();
-        options.log.warn({ proxy, why }, 'announced endpoint refused');
+        options.log.error({ proxy, why }, 'announced endpoint refused');
       },
+      onDamped: (proxy, until) => this.#onDamped(proxy, until),
+      ...(options.trust === undefined ? {} : { grants: new Grants(options.trust, options.clock) }),
       onForgotten: options.onForgotten,
       onHeld: (count) => this.#onHeld(count),
     });
+    const id = randomUUID();
     this.#publisher = new EndpointPublisher({
       ...options,
+      id,
       registry: this.registry,
       adopt: (message) => this.#adopt(message),
+      onBegun: () => this.#onBegun(),
+      onFenced: () => this.#lease.doubt(),
+    });
+    this.#store = new KvLeaseStore({ ...options, id, onReleased: () => this.#onReleased() });
+    this.#lease = new Lease({
+      store: this.#store,
+      id,
+      clock: options.clock,
+      random: options.random ?? Math.random,
+      onHeld: () => this.#publisher.begin(),
+      onLost: () => this.#onLost(),
+      onTrouble: (error) => this.#onTrouble(natsSentence(error)),
     });
   }
 
@@ -72,6 +103,10 @@ export class RegistryFeed {
           return 'last-per-subject';
         },
         onMessage: (message) => {
+          if (message.subject === subjects.endpointsFence) {
+            this.#publisher.fenceRead(message.seq);
+            return;
+          }
           const service = message.subject.split('.').slice(-2).join('/');
           unseen.delete(service);
           this.#adopt({ service, data: message.data, sequence: message.seq });
@@ -93,6 +128,7 @@ export class RegistryFeed {
     await connection.flush();
     this.registry.linkUp();
     this.#tickLater();
+    this.#lease.look();
   }
 
   /** Why nothing new is read at the moment. */
@@ -105,6 +141,8 @@ export class RegistryFeed {
     this.#subscription?.unsubscribe();
     await this.#follower?.stop();
     await this.#publisher.stop();
+    await this.#lease.stop();
+    this.#store.stop();
   }
 
   /** Once for each start: two services with two keys must not write over each other for ever. */
@@ -124,6 +162,30 @@ export class RegistryFeed {
     });
   }
 
+  #onBegun(): void {
+    this.#trouble = '';
+    this.#options.log.info('this config service writes endpoints');
+    this.registry.takeOver();
+  }
+
+  #onLost(): void {
+    this.#publisher.end();
+    if (!this.registry.writes) return;
+    this.registry.standDown();
+    this.#options.log.info('this config service writes endpoints no longer');
+  }
+
+  #onReleased(): void {
+    if (!this.#lease.isHeld) this.#lease.look();
+  }
+
+  /** Said once until it writes again: it is tried every few seconds. */
+  #onTrouble(why: string): void {
+    if (why !== this.#trouble)
+      this.#options.log.warn({ why }, 'the lease of the registry cannot be kept');
+    this.#trouble = why;
+  }
+
   #onHeartbeat(data: Uint8Array, subject: string): void {
     const { mesh, metrics, log } = this.#options;
     const heartbeat = readHeartbeat(data, mesh, subject);
@@ -135,6 +197,13 @@ export class RegistryFeed {
     const heard = this.registry.hear(heartbeat);
     if (heard === 'taken') this.#options.onProxies();
     else metrics.heartbeatsRefused.inc({ why: heard });
+  }
+
+  #onDamped(proxy: string, until: string | undefined): void {
+    const { metrics, log } = this.#options;
+    metrics.endpointsDamped.set(this.registry.announcements.heldOut);
+    if (until === undefined) log.info({ proxy }, 'its endpoint is held out no longer');
+    else log.warn({ proxy, until }, 'an endpoint that comes and goes is held out');
   }
 
   /** Kept beyond the bound on expiry: told when it begins and when it ends. */

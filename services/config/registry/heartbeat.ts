@@ -32,6 +32,16 @@ const validator = Compile(
         port: Type.Integer({ minimum: 1, maximum: 65_535 }),
       }),
     ),
+    grant: Type.Optional(
+      Type.Object({
+        mesh: Text,
+        proxy: Text,
+        service: Type.Optional(Text),
+        cidrs: Type.Array(Text, { maxItems: 64 }),
+        notAfter: Type.Optional(Text),
+        signature: Type.Optional(Type.Object({ key: Text, value: Text })),
+      }),
+    ),
   }),
 );
 

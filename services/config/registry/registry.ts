@@ -1,30 +1,24 @@
 import { type Endpoint, HEARTBEAT_INTERVAL_MS, type Heartbeat } from '#contracts/events.ts';
-import type { Clock } from '#platform/clock.ts';
+import {
+  ADDRESS_HELD_MS,
+  type AddressRules,
+  type AnnouncementOptions,
+  Announcements,
+} from './announcements.ts';
 import { EndpointSets, areSame } from './endpoints.ts';
 import { type Heard, type KnownProxy, ProxyTable, SILENCE_MS } from './proxies.ts';
 
-export interface RegistryOptions {
-  clock: Clock;
-  addresses: AddressRules;
+export interface RegistryOptions extends AnnouncementOptions {
   /** A service's set is another than before: to be published. */
   onChange: (service: string) => void;
-  /** An announcement is not taken; said once for each start of a proxy and reason. */
-  onRefused: (heartbeat: Heartbeat, why: string) => void;
   /** Silent endpoints that the bound on expiry keeps; 0 when there are none (again). */
   onHeld?: (count: number) => void;
   onForgotten?: (proxy: string) => void;
 }
 
-/** Where endpoints may be: made by compile from the Mesh resource, the same as in every proxy. */
-export interface AddressRules {
-  allows: (address: string) => boolean;
-}
-
 /** After the link came (back), nobody is called silent for this long. */
 export const GRACE_MS = 15_000;
 export const TICK_MS = HEARTBEAT_INTERVAL_MS;
-/** Another proxy may take over an address whose owner missed a heartbeat. */
-const ADDRESS_HELD_MS = HEARTBEAT_INTERVAL_MS * 1.5;
 
 /** What is known of a published set beside its endpoints. */
 export interface PublishedWord {
@@ -47,20 +41,20 @@ interface Published extends PublishedWord {
 export class Registry {
   readonly proxies: ProxyTable;
   readonly sets: EndpointSets;
+  readonly announcements: Announcements;
   readonly #options: RegistryOptions;
   readonly #published = new Map<string, Published>();
   readonly #differs = new Set<string>();
-  /** Said already, by proxy: the start and the reason. */
-  readonly #refused = new Map<string, string>();
-  #addresses: AddressRules;
   #linkUpMs: number | undefined;
+  /** Since when this is the registry that writes; undefined while another one is, or nobody. */
+  #writesSinceMs: number | undefined;
   #lastTickMs: number;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
-    this.#addresses = options.addresses;
     this.proxies = new ProxyTable(options.clock);
     this.sets = new EndpointSets(options.onChange);
+    this.announcements = new Announcements(options, this.sets);
     this.#lastTickMs = options.clock.nowMs();
   }
 
@@ -78,38 +72,42 @@ export class Registry {
     this.#linkUpMs = undefined;
   }
 
+  get writes(): boolean {
+    return this.#writesSinceMs !== undefined;
+  }
+
+  /**
+   * From here on this registry says what stands in the log. What it knows and the log does not is
+   * published now; silence counts only later, as after a link that was down.
+   */
+  takeOver(): void {
+    this.#writesSinceMs = this.#options.clock.nowMs();
+    this.#differs.clear();
+    for (const service of this.#everyService()) {
+      if (this.unpublishedSet(service) !== undefined) this.#options.onChange(service);
+    }
+  }
+
+  standDown(): void {
+    this.#writesSinceMs = undefined;
+    this.#options.onHeld?.(0);
+  }
+
   /** The Mesh resource changed; endpoints that it no longer allows go at once. */
   setAddresses(addresses: AddressRules): void {
-    this.#addresses = addresses;
-    this.#refused.clear();
-    this.sets.recheck((address) => !addresses.allows(address));
+    this.announcements.setAddresses(addresses);
   }
 
   hear(heartbeat: Heartbeat): Heard {
     const heard = this.proxies.hear(heartbeat);
-    if (heard !== 'taken') return heard;
-    const { announces, proxy, zone, state } = heartbeat;
-    if (state !== 'up' || announces === undefined) {
-      this.sets.remove(proxy);
-      return heard;
-    }
-    const { address, port, service } = announces;
-    if (!this.#addresses.allows(address)) {
-      this.sets.remove(proxy);
-      this.#refuse(heartbeat, `${address} is not within the mesh's endpointCidrs, or link-local`);
-      return heard;
-    }
-    const nowMs = this.#options.clock.nowMs();
-    const held = nowMs - ADDRESS_HELD_MS;
-    const why = this.sets.put(service, { address, port, proxy, zone }, nowMs, held);
-    if (why === undefined) this.#refused.delete(proxy);
-    else this.#refuse(heartbeat, why);
+    if (heard === 'taken') this.announcements.hear(heartbeat);
     return heard;
   }
 
   /**
    * The last published set of a service, from the log: at start, or written by another config
-   * service. Endpoints of proxies not heard yet are kept until they had time to speak.
+   * service. Endpoints of proxies not heard yet, or no longer, are kept until they had time to
+   * speak; while another registry writes, what it let go is let go here too.
    */
   adopt(
     service: string,
@@ -122,10 +120,17 @@ export class Registry {
     if (before !== undefined && before.sequence >= sequence) return;
     this.#published.set(service, { endpoints, sequence, ...word });
     for (const endpoint of endpoints) {
-      const known = this.proxies.get(endpoint.proxy);
-      if (endpoint.proxy === '' || known !== undefined || this.sets.has(endpoint.proxy)) continue;
-      if (!this.#addresses.allows(endpoint.address)) continue;
+      const state = this.proxies.get(endpoint.proxy)?.state ?? 'gone';
+      // Who was heard lately speaks for itself.
+      if (endpoint.proxy === '' || state !== 'gone' || this.sets.has(endpoint.proxy)) continue;
+      if (!this.announcements.allows(endpoint.address)) continue;
       this.sets.put(service, endpoint, nowMs, nowMs - ADDRESS_HELD_MS);
+    }
+    // Nobody is let go on a word that is not believed.
+    if (this.writes || word.stale) return;
+    const listed = new Set(endpoints.map(({ proxy }) => proxy));
+    for (const { proxy } of this.sets.of(service)) {
+      if (!listed.has(proxy) && this.#isSilent(proxy)) this.sets.remove(proxy);
     }
   }
 
@@ -158,10 +163,15 @@ export class Registry {
     this.#lastTickMs = nowMs;
     if (!this.settled) return;
     for (const proxy of this.proxies.expire()) {
-      this.#refused.delete(proxy);
+      this.announcements.forget(proxy);
       this.#options.onForgotten?.(proxy);
     }
-    this.#options.onHeld?.(this.sets.expire(nowMs - SILENCE_MS));
+    this.announcements.sweep((proxy) => this.proxies.get(proxy)?.state === 'up');
+    // While another registry writes, nothing goes here but what that one lets go.
+    if (this.#writesSinceMs === undefined || nowMs - this.#writesSinceMs < GRACE_MS) return;
+    const { gone, kept } = this.sets.expire(nowMs - SILENCE_MS);
+    for (const proxy of gone) this.announcements.expired(proxy);
+    this.#options.onHeld?.(kept);
     this.#reconcile();
   }
 
@@ -170,22 +180,21 @@ export class Registry {
     return [...this.proxies.values()].filter(({ state }) => state === 'up');
   }
 
-  /**
-   * Another config service may have published a set that is not ours: it is given one interval to
-   * hear what we heard.
-   */
+  /** A set that stands in the log and is not ours, for longer than one interval: said again. */
   #reconcile(): void {
-    for (const service of new Set([...this.sets.services(), ...this.#published.keys()])) {
+    for (const service of this.#everyService()) {
       if (this.unpublishedSet(service) === undefined) this.#differs.delete(service);
       else if (this.#differs.delete(service)) this.#options.onChange(service);
       else this.#differs.add(service);
     }
   }
 
-  #refuse(heartbeat: Heartbeat, why: string): void {
-    const said = `${heartbeat.instance} ${why}`;
-    if (this.#refused.get(heartbeat.proxy) === said) return;
-    this.#refused.set(heartbeat.proxy, said);
-    this.#options.onRefused(heartbeat, why);
+  #everyService(): Set<string> {
+    return new Set([...this.sets.services(), ...this.#published.keys()]);
+  }
+
+  #isSilent(proxy: string): boolean {
+    const known = this.proxies.get(proxy);
+    return known === undefined || this.#options.clock.nowMs() - known.lastSeenMs > SILENCE_MS;
   }
 }

@@ -95,6 +95,15 @@ export interface ResourceList {
   items: Reported[];
 }
 
+/** Why the endpoint that a proxy announces is not given to the others. */
+export interface Withheld {
+  /** Refused: beyond its credential or the mesh's networks, or another's. Damped: it flaps. */
+  reason: 'refused' | 'damped';
+  message: string;
+  /** RFC 3339: how long a damped one is held out, if it stays as it is. */
+  until?: string;
+}
+
 /** `GET /v1/proxies`: stragglers first. */
 export interface ProxyStatus {
   proxy: string;
@@ -105,6 +114,7 @@ export interface ProxyStatus {
   behind: number;
   lastSeen: string;
   receipt?: Receipt;
+  withheld?: Withheld;
 }
 
 export interface ProxyList {

@@ -54,16 +54,17 @@ const kubernetesFields = {
 };
 
 /**
- * A named destination. Its endpoints are announced by sidecars or declared by EndpointSlices. A
- * Service written for Kubernetes is taken as it is; ExternalName is not, since nothing says where
- * such a name may lead.
+ * A named destination. Its endpoints are announced by sidecars or declared by EndpointSlices, or it
+ * is a host outside (ExternalName). A Service written for Kubernetes is taken as it is.
  */
 export const Service = strict({
   apiVersion: Type.Literal('v1'),
   kind: Type.Literal('Service'),
   metadata: NamespacedLabelMetadata,
   spec: strict({
-    type: Type.Optional(oneOf(['ClusterIP', 'NodePort', 'LoadBalancer'])),
+    type: Type.Optional(oneOf(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'])),
+    /** A DNS name, or an IP address. The mesh's `endpointCidrs` bound where it may lead. */
+    externalName: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
     ports: Type.Array(ServicePort, { minItems: 1, maxItems: 64 }),
     sessionAffinity: Type.Optional(oneOf(['None'])),
     ...kubernetesFields,
@@ -77,7 +78,7 @@ export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 const Names = Type.Array(strict({ name: Type.String({ maxLength: 253 }) }), { maxItems: 64 });
 
 const SliceEndpoint = strict({
-  addresses: Type.Array(Type.String({ minLength: 2, maxLength: 45 }), {
+  addresses: Type.Array(Type.String({ minLength: 1, maxLength: 253 }), {
     minItems: 1,
     maxItems: 100,
   }),
@@ -111,7 +112,7 @@ export const EndpointSlice = strict({
   apiVersion: Type.Literal('discovery.k8s.io/v1'),
   kind: Type.Literal('EndpointSlice'),
   metadata: NamespacedMetadata,
-  addressType: oneOf(['IPv4', 'IPv6']),
+  addressType: oneOf(['IPv4', 'IPv6', 'FQDN']),
   endpoints: Type.Optional(Type.Array(SliceEndpoint, { maxItems: 1000 })),
   ports: Type.Array(
     strict({

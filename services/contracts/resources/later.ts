@@ -49,8 +49,7 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const VALUES: Readonly<Record<string, readonly string[]>> = {
-  Service: ['ExternalName', 'ClientIP'],
-  EndpointSlice: ['FQDN'],
+  Service: ['ClientIP'],
   HTTPRoute: ['ExternalAuth'],
   Consumer: ['JWT', 'Basic', 'ClientCertificate'],
   RateLimitPolicy: ['Mesh', 'header', 'path', 'claim', 'group'],

@@ -12,6 +12,7 @@ import { RandomHex } from '#proxy/listener/trace.ts';
 import { replyFor } from '#proxy/errors.ts';
 import type { Overload } from '#proxy/overload/overload.ts';
 import { gatewayPorts } from '#proxy/ports.ts';
+import type { Lookup } from '#proxy/upstream/dns.ts';
 import { Wheel } from '#proxy/wheel.ts';
 import { onTestFinished } from 'vitest';
 import { World, gateway, route, rule, seeded, service } from '../../unit/proxy/support/world.ts';
@@ -137,14 +138,17 @@ export interface RoutedOptions {
   more?: object[];
   /** It has problems, and is served with them. */
   hasProblems?: boolean;
-  /** Of `shop/app`, to which everything goes. */
+  /** The Service `shop/app`, to which everything goes; absent: one without endpoints of its own. */
+  app?: object;
+  /** What sidecars of `shop/app` announce. */
   endpoints: Endpoint[];
+  lookup?: Lookup;
 }
 
 /** The real decisions: a Gateway with one route for all, to `shop/app`. */
 export function routed(options: RoutedOptions): DataPlane {
   const world = new World(
-    ...[gateway('edge', [{ name: 'http' }]), service('app')],
+    ...[gateway('edge', [{ name: 'http' }]), options.app ?? service('app')],
     route('all', { rules: [rule('/', 'app', options.rule)] }),
     ...(options.more ?? []),
   );
@@ -156,7 +160,9 @@ export function routed(options: RoutedOptions): DataPlane {
     },
     clock: options.clock ?? systemClock,
     random: options.random ?? seeded(1),
+    ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
   });
+  onTestFinished(() => plane.close());
   plane.swap(world.snapshot);
   const { endpoints } = options;
   plane.setEndpoints({ mesh: 'm', service: 'shop/app', endpoints, time: '' });

@@ -169,6 +169,12 @@ export const proxies = (ago: Ago): ProxyList => {
           ? {}
           : { receipt: { ...partial.receipt, result: 'partial', problems: [problem] } }),
       }),
+      proxy(ago, 'payments-2', {
+        withheld: {
+          reason: 'refused',
+          message: 'its grant is for shop/payments, and it announces shop/orders',
+        },
+      }),
       proxy(ago, 'payments-1'),
       proxy(ago, 'old-1', { state: 'gone', lastSeen: ago(400) }),
     ],

@@ -35,6 +35,7 @@ test('fields of a Service that only Kubernetes acts on are named', () => {
   expect(warn({ type: 'ClusterIP', clusterIP: 'None', internalTrafficPolicy: 'Cluster' })).toEqual(
     [],
   );
+  expect(warn({ type: 'ExternalName', externalName: 'api.example' })).toEqual([]);
   expect(warn({ type: 'NodePort', selector: { app: 'a' } })).toEqual([
     'Service/shop/a: selector, type NodePort have no effect here; endpoints are announced by ' +
       'sidecars or declared by EndpointSlices',

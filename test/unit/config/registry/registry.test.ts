@@ -1,4 +1,4 @@
-import type { Heartbeat } from '#contracts/events.ts';
+import type { Endpoint, Heartbeat } from '#contracts/events.ts';
 import { FakeClock } from '#platform/clock.ts';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { GRACE_MS, Registry, TICK_MS } from '../../../../services/config/registry/registry.ts';
@@ -8,6 +8,7 @@ let registry: Registry;
 let changed: string[];
 let refused: string[];
 let held: number;
+let damped: string[];
 let allows: (address: string) => boolean;
 
 beforeEach(() => {
@@ -15,6 +16,7 @@ beforeEach(() => {
   changed = [];
   refused = [];
   held = 0;
+  damped = [];
   allows = () => true;
   registry = new Registry({
     clock,
@@ -24,8 +26,10 @@ beforeEach(() => {
     onHeld: (count) => {
       held = count;
     },
+    onDamped: (proxy, until) => damped.push(`${proxy} ${until === undefined ? 'taken' : 'held'}`),
   });
   registry.linkUp();
+  registry.takeOver();
 });
 
 function heartbeat(proxy: string, fields: Partial<Heartbeat> & { port?: number } = {}): Heartbeat {
@@ -250,5 +254,136 @@ describe('what stands in the log', () => {
     registry.adopt('shop/reviews', published, 7);
     registry.adopt('shop/reviews', [], 6);
     expect(registry.published('shop/reviews')?.endpoints).toHaveLength(2);
+  });
+});
+
+describe('while another registry writes', () => {
+  const at = (port: number): Endpoint => {
+    return { address: '127.0.0.1', port, proxy: `r${port}`, zone: 'a' };
+  };
+  const beat = (port: number): Heartbeat => heartbeat(`r${port}`, { port });
+
+  beforeEach(() => registry.standDown());
+
+  test('nothing expires, and what that one lets go of the silent is let go', () => {
+    for (const port of [9001, 9002, 9003]) registry.hear(beat(port));
+    pass(5 * 60_000, [beat(9001)]);
+    expect(ports()).toEqual([9001, 9002, 9003]);
+    registry.adopt('shop/reviews', [at(9002)], 1);
+    expect(ports()).toEqual([9001, 9002]);
+  });
+
+  test('what that one still hears is kept, though it is silent here', () => {
+    registry.hear(beat(9001));
+    registry.hear(beat(9002));
+    pass(60_000);
+    expect(stateOf('r9001')).toBe('gone');
+    registry.sets.remove('r9001');
+    registry.adopt('shop/reviews', [at(9001), at(9002)], 1);
+    expect(ports()).toEqual([9001, 9002]);
+  });
+
+  test('a take-over says what the log does not know, and empties nothing', () => {
+    for (const port of [9001, 9002, 9003, 9004]) registry.hear(beat(port));
+    registry.adopt('shop/reviews', [9001, 9002, 9003, 9004].map(at), 1);
+    registry.adopt('shop/orders', [{ ...at(9005), proxy: 'r9005' }], 2);
+    registry.hear({ ...beat(9004), state: 'goodbye' });
+    pass(60_000);
+    changed.length = 0;
+    registry.takeOver();
+    expect(changed).toEqual(['shop/reviews']);
+    expect(ports()).toEqual([9001, 9002, 9003]);
+    pass(GRACE_MS - TICK_MS, [beat(9001)]);
+    expect(ports()).toEqual([9001, 9002, 9003]);
+    pass(60 * TICK_MS, [beat(9001)]);
+    expect([ports(), ports('shop/orders')]).toEqual([[9001], [9005]]);
+  });
+});
+
+describe('an endpoint that comes and goes', () => {
+  const calm = heartbeat('calm', { port: 9001 });
+  let starts = 0;
+  const comes = (): Heartbeat => heartbeat('f', { port: 9009, instance: `f-${++starts}` });
+  const flap = (times: number): void => {
+    for (let i = 0; i < times; i++) {
+      const each = comes();
+      registry.hear(each);
+      registry.hear({ ...each, state: 'goodbye' });
+    }
+  };
+  /** How long it is held out, in intervals, while it announces itself without a break. */
+  const heldFor = (): number => {
+    const stays = comes();
+    let intervals = 0;
+    for (registry.hear(stays); !ports().includes(9009); intervals++) pass(TICK_MS, [calm, stays]);
+    return intervals;
+  };
+
+  test('three times is taken as before', () => {
+    registry.hear(calm);
+    flap(3);
+    registry.hear(comes());
+    expect([ports(), damped]).toEqual([[9001, 9009], []]);
+  });
+
+  test('more often is held out, for longer each time, and said', () => {
+    registry.hear(calm);
+    flap(4);
+    registry.hear(comes());
+    expect([ports(), damped]).toEqual([[9001], ['f held']]);
+    const { reason, message, until = '' } = registry.announcements.withheld('f') ?? {};
+    expect(reason).toBe('damped');
+    expect(message).toContain(until);
+    expect(Date.parse(until)).toBeGreaterThan(clock.wallMs() + 60_000);
+    const first = heldFor();
+    expect([damped, registry.announcements.withheld('f')]).toEqual([
+      ['f held', 'f taken'],
+      undefined,
+    ]);
+    registry.hear({ ...comes(), state: 'goodbye' });
+    flap(2);
+    const second = heldFor();
+    flap(20);
+    const longest = heldFor();
+    expect(first * TICK_MS).toBeGreaterThan(60_000);
+    expect(second).toBeGreaterThan(first);
+    expect(longest).toBeGreaterThan(second);
+    expect(longest * TICK_MS).toBeLessThanOrEqual(5 * 60_000 + TICK_MS);
+  });
+
+  test('slowly is taken each time', () => {
+    registry.hear(calm);
+    for (let i = 0; i < 20; i++) {
+      flap(1);
+      pass(60_000, [calm]);
+    }
+    registry.hear(comes());
+    expect([ports(), damped]).toEqual([[9001, 9009], []]);
+  });
+
+  test('is never held out when it is the only one, and comes in when the others go', () => {
+    registry.hear(calm);
+    flap(6);
+    registry.hear(comes());
+    expect(ports()).toEqual([9001]);
+    registry.hear({ ...calm, state: 'goodbye' });
+    expect(ports()).toEqual([9009]);
+    registry.hear(heartbeat('calm', { port: 9001, instance: 'again' }));
+    expect(ports()).toEqual([9001, 9009]);
+  });
+
+  test('is held out no longer when it leaves or falls silent', () => {
+    registry.hear(calm);
+    flap(6);
+    registry.hear(comes());
+    expect(registry.announcements.heldOut).toBe(1);
+    pass(GRACE_MS + 2 * TICK_MS, [calm]);
+    expect([registry.announcements.heldOut, damped.at(-1)]).toEqual([0, 'f taken']);
+  });
+
+  test('by moving from port to port is held out as well', () => {
+    registry.hear(calm);
+    for (let i = 0; i < 6; i++) registry.hear(heartbeat('f', { port: 9010 + i, instance: `${i}` }));
+    expect([ports(), damped]).toEqual([[9001], ['f held']]);
   });
 });

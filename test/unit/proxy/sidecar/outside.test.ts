@@ -1,4 +1,4 @@
-import type { Lookup } from '#proxy/upstream/resolver.ts';
+import type { Lookup } from '#proxy/upstream/dns.ts';
 import { isOwnOutbound } from '#proxy/sidecar.ts';
 import { describe, expect, it, test } from 'vitest';
 import { Plane, failed, head } from '../support/plane.ts';
@@ -12,13 +12,8 @@ const ADDRESSES: Record<string, string[]> = {
   'self.test': ['127.0.0.1'],
 };
 const lookup: Lookup = (host, done) => {
-  const found = ADDRESSES[host];
-  if (found === undefined) done(new Error('ENOTFOUND'), []);
-  else
-    done(
-      null,
-      found.map((address) => ({ address })),
-    );
+  const addresses = ADDRESSES[host];
+  done(addresses === undefined ? { kind: 'none' } : { kind: 'found', addresses, ttlMs: undefined });
 };
 
 function plane(unknownHosts: string, more: object = {}): Plane {

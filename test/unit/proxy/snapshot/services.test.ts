@@ -1,6 +1,6 @@
 import { readResource } from '#contracts/resources/read.ts';
 import { describe, expect, it, test } from 'vitest';
-import { World, gateway, route, rule, service, slice } from '../support/world.ts';
+import { World, gateway, own, route, rule, service, slice } from '../support/world.ts';
 
 /** As the API server of Kubernetes returns a Service. */
 const FROM_KUBERNETES = {
@@ -158,20 +158,77 @@ describe('a port that says it is TLS', () => {
   });
 });
 
-test.each([
-  ['ExternalName', service('app'), { type: 'ExternalName', externalName: 'a.example' }],
-  ['sessionAffinity: ClientIP', service('app'), { sessionAffinity: 'ClientIP' }],
-])('%s is refused by name', (_name, document, more) => {
-  const { spec } = document as { spec: object };
-  const read = readResource({ ...document, spec: { ...spec, ...more } }, 'test');
-  expect(read.ok ? [] : read.problems.map(({ reason }) => reason)).toEqual(
-    Object.keys(more).map(() => 'not_supported_yet'),
-  );
-});
+test.each([['sessionAffinity: ClientIP', service('app'), { sessionAffinity: 'ClientIP' }]])(
+  '%s is refused by name',
+  (_name, document, more) => {
+    const { spec } = document as { spec: object };
+    const read = readResource({ ...document, spec: { ...spec, ...more } }, 'test');
+    expect(read.ok ? [] : read.problems.map(({ reason }) => reason)).toEqual(
+      Object.keys(more).map(() => 'not_supported_yet'),
+    );
+  },
+);
 
-test('addresses that are names are refused by name', () => {
-  const read = readResource({ ...SLICE, addressType: 'FQDN' }, 'test');
-  expect(read.ok ? [] : read.problems.map(({ path, reason }) => [path, reason])).toEqual([
-    ['addressType', 'not_supported_yet'],
-  ]);
+describe('endpoints by name', () => {
+  const external = (more: object, ports: object[] = [{ port: 80 }]): object => {
+    const made = service('app', ports as never) as { spec: object };
+    return { ...made, spec: { ...made.spec, type: 'ExternalName', ...more } };
+  };
+  const declaredIn = (...documents: object[]): { said: string[]; findings: string[] } => {
+    const { snapshot, findings } = new World(...documents);
+    const declared = snapshot.services.get('shop/app')?.declared ?? [];
+    return {
+      said: declared.map(({ address, port, portName }) => `${address}:${port} ${portName}`),
+      findings,
+    };
+  };
+
+  it('an ExternalName leads each port of the Service to a host, or an address', () => {
+    const ports = [
+      { name: 'http', port: 80 },
+      { name: 'tls', port: 443, targetPort: 8443 },
+    ];
+    expect(declaredIn(external({ externalName: 'api.example' }, ports))).toEqual({
+      said: ['api.example:80 http', 'api.example:8443 tls'],
+      findings: [],
+    });
+    expect(declaredIn(external({ externalName: '2001:db8::1' })).said).toEqual(['2001:db8::1:80 ']);
+  });
+
+  it.each([
+    [{}, 'spec.externalName missing_field'],
+    [{ externalName: 'not a name' }, 'spec.externalName invalid_value'],
+    [{ externalName: '169.254.169.254' }, 'spec.externalName invalid_value'],
+    [{ type: 'ClusterIP', externalName: 'api.example' }, 'spec.externalName invalid_value'],
+  ])('%j is none', (more, finding) => {
+    const { said, findings } = declaredIn(external(more));
+    expect([said, findings]).toEqual([[], [`Service/shop/app ${finding}`]]);
+  });
+
+  it('an external address is bounded by the networks of the mesh', () => {
+    const mesh = own('Mesh', 'demo', { endpointCidrs: ['10.0.0.0/8'] });
+    expect(declaredIn(mesh, external({ externalName: '10.1.1.1' })).findings).toEqual([]);
+    expect(declaredIn(mesh, external({ externalName: '192.0.2.1' })).findings).toHaveLength(1);
+  });
+
+  const fqdn = (...addresses: string[]): object => ({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: {
+      ...{ name: 'app-1', namespace: 'shop' },
+      labels: { 'kubernetes.io/service-name': 'app' },
+    },
+    addressType: 'FQDN',
+    endpoints: [{ addresses }],
+    ports: [{ port: 8080 }],
+  });
+
+  it('a slice of names has them as endpoints, and no addresses', () => {
+    const { said, findings } = declaredIn(service('app'), fqdn('a.example', '10.0.0.1', 'no_name'));
+    expect(said).toEqual(['a.example:8080 ']);
+    expect(findings).toEqual([
+      'EndpointSlice/shop/app-1 endpoints[0].addresses[1] invalid_value',
+      'EndpointSlice/shop/app-1 endpoints[0].addresses[2] invalid_value',
+    ]);
+  });
 });

@@ -76,6 +76,25 @@ test('a backend is called over TLS by the name of the policy, and verified', asy
   expect(edge.records[0]?.connectMs).toBeGreaterThan(0);
 });
 
+test('a host outside is found by its name, and called by the name of the policy', async () => {
+  const backend = await startBackend(leaf(['app.internal']));
+  const files = new CertificateFolder().add('ca', undefined, [ca]);
+  const app = service('app', [{ port: 80, targetPort: backend.port }]) as { spec: object };
+  const external = { type: 'ExternalName', externalName: 'localhost' };
+  const edge = await startEdge({
+    files: files.files,
+    resources: (port) => [
+      gateway('edge', [{ port }]),
+      route('all', { rules: [rule('/', 'app')] }),
+      { ...app, spec: { ...app.spec, ...external } },
+      policy('app', { hostname: 'app.internal', caCertificateRefs: CA }),
+    ],
+  });
+  expect(edge.problems).toEqual([]);
+  expect(await exchangeBytes(edge.port, GET)).toContain('secret');
+  expect(backend.serverNames).toEqual(['app.internal']);
+});
+
 test.each([
   ['a certificate for another name', leaf(['other.internal']), [ca]],
   ['an authority that is not trusted', leaf(['app.internal']), [otherCa]],

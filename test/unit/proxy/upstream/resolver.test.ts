@@ -1,11 +1,13 @@
 import { FakeClock } from '#platform/clock.ts';
-import { type Lookup, Resolver } from '#proxy/upstream/resolver.ts';
+import type { Lookup } from '#proxy/upstream/dns.ts';
+import { Resolver } from '#proxy/upstream/resolver.ts';
 import { Wheel } from '#proxy/wheel.ts';
 import { expect, test } from 'vitest';
 
 interface Asked {
   host: string;
   answer: (...addresses: string[]) => void;
+  none: () => void;
   fail: () => void;
 }
 
@@ -15,12 +17,9 @@ function start() {
   const lookup: Lookup = (host, done) => {
     asked.push({
       host,
-      answer: (...addresses) =>
-        done(
-          null,
-          addresses.map((address) => ({ address })),
-        ),
-      fail: () => done(new Error('ENOTFOUND'), []),
+      answer: (...addresses) => done({ kind: 'found', addresses, ttlMs: undefined }),
+      none: () => done({ kind: 'none' }),
+      fail: () => done({ kind: 'failed' }),
     });
   };
   const resolver = new Resolver(clock, new Wheel(clock), lookup);
@@ -53,7 +52,7 @@ test('who asks at once shares a lookup, who asks soon has its answer, then it is
 test('a name that is not found, or not in time, has no address; a late answer is lost', () => {
   const { clock, asked, found, resolve } = start();
   resolve('a.test');
-  asked[0]?.fail();
+  asked[0]?.none();
   resolve('b.test');
   clock.advance(5_100);
   asked[1]?.answer('10.0.0.1');
@@ -67,4 +66,21 @@ test('lookups under way are bounded', () => {
   asked[0]?.answer('10.0.0.1');
   resolve('one-more.test');
   expect(asked).toHaveLength(257);
+});
+
+test('while nobody answers the last good answer stays; that there is none does not', () => {
+  const { clock, asked, found, resolve } = start();
+  const again = (): void => {
+    clock.advance(6_000);
+    resolve('a.test');
+  };
+  again();
+  asked[0]?.answer('10.0.0.1');
+  again();
+  asked[1]?.fail();
+  again();
+  clock.advance(6_000);
+  again();
+  asked[3]?.none();
+  expect(found).toEqual(['a.test 10.0.0.1', 'a.test 10.0.0.1', 'a.test 10.0.0.1', 'a.test ']);
 });

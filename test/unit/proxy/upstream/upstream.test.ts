@@ -39,6 +39,13 @@ describe('AddressRules', () => {
     expect(rules().allows('127.0.0.1')).toBe(false);
   });
 
+  it('a network of one family holds no address of the other, however it is written', () => {
+    const [four, six] = [rules('0.0.0.0/0'), rules('::/0')];
+    const asked = ['10.1.2.3', '::ffff:10.1.2.3', '::ffff:a01:203', '2001:db8::1'];
+    expect(asked.map((address) => four.allows(address))).toEqual([true, true, true, false]);
+    expect(asked.map((address) => six.allows(address))).toEqual([false, false, false, true]);
+  });
+
   it.each(['10.0.0.0', '10.0.0.0/33', '10.0.0.0/', '/8', '10.0.0/8', '::/129', '::/-1', 'x/8'])(
     '%s is no network',
     (text) => {
