@@ -25,6 +25,12 @@ export interface StoredSnapshot {
   proof?: Uint8Array | undefined;
 }
 
+/** Why a file is not served, in words that follow "it". */
+interface RefusedSnapshot {
+  why: string;
+  isDamaged: boolean;
+}
+
 interface SnapshotFile {
   format: typeof FORMAT;
   mesh: string;
@@ -59,6 +65,8 @@ export class SnapshotStore {
   #next: (() => StoredSnapshot | undefined) | undefined;
   #timer: Timer | undefined;
   #writing: Promise<void> = Promise.resolve();
+  /** The current file is no snapshot for this proxy: not to be kept as the one before. */
+  #isDistrusted = false;
   #lastWriteMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: StoreOptions) {
@@ -71,10 +79,12 @@ export class SnapshotStore {
       const file = path.join(this.#options.dir, name);
       try {
         const stored = this.#read(await readFile(file, 'utf8'));
-        if (typeof stored !== 'string') return stored;
-        this.#options.refused(`the snapshot ${file} is refused: it ${stored}`);
+        if (!('why' in stored)) return stored;
+        this.#options.refused(`the snapshot ${file} is refused: it ${stored.why}`);
+        // What is whole stays until something better is written: a wrong --trust must not cost it.
+        if (!stored.isDamaged) this.#isDistrusted ||= name === CURRENT;
         // Out of the way, or the next write would put it in the place of the one before.
-        await rename(file, path.join(this.#options.dir, DAMAGED));
+        else await rename(file, path.join(this.#options.dir, DAMAGED));
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
         this.#options.log.error({ file, error: sentenceOf(error) }, 'cannot read the snapshot');
@@ -152,10 +162,13 @@ export class SnapshotStore {
     } finally {
       await handle.close();
     }
-    await rename(current, path.join(dir, PREVIOUS)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
-    });
+    if (!this.#isDistrusted) {
+      await rename(current, path.join(dir, PREVIOUS)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      });
+    }
     await rename(temporary, current);
+    this.#isDistrusted = false;
     const folder = await open(dir, 'r');
     try {
       await folder.sync();
@@ -164,20 +177,22 @@ export class SnapshotStore {
     }
   }
 
-  /** Words that follow "it" say why it is not believed. */
-  #read(text: string): StoredSnapshot | string {
+  #read(text: string): StoredSnapshot | RefusedSnapshot {
     const line = text.indexOf('\n');
     const body = text.slice(line + 1, -1);
-    if (line < 0 || text.slice(0, line) !== sha256(body)) return 'is damaged';
+    if (line < 0 || text.slice(0, line) !== sha256(body)) return damaged('is damaged');
     const file = JSON.parse(body) as SnapshotFile;
-    if (file.format !== FORMAT) return 'has a form that is not read';
-    if (file.mesh !== this.#options.mesh) return `belongs to the mesh ${file.mesh}`;
+    if (file.format !== FORMAT) return damaged('has a form that is not read');
+    if (file.mesh !== this.#options.mesh) {
+      return { why: `belongs to the mesh ${file.mesh}`, isDamaged: false };
+    }
     const state = MeshState.restore(file.entries, file.sequence);
-    if (state.digest !== file.digest) return 'has another digest than it names';
+    if (state.digest !== file.digest) return damaged('has another digest than it names');
     const { epoch, endpoints } = file;
     const proof = file.proof === undefined ? undefined : Buffer.from(file.proof, 'base64');
     const stored = { epoch, state, endpoints, proof };
-    return this.#distrust(stored) ?? stored;
+    const why = this.#distrust(stored);
+    return why === undefined ? stored : { why, isDamaged: false };
   }
 
   #distrust({ epoch, state, proof }: StoredSnapshot): string | undefined {
@@ -188,6 +203,10 @@ export class SnapshotStore {
     if (decoded.kind !== 'event') return `has a proof that is refused: ${decoded.why}`;
     return decoded.event.digest === state.digest ? undefined : 'has the proof of another state';
   }
+}
+
+function damaged(why: string): RefusedSnapshot {
+  return { why, isDamaged: true };
 }
 
 function sha256(text: string): string {

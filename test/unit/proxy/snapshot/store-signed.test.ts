@@ -8,7 +8,7 @@ import { encodeJson } from '#platform/nats.ts';
 import { Signer, Trust, newSigningKeys } from '#platform/signing.ts';
 import { SnapshotStore } from '#proxy/snapshot/store.ts';
 import { tempDir } from '#test/parts.ts';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { LogWriter, service } from './log.ts';
 
 const keys = newSigningKeys();
@@ -97,4 +97,31 @@ describe('a snapshot on disk in a signed mesh', () => {
     expect(stored?.state.sequence).toBe(1);
     expect(refused).toEqual([expect.stringContaining(why)]);
   });
+});
+
+test('a wrong --trust costs no snapshot, and what is refused takes no place of one', async () => {
+  const dir = tempDir();
+  const options = {
+    ...{ dir, mesh: 'm', clock: new FakeClock(), refused: () => undefined },
+    log: createLog({ service: 'test', level: 'silent' }),
+  };
+  const save = async (store: SnapshotStore, writer: LogWriter, name: string): Promise<void> => {
+    const proof = encodeJson(writer.write([service(name)]));
+    store.save(() => ({ epoch: 1, state: writer.state, endpoints: [], proof }));
+    await store.flush();
+  };
+  const names = async (store: SnapshotStore) => [...((await store.load())?.state.entries ?? [])];
+  const mine = new SnapshotStore({ ...options, trust });
+  const writer = new LogWriter('m', signer);
+  for (const name of ['a', 'b']) await save(mine, writer, name);
+  const theirs = new SnapshotStore({
+    ...options,
+    trust: new Trust([{ pem: strangers.publicKey, from: 'a stranger' }]),
+  });
+  expect(await theirs.load()).toBeUndefined();
+  expect(await names(mine)).toHaveLength(2);
+  await save(theirs, new LogWriter('m', strangers), 'c');
+  expect((await theirs.load())?.state.sequence).toBe(1);
+  // The newest is not his; the one before is still there.
+  expect(await names(mine)).toHaveLength(1);
 });
