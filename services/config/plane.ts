@@ -186,7 +186,7 @@ export class Plane {
         }
         if (status.type === Events.Reconnect) {
           this.#linked = true;
-          this.registry.registry.linkUp();
+          this.registry.linkUp();
           // Not waited for: the next loss of the link must be seen at once. It never rejects.
           void this.#publishHead();
         }

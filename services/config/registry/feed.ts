@@ -51,7 +51,7 @@ export class RegistryFeed {
   #timer: Timer | undefined;
   #held = 0;
   #caughtUp = false;
-  #trouble = '';
+  #trouble: string | undefined;
 
   constructor(options: FeedOptions) {
     this.#options = options;
@@ -85,7 +85,7 @@ export class RegistryFeed {
       random: options.random ?? Math.random,
       onHeld: () => this.#publisher.begin(),
       onLost: () => this.#onLost(),
-      onTrouble: (error) => this.#onTrouble(natsSentence(error)),
+      onTrouble: (error) => this.#onTrouble(error),
     });
   }
 
@@ -131,9 +131,15 @@ export class RegistryFeed {
     this.#lease.look();
   }
 
-  /** Why nothing new is read at the moment. */
+  /** Why nothing new is read, or nobody is known to write, at the moment. */
   get stalled(): string | undefined {
-    return this.#follower?.problem;
+    return this.#follower?.problem ?? this.#trouble;
+  }
+
+  /** The link is back: who lives is heard anew, and the lease looked at. */
+  linkUp(): void {
+    this.registry.linkUp();
+    this.#lease.look();
   }
 
   async stop(): Promise<void> {
@@ -163,7 +169,6 @@ export class RegistryFeed {
   }
 
   #onBegun(): void {
-    this.#trouble = '';
     this.#options.log.info('this config service writes endpoints');
     this.registry.takeOver();
   }
@@ -179,11 +184,16 @@ export class RegistryFeed {
     if (!this.#lease.isHeld) this.#lease.look();
   }
 
-  /** Said once until it writes again: it is tried every few seconds. */
-  #onTrouble(why: string): void {
-    if (why !== this.#trouble)
-      this.#options.log.warn({ why }, 'the lease of the registry cannot be kept');
-    this.#trouble = why;
+  /** Said once: it is tried every few seconds. */
+  #onTrouble(error: unknown): void {
+    const before = this.#trouble;
+    this.#trouble =
+      error === undefined
+        ? undefined
+        : `the lease of the registry cannot be kept: ${natsSentence(error)}`;
+    if (this.#trouble !== undefined && this.#trouble !== before) {
+      this.#options.log.warn(this.#trouble);
+    }
   }
 
   #onHeartbeat(data: Uint8Array, subject: string): void {

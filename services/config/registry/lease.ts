@@ -23,7 +23,7 @@ export interface LeaseOptions {
   random: Random;
   onHeld: () => void;
   onLost: () => void;
-  /** The store cannot be used; said each time. */
+  /** The store cannot be used; said each time, and with undefined each time that it can. */
   onTrouble: (error: unknown) => void;
 }
 
@@ -96,6 +96,7 @@ export class Lease {
       try {
         if (this.#held === undefined) await this.#tryToTake();
         else await this.#renew(this.#held.revision);
+        this.#options.onTrouble(undefined);
       } catch (error) {
         this.#options.onTrouble(error);
       }

@@ -52,9 +52,13 @@ test('without room for its streams the service says what is missing and what to 
 });
 
 test('a stream that is lost and cannot be made again is said in /readyz', async () => {
-  const natsUrl = await limitedNats('max_streams: 3');
+  const natsUrl = await limitedNats('max_streams: 4');
   const { api, ready } = await startService('m', { natsUrl });
   await ready;
+  await eventually('the last one of them is made, the lease', async () => {
+    const { body } = await api.get<string>('/metrics');
+    return body.includes('windrose_config_registry_writer 1');
+  });
   const connection = await connect({ servers: natsUrl });
   onTestFinished(() => connection.close());
   const manager = await connection.jetstreamManager();
@@ -63,6 +67,11 @@ test('a stream that is lost and cannot be made again is said in /readyz', async 
   await manager.streams.delete('OTHER');
   await eventually('it is ready again', async () => (await api.get('/readyz')).status === 200);
 }, 60_000);
+
+test('without room for the lease of the registry /readyz says so', async () => {
+  const { api } = await startService('m', { natsUrl: await limitedNats('max_streams: 3') });
+  expect(await reasonWith(api, 'no room')).toContain('the lease of the registry cannot be kept');
+});
 
 /** The service makes its stream again at once: another one has to be quicker. */
 async function takeItsPlace(manager: JetStreamManager): Promise<void> {

@@ -175,3 +175,27 @@ describe('an announcement beyond its grant', () => {
     expect(metrics.body).toContain('windrose_config_announcements_refused_total 2\n');
   });
 });
+
+test('a proxy that comes and goes is held out, and said to be', async () => {
+  const { api } = await startService(mesh);
+  await new SpokenProxy(connection, mesh, 'calm').beat(announcing(9001));
+  await untilPublished('9001');
+  const flapping = new SpokenProxy(connection, mesh, 'flapping');
+  for (let start = 0; start < 6; start++) {
+    const instance = `flapping-${start}`;
+    await flapping.beat({ ...announcing(9002), instance });
+    if (start < 5) await flapping.beat({ ...announcing(9002), instance, state: 'goodbye' });
+  }
+  const withheld = async (): Promise<string[]> => {
+    const { body } = await api.get<ProxyList>('/v1/proxies');
+    return body.items.map((item) => `${item.proxy} ${item.state} ${item.withheld?.reason ?? ''}`);
+  };
+  await eventually(
+    'the last start is heard',
+    async () => (await withheld())[0] === 'flapping up damped',
+  );
+  expect(await withheld()).toEqual(['flapping up damped', 'calm up ']);
+  expect(await publishedPorts()).toBe('9001');
+  const metrics = await api.get<string>('/metrics');
+  expect(metrics.body).toContain('windrose_config_endpoints_damped 1\n');
+});

@@ -70,7 +70,9 @@ function candidate(shared: Shared, id: string): Candidate {
     random: () => 0.5,
     onHeld: () => said.push('held'),
     onLost: () => said.push('lost'),
-    onTrouble: (error) => said.push(String(error)),
+    onTrouble: (error) => {
+      if (error instanceof Error) said.push(error.message);
+    },
   });
   lease.look();
   return { lease, store, clock, said };

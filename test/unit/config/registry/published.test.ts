@@ -35,6 +35,7 @@ beforeEach(() => {
     onRefused: () => undefined,
   });
   registry.linkUp();
+  registry.takeOver();
 });
 
 function published(second: number, endpoints: Endpoint[] = [endpoint]): ServiceEndpoints {
