@@ -18,3 +18,5 @@ export { type ExplainDeps, explain } from './explain/explain.ts';
 export type { EndpointView } from './upstream/view.ts';
 export { type Live, statusOf } from './snapshot/conditions.ts';
 export { notesOf } from './snapshot/notes.ts';
+export { certificateUses } from './tls/problems.ts';
+export { secretProblems } from './tls/secret-problems.ts';

@@ -5,6 +5,7 @@ import {
   type Heartbeat,
   type ProxyState,
 } from '#contracts/events.ts';
+import type { ProxyGrant } from '#contracts/signing.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import { VERSION } from '#contracts/version.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
@@ -23,6 +24,8 @@ export interface HeartbeatOptions {
   served: () => Served | undefined;
   /** Undefined as long as the sidecar cannot serve, and for proxies that announce nothing. */
   announces: () => Announcement | undefined;
+  /** From this proxy's credential: what it may announce. */
+  grant?: ProxyGrant;
 }
 
 /** Says every few seconds that this proxy lives, what it serves, and where. */

@@ -10,6 +10,7 @@ import { readEndpoints } from './endpoints.ts';
 import { StreamFollower } from './follow-stream.ts';
 import { Heartbeats, defendName } from './heartbeats.ts';
 import { Receipts } from './receipts.ts';
+import type { Secrets } from './secrets.ts';
 
 export interface LinkOptions {
   connection: NatsConnection;
@@ -18,6 +19,8 @@ export interface LinkOptions {
   applier: Applier;
   endpoints: (announced: ServiceEndpoints) => void;
   announces: () => Announcement | undefined;
+  /** Absent: this proxy has no key that Secrets could be sealed to. */
+  secrets?: Pick<Secrets, 'take'> | undefined;
   clock: Clock;
   random: Random;
   log: Log;
@@ -35,6 +38,7 @@ export class ConfigLink {
   readonly #options: LinkOptions;
   readonly #config: StreamFollower;
   readonly #endpoints: StreamFollower;
+  readonly #secrets: StreamFollower | undefined;
   readonly #receipts: Receipts;
   readonly #heartbeats: Heartbeats;
   readonly #unsubscribe: (() => void)[] = [];
@@ -72,6 +76,23 @@ export class ConfigLink {
       begin: () => ({ deliver_policy: DeliverPolicy.LastPerSubject, filter_subject: allEndpoints }),
       message: (message) => this.#onEndpoints(message),
     });
+    this.#secrets = this.#followSecrets();
+  }
+
+  #followSecrets(): StreamFollower | undefined {
+    const { connection, identity, random, log, secrets } = this.#options;
+    if (secrets === undefined) return undefined;
+    const { streams, secretsOf } = meshSubjects(identity.mesh);
+    const filter_subject = secretsOf(identity.proxy);
+    return new StreamFollower({
+      ...{ connection, random, log },
+      stream: streams.secrets,
+      begin: () => ({ deliver_policy: DeliverPolicy.LastPerSubject, filter_subject }),
+      message: async ({ data }) => {
+        secrets.take(data);
+        return true;
+      },
+    });
   }
 
   start(): void {
@@ -90,6 +111,8 @@ export class ConfigLink {
     // What came from disk was served before there was a link to say so over.
     const { verdict } = this.#options.applier;
     if (verdict !== undefined) this.tell(verdict);
+    // First: a state may ask for them.
+    this.#secrets?.start();
     this.#config.start();
     this.#endpoints.start();
     this.#watchLink();
@@ -142,7 +165,8 @@ export class ConfigLink {
     const { connection } = this.#options;
     await this.#flushed();
     if (!connection.isClosed()) for (const end of this.#unsubscribe) end();
-    await Promise.all([this.#config.stop(), this.#endpoints.stop()]);
+    const followers = [this.#config, this.#endpoints, this.#secrets];
+    await Promise.all(followers.map(async (each) => each?.stop()));
     await connection.close();
   }
 
@@ -257,6 +281,7 @@ export class ConfigLink {
         this.#receipts.sendAgain();
         this.#config.restart();
         this.#endpoints.restart();
+        this.#secrets?.restart();
       }
     };
     watch().catch((error: unknown) => log.error({ error: sentenceOf(error) }, 'no link status'));

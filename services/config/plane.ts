@@ -4,6 +4,8 @@ import { type MeshSubjects, meshSubjects } from '#contracts/subjects.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { encodeJson } from '#platform/nats.ts';
+import type { Unsealer } from '#platform/sealing.ts';
+import type { Signer, Trust } from '#platform/signing.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import { Compiler } from './changes/compiler.ts';
 import { Writer } from './changes/writer.ts';
@@ -13,6 +15,8 @@ import { StreamError, type Wanted, ensureStreams, wantedStreams } from './log/st
 import type { ConfigMetrics } from './metrics.ts';
 import { ReceiptFeed } from './receipts/feed.ts';
 import { RegistryFeed } from './registry/feed.ts';
+import { SecretCourier } from './secrets/courier.ts';
+import { Vault } from './secrets/vault.ts';
 
 export interface PlaneOptions {
   connection: NatsConnection;
@@ -22,6 +26,12 @@ export interface PlaneOptions {
   clock: Clock;
   log: Log;
   metrics: ConfigMetrics;
+  /** Signs what is published; absent: the mesh is unsigned. */
+  signer?: Signer | undefined;
+  /** Whose signatures count. */
+  trust?: Trust | undefined;
+  /** Seal and open the values of Secrets, the one in use first; absent: Secrets are refused. */
+  sealing?: readonly [Unsealer, ...Unsealer[]] | undefined;
   /** A board may look different now. */
   onNews: () => void;
 }
@@ -37,6 +47,8 @@ export class Plane {
   readonly writer: Writer;
   readonly registry: RegistryFeed;
   readonly receipts: ReceiptFeed;
+  /** Absent: this service takes no Secrets. */
+  readonly #courier: SecretCourier | undefined;
   readonly #options: PlaneOptions;
   readonly #subjects: MeshSubjects;
   #linked = true;
@@ -60,9 +72,14 @@ export class Plane {
       },
     });
     this.compiler = new Compiler(this.history.state, this.history.epoch, () => clock.wallMs());
+    const secrets = this.#secrets();
+    this.#courier = secrets?.courier;
     this.registry = new RegistryFeed({
       ...shared,
-      onProxies: options.onNews,
+      onProxies: () => {
+        options.onNews();
+        this.#courier?.heard();
+      },
       onForgotten: (proxy) => this.receipts.receipts.forget(proxy),
       addresses: { allows: () => false },
     });
@@ -77,6 +94,7 @@ export class Plane {
       mesh,
       log: this.log,
       compiler: this.compiler,
+      vault: secrets?.vault,
       clock,
       logger: log,
       audience: () => this.audience(),
@@ -94,7 +112,9 @@ export class Plane {
 
   /** Which of its streams cannot be read at the moment, and why; also while it starts. */
   get stalled(): string | undefined {
-    return this.log.stalled ?? this.registry.stalled ?? this.receipts.stalled;
+    return (
+      this.log.stalled ?? this.registry.stalled ?? this.receipts.stalled ?? this.#courier?.stalled
+    );
   }
 
   get linked(): boolean {
@@ -116,6 +136,7 @@ export class Plane {
     this.#readMesh();
     if (!this.#stopped) await this.registry.start();
     if (!this.#stopped) await this.receipts.start();
+    if (!this.#stopped) await this.#courier?.start();
     if (this.#stopped) return;
     this.#watchLink();
     await this.#publishHead();
@@ -125,7 +146,8 @@ export class Plane {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#headTimer?.cancel();
-    await Promise.all([this.log.stop(), this.registry.stop(), this.receipts.stop()]);
+    const parts = [this.log, this.registry, this.receipts, this.#courier];
+    await Promise.all(parts.map(async (part) => part?.stop()));
   }
 
   /** Proxies that are up; of those only known from receipts the version is not known. */
@@ -135,6 +157,21 @@ export class Plane {
       .map(({ heartbeat }) => ({ proxy: heartbeat.proxy, version: heartbeat.version }));
     const unheard = [...this.receipts.unheard()].map((proxy) => ({ proxy }));
     return [...up, ...unheard].sort((a, b) => (a.proxy < b.proxy ? -1 : 1));
+  }
+
+  /** Who may have a Secret is said by signed grants alone: without them there are no Secrets. */
+  #secrets(): { vault: Vault; courier: SecretCourier } | undefined {
+    const { connection, mesh, clock, log, signer, trust, sealing } = this.#options;
+    if (signer === undefined || trust === undefined || sealing === undefined) return undefined;
+    const shared = { mesh, connection, subjects: this.#subjects };
+    const vault = new Vault({ ...shared, keys: sealing });
+    const courier = new SecretCourier({
+      ...{ ...shared, vault, signer, trust, clock, log },
+      state: () => this.history.state,
+      compiled: () => this.compiler.head(),
+      proxies: () => this.registry.registry.heartbeats(),
+    });
+    return { vault, courier };
   }
 
   async #ensureStreams(streams: readonly Wanted[]): Promise<void> {
@@ -151,6 +188,7 @@ export class Plane {
 
   #onApplied(changed: ReadonlySet<ResourceKey>): void {
     this.compiler.moved(changed);
+    this.#courier?.news();
     if (this.#replayed && [...changed].some((key) => key.startsWith('Mesh/'))) this.#readMesh();
     this.#options.onNews();
   }

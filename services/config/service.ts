@@ -3,7 +3,9 @@ import { type Clock, systemClock } from '#platform/clock.ts';
 import { HttpProblem, createApi, listen } from '#platform/http.ts';
 import { sentenceOf } from '#platform/log.ts';
 import { connectNats, natsSentence, pause } from '#platform/nats.ts';
+import type { Unsealer } from '#platform/sealing.ts';
 import type { ServiceLog } from '#platform/service-log.ts';
+import type { Signer, Trust } from '#platform/signing.ts';
 import { EVENT_BYTES_MAX } from './changes/writer.ts';
 import { BoardStreams } from './api/boards.ts';
 import { addRoutes } from './api/routes.ts';
@@ -15,6 +17,10 @@ export interface ConfigServiceOptions {
   natsUrl: string;
   natsCreds?: string | undefined;
   natsCa?: string | undefined;
+  /** See PlaneOptions. */
+  signer?: Signer | undefined;
+  trust?: Trust | undefined;
+  sealing?: readonly [Unsealer, ...Unsealer[]] | undefined;
   /** Copies of new streams: 1, and 3 on a cluster. */
   replicas?: number;
   /** `host:port`. */
@@ -168,9 +174,10 @@ class Running implements ConfigService {
   }
 
   #newPlane(connection: NatsConnection, metrics: ConfigMetrics): Plane {
+    const { mesh, signer, trust, sealing } = this.#options;
     return new Plane({
       connection,
-      mesh: this.#options.mesh,
+      ...{ mesh, signer, trust, sealing },
       replicas: this.#options.replicas ?? 1,
       clock: this.#clock,
       log: this.#options.log,

@@ -133,5 +133,7 @@ test('a certificate that is not there is said at the start, by name', async () =
   const files = await writeFiles(port);
   const proxy = startProxy(['--resources', files.resources]);
   expect(await proxy.exited).toBe(1);
-  expect(proxy.stderr()).toContain('the bootstrap of this proxy names no certificate shop/web');
+  expect(proxy.stderr()).toContain(
+    'there is no Secret shop/web, and the bootstrap of this proxy names no such certificate',
+  );
 });

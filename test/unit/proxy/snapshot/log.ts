@@ -65,6 +65,8 @@ export class RecordingFleet implements Fleet {
 
   setEndpoints(): void {}
 
+  setSecrets(): void {}
+
   async report(): Promise<never[]> {
     return [];
   }
