@@ -28,7 +28,8 @@ import type { Telemetry } from './telemetry/index.ts';
 import type { CertificateRead } from './tls/broken.ts';
 import type { CertificateFiles } from './tls/certificate.ts';
 import { Certificates } from './tls/certificates.ts';
-import { certificateProblems } from './tls/problems.ts';
+import { type CertificateUse, certificateProblems, certificateUses } from './tls/problems.ts';
+import type { SecretValues } from './tls/secrets.ts';
 import { ServerContexts } from './tls/server-contexts.ts';
 import { Wheel } from './wheel.ts';
 
@@ -151,6 +152,9 @@ export class Engine {
         ...(previous === undefined || changed === undefined ? {} : { previous, changed }),
       });
       this.#compileProblems = problems;
+      await this.#certificates.follow(state.entries, changed, () =>
+        [...this.#uses(snapshot)].map(({ name }) => name),
+      );
       await this.#open(snapshot, () => this.#dataPlane.swap(snapshot));
       this.#contexts.keep(servedListeners(snapshot, this.#scope));
       return { problems: this.#problems(snapshot), applyMs: clock.nowMs() - startedMs };
@@ -159,6 +163,10 @@ export class Engine {
 
   setTicketKey(key: Buffer): void {
     this.#contexts.setTicketKey(key);
+  }
+
+  setSecrets(values: readonly SecretValues[]): void {
+    this.#certificates.give(values);
   }
 
   setEndpoints(announced: ServiceEndpoints): void {
@@ -220,6 +228,10 @@ export class Engine {
     };
   }
 
+  #uses(snapshot: CompiledSnapshot): Iterable<CertificateUse> {
+    return certificateUses(snapshot, servedListeners(snapshot, this.#scope));
+  }
+
   async #open(snapshot: CompiledSnapshot, swap: () => void): Promise<void> {
     const needs = [
       ...sidecarSockets(this.#options.sidecar, snapshot, this.#scope),
@@ -250,7 +262,7 @@ export class Engine {
     return mergeProblems([
       this.#compileProblems,
       socketProblems(snapshot, scope, this.#failures),
-      certificateProblems(snapshot, servedListeners(snapshot, scope), this.#certificates),
+      certificateProblems(this.#uses(snapshot), this.#certificates),
       this.#failures
         .filter(({ need }) => need.arrival.direction !== 'edge')
         .map(({ need, message }) => ({

@@ -5,6 +5,7 @@ import type { Revision } from '#contracts/revision.ts';
 import type { MeshState, StateChange } from '#platform/state.ts';
 import type { OverloadReport } from './overload/overload.ts';
 import type { SeriesSnapshot } from './telemetry/index.ts';
+import type { SecretValues } from './tls/secrets.ts';
 import type { EndpointView } from './upstream/view.ts';
 
 /** A state to bring into service. */
@@ -49,6 +50,8 @@ export interface Fleet {
   /** Resolves when every worker serves the state. */
   apply(update: StateUpdate): Promise<Applied>;
   setEndpoints(announced: ServiceEndpoints): void;
+  /** Values of Secrets, before or after the state that asks for them. */
+  setSecrets(values: readonly SecretValues[]): void;
   report(): Promise<WorkerReport[]>;
   /** A worker whose event loop stands still, in one sentence; undefined: all of them turn. */
   stalled(): string | undefined;

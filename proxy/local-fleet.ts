@@ -3,6 +3,7 @@ import type { ResourceProblem } from '#contracts/problems.ts';
 import type { Log } from '#platform/log.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import { BrokenCertificates } from './tls/broken.ts';
+import type { SecretValues } from './tls/secrets.ts';
 import { TicketKeys } from './tls/ticket-keys.ts';
 import type { Applied, Fleet, LogLevel, StateUpdate, WorkerReport } from './fleet.ts';
 
@@ -32,6 +33,10 @@ export class LocalFleet implements Fleet {
 
   setEndpoints(announced: ServiceEndpoints): void {
     this.#engine.setEndpoints(announced);
+  }
+
+  setSecrets(values: readonly SecretValues[]): void {
+    this.#engine.setSecrets(values);
   }
 
   async report(): Promise<WorkerReport[]> {

@@ -19,3 +19,5 @@ export { AddressRules, parseCidr } from './upstream/addresses.ts';
 export type { EndpointView } from './upstream/view.ts';
 export { type Live, statusOf } from './snapshot/conditions.ts';
 export { notesOf } from './snapshot/notes.ts';
+export { certificateUses } from './tls/problems.ts';
+export { secretProblems } from './tls/secret-problems.ts';

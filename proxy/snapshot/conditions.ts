@@ -59,6 +59,7 @@ export function statusOf(
       return plainStatus(subject);
     case 'Namespace':
     case 'EndpointSlice':
+    case 'Secret':
     case 'ReferenceGrant':
       return undefined;
     default:

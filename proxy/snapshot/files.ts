@@ -7,6 +7,7 @@ import { MeshState, keyOfResource } from '#platform/state.ts';
 import { refOf } from '#contracts/names.ts';
 import type { Applied, Fleet } from '../fleet.ts';
 import { Watch } from '../watch.ts';
+import { FileSecrets } from './file-secrets.ts';
 
 export interface FileSourceOptions {
   paths: readonly string[];
@@ -28,6 +29,7 @@ export class FileSource {
   readonly #options: FileSourceOptions;
   readonly #state = new MeshState();
   readonly #watch: Watch;
+  readonly #secrets = new FileSecrets();
   #lastComplaint = '';
   /** Of the files as they were read last. */
   #stamp = '';
@@ -95,12 +97,14 @@ export class FileSource {
 
   async #bring(resources: Parameters<typeof keyOfResource>[0][]): Promise<Applied> {
     const { fleet, clock } = this.#options;
-    const keys = new Set(resources.map(keyOfResource));
+    const { upserts, values } = this.#secrets.take(resources);
+    if (values.length > 0) fleet.setSecrets(values);
+    const keys = new Set(upserts.map(keyOfResource));
     const gone = [...this.#state.entries.keys()].filter((key) => !keys.has(key));
     const change = {
       sequence: this.#state.sequence + 1,
       time: new Date(clock.wallMs()).toISOString(),
-      upserts: resources,
+      upserts,
       deletes: gone.map(refOf),
     };
     const first = this.#applied === undefined;

@@ -13,6 +13,8 @@ import { StreamFollower } from './follow-stream.ts';
 import { HeadWatch } from './heads.ts';
 import { Heartbeats, defendName } from './heartbeats.ts';
 import { Receipts } from './receipts.ts';
+import { followSecrets } from './secret-follower.ts';
+import type { Secrets } from './secrets.ts';
 
 export interface LinkOptions {
   connection: NatsConnection;
@@ -25,6 +27,8 @@ export interface LinkOptions {
   trust?: Trust | undefined;
   alarms: Alarms;
   grant?: ProxyGrant;
+  /** Absent: this proxy has no key that Secrets could be sealed to. */
+  secrets?: Pick<Secrets, 'take'> | undefined;
   clock: Clock;
   random: Random;
   log: Log;
@@ -42,6 +46,7 @@ export class ConfigLink {
   readonly #options: LinkOptions;
   readonly #config: StreamFollower;
   readonly #endpoints: StreamFollower;
+  readonly #secrets: StreamFollower | undefined;
   readonly #receipts: Receipts;
   readonly #heartbeats: Heartbeats;
   readonly #heads: HeadWatch;
@@ -81,6 +86,7 @@ export class ConfigLink {
       begin: () => ({ deliver_policy: DeliverPolicy.LastPerSubject, filter_subject: allEndpoints }),
       message: (message) => this.#onEndpoints(message),
     });
+    this.#secrets = options.secrets && followSecrets(options.secrets, options);
   }
 
   start(): void {
@@ -101,6 +107,8 @@ export class ConfigLink {
     // What came from disk was served before there was a link to say so over.
     const { verdict } = this.#options.applier;
     if (verdict !== undefined) this.tell(verdict);
+    // First: a state may ask for them.
+    this.#secrets?.start();
     this.#config.start();
     this.#endpoints.start();
     this.#watchLink();
@@ -154,7 +162,8 @@ export class ConfigLink {
     const { connection } = this.#options;
     await this.#flushed();
     if (!connection.isClosed()) for (const end of this.#unsubscribe) end();
-    await Promise.all([this.#config.stop(), this.#endpoints.stop()]);
+    const followers = [this.#config, this.#endpoints, this.#secrets];
+    await Promise.all(followers.map(async (each) => each?.stop()));
     await connection.close();
   }
 
@@ -274,6 +283,7 @@ export class ConfigLink {
         this.#receipts.sendAgain();
         this.#config.restart();
         this.#endpoints.restart();
+        this.#secrets?.restart();
       }
     };
     watch().catch((error: unknown) => log.error({ error: sentenceOf(error) }, 'no link status'));

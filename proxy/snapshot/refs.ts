@@ -63,6 +63,7 @@ export function refsOf(resource: Resource): Refs {
     case 'Namespace':
     case 'GatewayClass':
     case 'Service':
+    case 'Secret':
       return { uses: NOTHING, attaches: NOTHING };
     case 'Mesh':
       return { uses: NOTHING, attaches: [THE_MESH] };

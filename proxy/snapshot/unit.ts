@@ -15,7 +15,7 @@ const PLAIN: CompiledUnit = Object.freeze({ kind: 'plain' });
 
 /** What has to be compiled before what: later kinds look at the units of earlier ones. */
 export const KIND_ORDER: readonly (readonly string[])[] = [
-  ['Mesh', 'Namespace', 'GatewayClass', 'ReferenceGrant', 'Consumer'],
+  ['Mesh', 'Namespace', 'GatewayClass', 'ReferenceGrant', 'Consumer', 'Secret'],
   [
     ...['AuthenticationPolicy', 'RateLimitPolicy', 'TrafficPolicy', 'FaultPolicy'],
     ...['ListenerPolicy', 'BackendTLSPolicy', 'EndpointSlice'],
@@ -35,6 +35,7 @@ export function compileUnit(entry: StateEntry, view: View, report: Report): Comp
       compileClass(resource, report);
       return PLAIN;
     case 'ReferenceGrant':
+    case 'Secret':
       return PLAIN;
     case 'Mesh':
       return { kind: 'mesh', mesh: compileMesh(resource, view, report) };

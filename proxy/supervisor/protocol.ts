@@ -6,6 +6,7 @@ import type { ProxySettings } from '../bootstrap.ts';
 import type { LogLevel, WorkerReport } from '../fleet.ts';
 import type { BindFailure } from '../listener/sockets.ts';
 import type { CertificateRead } from '../tls/broken.ts';
+import type { SecretValues } from '../tls/secrets.ts';
 
 /** How often a worker says that it turns. */
 export const BEAT_MS = 1_000;
@@ -22,6 +23,7 @@ export type ToWorker =
   /** Changes since the last update; `digest` is that of the state after them. */
   | { type: 'step'; id: number; revision: Revision; changes: StateChange[]; digest: string }
   | { type: 'endpoints'; announced: ServiceEndpoints[] }
+  | { type: 'secrets'; values: readonly SecretValues[] }
   | { type: 'report'; id: number }
   | { type: 'logLevel'; level: LogLevel }
   /** With the socket's handle, unless it says why there is none. */

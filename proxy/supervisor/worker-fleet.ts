@@ -10,6 +10,7 @@ import { EndpointBook } from '../snapshot/endpoints.ts';
 import { type RequestSeries, sumSeries } from '../telemetry/index.ts';
 import { BEAT_MS } from './protocol.ts';
 import { BrokenCertificates } from '../tls/broken.ts';
+import { SecretBook, type SecretValues } from '../tls/secrets.ts';
 import { TicketKeys } from '../tls/ticket-keys.ts';
 import { HeldSockets } from './held-sockets.ts';
 import { WorkerProcess, type WorkerProcessOptions } from './worker-process.ts';
@@ -48,6 +49,7 @@ export class WorkerFleet implements Fleet {
   readonly #broken: BrokenCertificates;
   readonly #live = new Set<WorkerProcess>();
   readonly #endpoints = new EndpointBook();
+  readonly #secrets = new SecretBook();
   readonly #problemsOf = new Map<number, ResourceProblem[]>();
   /** What each live worker told last: one that is busy for a moment does not vanish from sums. */
   readonly #reports = new Map<number, WorkerReport>();
@@ -91,6 +93,11 @@ export class WorkerFleet implements Fleet {
   setEndpoints(announced: ServiceEndpoints): void {
     this.#endpoints.set(announced);
     for (const worker of this.#live) worker.setEndpoints([announced]);
+  }
+
+  setSecrets(values: readonly SecretValues[]): void {
+    for (const each of values) this.#secrets.add(each);
+    for (const worker of this.#live) worker.setSecrets(values);
   }
 
   async report(): Promise<WorkerReport[]> {
@@ -172,6 +179,7 @@ export class WorkerFleet implements Fleet {
     this.#live.add(worker);
     if (this.#logLevel !== undefined) worker.setLogLevel(this.#logLevel);
     worker.setEndpoints(this.#endpoints.all());
+    worker.setSecrets(this.#secrets.all());
     if (this.#latest === undefined) return;
     const update = this.#latest;
     this.#bring(worker, update, update).then(

@@ -7,6 +7,7 @@ import type { Clock } from '#platform/clock.ts';
 import type { ProxySettings } from '../bootstrap.ts';
 import type { Applied, LogLevel, StateUpdate, WorkerReport } from '../fleet.ts';
 import type { BindFailure } from '../listener/sockets.ts';
+import type { SecretValues } from '../tls/secrets.ts';
 import type { CertificateRead } from '../tls/broken.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 
@@ -103,6 +104,10 @@ export class WorkerProcess {
       const changes = [...step.changes];
       this.#send({ type: 'step', id, revision, changes, digest: state.digest });
     });
+  }
+
+  setSecrets(values: readonly SecretValues[]): void {
+    this.#send({ type: 'secrets', values });
   }
 
   setEndpoints(announced: ServiceEndpoints[]): void {

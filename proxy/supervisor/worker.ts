@@ -78,6 +78,9 @@ class WorkerMain {
       case 'endpoints':
         this.#setEndpoints(message.announced);
         return;
+      case 'secrets':
+        this.#engine.setSecrets(message.values);
+        return;
       case 'report':
         send({ type: 'report', id: message.id, report: this.#engine.report() });
         return;

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import type { ResourceKey } from '#contracts/names.ts';
 import type { Clock } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
+import type { StateEntry } from '#platform/state.ts';
 import { Watch } from '../watch.ts';
 import type { CertificateRead } from './broken.ts';
 import {
@@ -11,6 +13,8 @@ import {
   readAuthorities,
   readServerCertificate,
 } from './certificate.ts';
+import { SecretCertificates } from './secret-certificates.ts';
+import type { SecretValues } from './secrets.ts';
 import { FileStamps } from './stamps.ts';
 
 interface Entry {
@@ -32,8 +36,9 @@ export interface CertificatesOptions {
 type Texts = Record<'cert' | 'key' | 'ca', string | undefined>;
 
 /**
- * The certificates and authorities that the bootstrap names, by the names of Secrets. Their files
- * are watched; a change counts for new handshakes, and what cannot be read leaves what was there.
+ * Certificates and authorities by the names of Secrets: those in files that the bootstrap names,
+ * else those of the mesh. The files are watched; a change counts for new handshakes, and what
+ * cannot be read leaves what was there.
  */
 export class Certificates {
   readonly #options: CertificatesOptions;
@@ -41,11 +46,12 @@ export class Certificates {
   readonly #stamps: FileStamps;
   readonly #watch: Watch;
   #onChange: (() => void) | undefined;
-  /** Another number whenever something can be served, or trusted, that could not before. */
-  version = 1;
+  readonly #secrets: SecretCertificates;
+  #version = 1;
 
   constructor(options: CertificatesOptions) {
     this.#options = options;
+    this.#secrets = new SecretCertificates(options);
     const paths = options.files.flatMap(filesOf);
     // First, so that a change from here on is one.
     this.#stamps = new FileStamps(paths);
@@ -79,18 +85,44 @@ export class Certificates {
     this.#watch.stop();
   }
 
+  /** Values of Secrets have come. */
+  give(values: readonly SecretValues[]): void {
+    if (this.#secrets.give(values)) this.#onChange?.();
+  }
+
+  /** A state is about to be served: waits a moment for the Secrets of these names. */
+  async follow(
+    entries: ReadonlyMap<ResourceKey, StateEntry>,
+    changed: ReadonlySet<ResourceKey> | undefined,
+    names: () => string[],
+  ): Promise<void> {
+    this.#secrets.follow(entries, changed);
+    if (this.#secrets.isMissingAny) {
+      await this.#secrets.arrived(names().filter((name) => !this.#entries.has(name)));
+    }
+  }
+
+  /** Another number whenever something can be served, or trusted, that could not before. */
+  get version(): number {
+    return this.#version + this.#secrets.version;
+  }
+
   server(name: string): ServerCertificate | undefined {
-    return this.#entries.get(name)?.server;
+    return (this.#entries.get(name) ?? this.#secrets.entry(name))?.server;
   }
 
   authorities(name: string): Authorities | undefined {
-    return this.#entries.get(name)?.authorities;
+    return (this.#entries.get(name) ?? this.#secrets.entry(name))?.authorities;
   }
 
   /** Why something that is referred to is missing or old; undefined: all is well. */
   problemOf(name: string, what: 'server' | 'authorities'): string | undefined {
     const entry = this.#entries.get(name);
-    if (entry === undefined) return `the bootstrap of this proxy names no certificate ${name}`;
+    if (entry === undefined) {
+      if (this.#secrets.has(name)) return this.#secrets.problemOf(name, what);
+      const files = 'the bootstrap of this proxy names no such certificate';
+      return `there is no Secret ${name}, and ${files}`;
+    }
     const { problem } = entry;
     if (problem !== undefined) {
       const isServed = entry[what] !== undefined;
@@ -103,7 +135,9 @@ export class Certificates {
 
   /** When each certificate that is served ends, ms since 1970. */
   expiries(): [name: string, notAfterMs: number][] {
-    return [...this.#entries.values()].flatMap(({ server }) =>
+    const inFiles = [...this.#entries.values()].map(({ server }) => server);
+    const others = this.#secrets.servers().filter(({ name }) => !this.#entries.has(name));
+    return [...inFiles, ...others].flatMap((server) =>
       server === undefined ? [] : [[server.name, server.notAfterMs] as [string, number]],
     );
   }
@@ -146,7 +180,7 @@ export class Certificates {
         return texts;
       });
       if (entry.problem !== undefined) continue;
-      this.version++;
+      this.#version++;
       if (before?.cert !== entry.server?.cert) {
         this.#options.log.info({ certificate: files.name }, 'a new certificate is served');
       }

@@ -3,44 +3,61 @@ import type { ResourceProblem } from '#contracts/problems.ts';
 import { type CompiledSnapshot, type ListenerSpec, placeOf } from '../snapshot/compiled.ts';
 import type { Certificates } from './certificates.ts';
 
+/** What refers to a certificate, or to authorities, and where in it. */
+export interface CertificateUse {
+  /** Of a Secret, or of an entry of the bootstrap: `namespace/name`. */
+  readonly name: string;
+  readonly what: 'server' | 'authorities';
+  readonly resource: string;
+  readonly path: string;
+}
+
+/** Every certificate that these listeners, and calls of any Service, need. */
+export function* certificateUses(
+  snapshot: CompiledSnapshot,
+  listeners: readonly ListenerSpec[],
+): Generator<CertificateUse> {
+  for (const listener of listeners) yield* listenerUses(listener);
+  for (const { ports } of snapshot.services.values()) {
+    for (const { tls } of ports) {
+      if (tls === undefined || tls.authorities === 'system') continue;
+      const path = 'spec.validation.caCertificateRefs';
+      for (const name of tls.authorities) {
+        yield { name, what: 'authorities', resource: tls.policy, path };
+      }
+    }
+  }
+}
+
+function* listenerUses(listener: ListenerSpec): Generator<CertificateUse> {
+  const { gateway, tls, clientCertificate } = listener;
+  const [namespace = '', gatewayName = ''] = gateway.split('/');
+  const resource = keyOf({ kind: 'Gateway', namespace, name: gatewayName });
+  const place = placeOf(listener.name);
+  const own = { resource: place.resource, path: `${place.path}.tls.certificateRefs` };
+  for (const name of tls?.certificates ?? []) yield { name, what: 'server', ...own };
+  if (clientCertificate !== undefined) {
+    const path = 'spec.tls.backend.clientCertificateRef';
+    yield { name: clientCertificate, what: 'server', resource, path };
+  }
+  const path = `${tls?.clientsPath ?? 'spec.tls.frontend'}.caCertificateRefs`;
+  for (const name of tls?.clientAuthorities ?? []) {
+    yield { name, what: 'authorities', resource, path };
+  }
+}
+
 /**
  * What a receipt says of certificates that listeners and policies refer to and this proxy cannot
  * serve or trust. Their handshakes fail; everything else is served.
  */
 export function certificateProblems(
-  snapshot: CompiledSnapshot,
-  listeners: readonly ListenerSpec[],
+  uses: Iterable<CertificateUse>,
   certificates: Pick<Certificates, 'problemOf'>,
 ): ResourceProblem[] {
   const problems: ResourceProblem[] = [];
-  const add = (resource: string, path: string, message: string | undefined): void => {
+  for (const { name, what, resource, path } of uses) {
+    const message = certificates.problemOf(name, what);
     if (message !== undefined) problems.push({ resource, path, reason: 'cannot_apply', message });
-  };
-  for (const { gateway, name: listener, tls, clientCertificate } of listeners) {
-    const [namespace = '', name = ''] = gateway.split('/');
-    const resource = keyOf({ kind: 'Gateway', namespace, name });
-    const place = placeOf(listener);
-    for (const each of tls?.certificates ?? []) {
-      const path = `${place.path}.tls.certificateRefs`;
-      add(place.resource, path, certificates.problemOf(each, 'server'));
-    }
-    if (clientCertificate !== undefined) {
-      const at = 'spec.tls.backend.clientCertificateRef';
-      add(resource, at, certificates.problemOf(clientCertificate, 'server'));
-    }
-    for (const each of tls?.clientAuthorities ?? []) {
-      const path = `${tls?.clientsPath ?? 'spec.tls.frontend'}.caCertificateRefs`;
-      add(resource, path, certificates.problemOf(each, 'authorities'));
-    }
-  }
-  for (const { ports } of snapshot.services.values()) {
-    for (const { tls } of ports) {
-      if (tls === undefined || tls.authorities === 'system') continue;
-      for (const each of tls.authorities) {
-        const path = 'spec.validation.caCertificateRefs';
-        add(tls.policy, path, certificates.problemOf(each, 'authorities'));
-      }
-    }
   }
   return problems;
 }

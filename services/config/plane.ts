@@ -4,6 +4,7 @@ import { type MeshSubjects, meshSubjects } from '#contracts/subjects.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { encodeJson } from '#platform/nats.ts';
+import type { Unsealer } from '#platform/sealing.ts';
 import { type Signer, Trust } from '#platform/signing.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import { Compiler } from './changes/compiler.ts';
@@ -14,6 +15,8 @@ import { StreamError, type Wanted, ensureStreams, wantedStreams } from './log/st
 import type { ConfigMetrics } from './metrics.ts';
 import { ReceiptFeed } from './receipts/feed.ts';
 import { RegistryFeed } from './registry/feed.ts';
+import { SecretCourier } from './secrets/courier.ts';
+import { Vault } from './secrets/vault.ts';
 
 export interface PlaneOptions {
   connection: NatsConnection;
@@ -26,6 +29,8 @@ export interface PlaneOptions {
   /** Both undefined: the mesh is unsigned. */
   signer?: Signer | undefined;
   trust?: Trust | undefined;
+  /** Seal and open the values of Secrets, the one in use first; absent: Secrets are refused. */
+  sealing?: readonly [Unsealer, ...Unsealer[]] | undefined;
   /** A board may look different now. */
   onNews: () => void;
 }
@@ -41,6 +46,8 @@ export class Plane {
   readonly writer: Writer;
   readonly registry: RegistryFeed;
   readonly receipts: ReceiptFeed;
+  /** Absent: this service takes no Secrets. */
+  readonly #courier: SecretCourier | undefined;
   readonly #options: PlaneOptions;
   readonly #subjects: MeshSubjects;
   #linked = true;
@@ -75,11 +82,15 @@ export class Plane {
       },
     });
     this.compiler = new Compiler(this.history.state, this.history.epoch, () => clock.wallMs());
+    const secrets = this.#secrets(trust);
+    this.#courier = secrets?.courier;
     this.registry = new RegistryFeed({
       ...shared,
       replicas: options.replicas,
-      ...(options.trust === undefined ? {} : { trust: options.trust }),
-      onProxies: options.onNews,
+      onProxies: () => {
+        options.onNews();
+        this.#courier?.heard();
+      },
       onForgotten: (proxy) => this.receipts.receipts.forget(proxy),
       addresses: { allows: () => false },
     });
@@ -94,6 +105,7 @@ export class Plane {
       mesh,
       log: this.log,
       compiler: this.compiler,
+      vault: secrets?.vault,
       clock,
       logger: log,
       audience: () => this.audience(),
@@ -111,7 +123,9 @@ export class Plane {
 
   /** Which of its streams cannot be read at the moment, and why; also while it starts. */
   get stalled(): string | undefined {
-    return this.log.stalled ?? this.registry.stalled ?? this.receipts.stalled;
+    return (
+      this.log.stalled ?? this.registry.stalled ?? this.receipts.stalled ?? this.#courier?.stalled
+    );
   }
 
   get linked(): boolean {
@@ -133,6 +147,7 @@ export class Plane {
     this.#readMesh();
     if (!this.#stopped) await this.registry.start();
     if (!this.#stopped) await this.receipts.start();
+    if (!this.#stopped) await this.#courier?.start();
     if (this.#stopped) return;
     this.#watchLink();
     await this.#publishHead();
@@ -142,7 +157,8 @@ export class Plane {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#headTimer?.cancel();
-    await Promise.all([this.log.stop(), this.registry.stop(), this.receipts.stop()]);
+    const parts = [this.log, this.registry, this.receipts, this.#courier];
+    await Promise.all(parts.map(async (part) => part?.stop()));
   }
 
   /** Proxies that are up; of those only known from receipts the version is not known. */
@@ -152,6 +168,21 @@ export class Plane {
       .map(({ heartbeat }) => ({ proxy: heartbeat.proxy, version: heartbeat.version }));
     const unheard = [...this.receipts.unheard()].map((proxy) => ({ proxy }));
     return [...up, ...unheard].sort((a, b) => (a.proxy < b.proxy ? -1 : 1));
+  }
+
+  /** Who may have a Secret is said by signed grants alone: without them there are no Secrets. */
+  #secrets(trust: Trust | undefined): { vault: Vault; courier: SecretCourier } | undefined {
+    const { connection, mesh, clock, log, signer, sealing } = this.#options;
+    if (signer === undefined || trust === undefined || sealing === undefined) return undefined;
+    const shared = { mesh, connection, subjects: this.#subjects };
+    const vault = new Vault({ ...shared, keys: sealing });
+    const courier = new SecretCourier({
+      ...{ ...shared, vault, signer, trust, clock, log },
+      state: () => this.history.state,
+      compiled: () => this.compiler.head(),
+      proxies: () => this.registry.registry.heartbeats(),
+    });
+    return { vault, courier };
   }
 
   async #ensureStreams(streams: readonly Wanted[]): Promise<void> {
@@ -168,6 +199,7 @@ export class Plane {
 
   #onApplied(changed: ReadonlySet<ResourceKey>): void {
     this.compiler.moved(changed);
+    this.#courier?.news();
     if (this.#replayed && [...changed].some((key) => key.startsWith('Mesh/'))) this.#readMesh();
     this.#options.onNews();
   }

@@ -3,6 +3,7 @@ import { KeyError, Signer } from '#platform/signing.ts';
 import { NATS_FIELDS, SERVICE_FIELDS, checkFile, runService } from '#platform/service.ts';
 import { TRUST_FIELDS, UNSIGNED_WARNING, trustTexts } from '#platform/trust-fields.ts';
 import { trustOf } from '#platform/trust.ts';
+import { SealError, Unsealer } from '#platform/sealing.ts';
 import { startConfigService } from './service.ts';
 
 const FIELDS = {
@@ -25,6 +26,12 @@ const FIELDS = {
     env: 'WINDROSE_CONFIG_LISTEN',
     default: '127.0.0.1:7400',
     description: 'address of the API',
+  },
+  sealingKey: {
+    type: 'list',
+    env: 'WINDROSE_SEALING_KEY',
+    description:
+      'files of X25519 keys that the values of Secrets are sealed to: the first seals, all open',
   },
   analytics: {
     type: 'string',
@@ -58,6 +65,7 @@ runService('config', FIELDS, async (fields, log) => {
     insecureListen: fields.insecureListen,
     signer,
     trust,
+    sealing: readSealingKeys(fields.sealingKey ?? [], signer),
     analytics: fields.analytics,
     alerting: fields.alerting,
     log,
@@ -84,4 +92,20 @@ function readSigner(
     if (error instanceof KeyError) throw new BootstrapError(`--signing-key: ${error.message}`);
     throw error;
   }
+}
+
+/** Who may have a Secret is said by signed grants, so that an unsigned mesh has none. */
+function readSealingKeys(
+  files: readonly string[],
+  signer: Signer | undefined,
+): readonly [Unsealer, ...Unsealer[]] | undefined {
+  try {
+    const [first, ...others] = files.map((file) => Unsealer.read(file));
+    if (first === undefined) return undefined;
+    if (signer !== undefined) return [first, ...others];
+  } catch (error) {
+    if (error instanceof SealError) throw new BootstrapError(`--sealing-key: ${error.message}`);
+    throw error;
+  }
+  throw new BootstrapError('--sealing-key needs --signing-key: an unsigned mesh has no Secrets');
 }

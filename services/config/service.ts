@@ -3,8 +3,9 @@ import { type Clock, systemClock } from '#platform/clock.ts';
 import { HttpProblem, createApi, listen } from '#platform/http.ts';
 import { sentenceOf } from '#platform/log.ts';
 import { connectNats, natsSentence, pause } from '#platform/nats.ts';
-import type { Signer, Trust } from '#platform/signing.ts';
+import type { Unsealer } from '#platform/sealing.ts';
 import type { ServiceLog } from '#platform/service-log.ts';
+import type { Signer, Trust } from '#platform/signing.ts';
 import { EVENT_BYTES_MAX } from './changes/writer.ts';
 import { BoardStreams } from './api/boards.ts';
 import { addRoutes } from './api/routes.ts';
@@ -16,6 +17,8 @@ export interface ConfigServiceOptions {
   natsUrl: string;
   natsCreds?: string | undefined;
   natsCa?: string | undefined;
+  /** Keys for the values of Secrets, the one in use first. */
+  sealing?: readonly [Unsealer, ...Unsealer[]] | undefined;
   /** Copies of new streams: 1, and 3 on a cluster. */
   replicas?: number;
   /** `host:port`. */
@@ -173,15 +176,14 @@ class Running implements ConfigService {
   }
 
   #newPlane(connection: NatsConnection, metrics: ConfigMetrics): Plane {
+    const { mesh, signer, trust, sealing } = this.#options;
     return new Plane({
       connection,
-      mesh: this.#options.mesh,
+      ...{ mesh, signer, trust, sealing },
       replicas: this.#options.replicas ?? 1,
       clock: this.#clock,
       log: this.#options.log,
       metrics,
-      signer: this.#options.signer,
-      trust: this.#options.trust,
       onNews: () => this.#boards.news(),
     });
   }

@@ -1,5 +1,5 @@
 /** What a signature is for: one made for one purpose is worth nothing for another. */
-export type SigningPurpose = 'change-set' | 'head' | 'snapshot' | 'endpoints' | 'grant';
+export type SigningPurpose = 'change-set' | 'head' | 'snapshot' | 'endpoints' | 'grant' | 'secret';
 
 /** An Ed25519 signature (RFC 8032) over the canonical JSON (RFC 8785) of what stands beside it. */
 export interface Signature {
@@ -25,6 +25,13 @@ export interface ProxyGrant extends Signed {
   service?: string;
   /** Address ranges that it may announce, as CIDRs. */
   cidrs: string[];
+  /**
+   * Gateways, `namespace/name`, whose certificates it may have. Absent: those of every Gateway
+   * when it announces no Service, of none when it does.
+   */
+  gateways?: string[];
+  /** The X25519 key that its Secrets are sealed to: 32 bytes, base64url. */
+  sealTo?: string;
   /** RFC 3339; it is worth nothing afterwards. Absent: until the key is no longer trusted. */
   notAfter?: string;
 }

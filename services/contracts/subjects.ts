@@ -23,7 +23,11 @@ export interface MeshSubjects {
   claim: (proxy: string) => string;
   /** Request and reply: whether a holder of the registry's lease is still there. */
   leaseHolder: (holder: string) => string;
-  streams: { config: string; endpoints: string; receipts: string };
+  /** JetStream, last per subject: a sealed value, for one proxy; `digest` without its prefix. */
+  secret: (proxy: string, digest: string) => string;
+  secretsOf: (proxy: string) => string;
+  allSecrets: string;
+  streams: { config: string; endpoints: string; receipts: string; secrets: string };
   /** Object store: snapshots, large bodies, the archive. */
   objects: string;
   /** Key-value: which config service writes endpoints. */
@@ -44,10 +48,14 @@ export function meshSubjects(mesh: string): MeshSubjects {
     allHeartbeats: `${root}.heartbeat.*`,
     claim: (proxy) => `${root}.claim.${proxy}`,
     leaseHolder: (holder) => `${root}.lease.${holder}`,
+    secret: (proxy, digest) => `${root}.secret.${proxy}.${digest}`,
+    secretsOf: (proxy) => `${root}.secret.${proxy}.*`,
+    allSecrets: `${root}.secret.*.*`,
     streams: {
       config: `WINDROSE_${mesh}_CONFIG`,
       endpoints: `WINDROSE_${mesh}_ENDPOINTS`,
       receipts: `WINDROSE_${mesh}_RECEIPTS`,
+      secrets: `WINDROSE_${mesh}_SECRETS`,
     },
     objects: `windrose_${mesh}_objects`,
     lease: `windrose_${mesh}_lease`,

@@ -24,6 +24,7 @@ const TEXTS = [
   ...['a', 'shop', 'a-b.c', 'A', 'a/b', '', '😀', '😀😀', '::', 'x'.repeat(64), 'x'.repeat(5_000)],
   ...['10s', '1m30s', '0s', '10', '2027-01-01T00:00:00Z', '*.shop.example', '/path', 'text/plain'],
   ...['https://*.shop.example', 'spiffe://mesh.example/a'],
+  `hmac-sha256:${'0123456789abcdef'.repeat(4)}`,
   ...['0123456789abcdef'.repeat(4), '30d', '10.0.0.0/8', 'a\nb', ' a', '\ud83d', 'constructor'],
 ];
 const NUMBERS = [

@@ -201,6 +201,11 @@ const SOME: Readonly<Record<Exclude<Kind, 'SLO'>, (random: Random) => object>> =
     slice(oneOf(random, SERVICES), [oneOf(random, ['127.0.0.1', '10.0.0.1', '10.9.0.1'])]),
   GatewayClass: () =>
     ofGatewayApi('GatewayClass', 'special', { controllerName: 'windrose.dev/gateway' }),
+  Secret: (random) => ({
+    ...{ apiVersion: 'v1', kind: 'Secret' },
+    metadata: { name: oneOf(random, ['web', 'db']), namespace: 'shop' },
+    sealed: { digest: `hmac-sha256:${oneOf(random, ['a', 'b']).repeat(64)}`, keys: ['tls.crt'] },
+  }),
   Gateway: someGateway,
   ListenerSet: (random) =>
     listenerSet(oneOf(random, ['set', 'more']), [{ port: oneOf(random, [80, 81, 82]) }]),

@@ -14,6 +14,8 @@ export function summaryOf(resource: Resource): string {
       return resource.spec.ports.map((port) => port.port).join(', ');
     case 'EndpointSlice':
       return count(resource.endpoints?.length ?? 0, 'endpoint');
+    case 'Secret':
+      return (resource.sealed?.keys ?? []).join(', ');
     case 'Gateway':
     case 'ListenerSet':
       return resource.spec.listeners.map((each) => `${each.name} :${each.port}`).join(', ');

@@ -61,6 +61,7 @@ export function referencesOf(resource: Resource): ResourceKey[] {
       return resource.spec.targetRefs.map((ref) => keyOf({ ...ref, namespace }));
     case 'Namespace':
     case 'Service':
+    case 'Secret':
     case 'GatewayClass':
     case 'ReferenceGrant':
     case 'Mesh':

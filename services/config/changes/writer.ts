@@ -15,6 +15,8 @@ import { refuseOverlap, refuseStaleVersions } from './conflicts.ts';
 import { problemsBeyond } from './review.ts';
 import { invalid, readIntent } from './intent.ts';
 import { type Plan, planOf } from './plan.ts';
+import type { Vault } from '../secrets/vault.ts';
+import { sealSecrets } from './secrets.ts';
 import { findSequence, headOf } from './revisions.ts';
 import { warningsOf } from './warnings.ts';
 
@@ -34,6 +36,8 @@ export interface WriterOptions {
   compiler: Compiler;
   clock: Clock;
   logger: Log;
+  /** Keeps the values of Secrets; absent: this service takes none. */
+  vault?: Vault | undefined;
   /** Proxies that are up, whose receipts a writer may wait for. */
   audience: () => { proxy: string; version?: string }[];
   onPublished?: (event: { sequence: number; audience: string[]; tookMs: number }) => void;
@@ -79,7 +83,7 @@ export class Writer {
   /** Throws HttpProblem: 400, 404, 409, 413, 422 or 503. */
   async write(request: WriteRequest): Promise<ChangeSetResponse> {
     const { log, mesh, compiler } = this.#options;
-    const intent = readIntent(request.body);
+    const { intent, pending } = await sealSecrets(readIntent(request.body), this.#options.vault);
     if (intent.kind === 'write' && intent.refused.problems.length > 0) {
       throw invalid(problemsBeyond(intent, log.history, compiler));
     }
@@ -87,11 +91,15 @@ export class Writer {
       request.ifMatch === undefined
         ? log.history.lastSequence
         : await findSequence(log, request.ifMatch, { orNone: true });
-    const id = changeSetId(mesh, request.idempotencyKey, [request.body, request.ifMatch ?? '']);
+    const { body } = request;
+    // Without values: an id is a plain digest, which would tell a short one.
+    const asked = intent.kind === 'write' ? { ...body, upserts: intent.upserts } : body;
+    const id = changeSetId(mesh, request.idempotencyKey, [asked, request.ifMatch ?? '']);
     const author = request.body.author ?? ANONYMOUS;
     const plan = await planOf(intent, log);
     const draft: Draft = { request, id, plan, base, author };
     if (request.dryRun) return this.#answer(draft, this.#check(draft));
+    await this.#options.vault?.store(pending);
     // From now on and not from its turn: behind others who time out nobody waits for minutes.
     const endMs = this.#options.clock.nowMs() + WRITE_TIMEOUT_MS;
     return this.#inTurn(() => this.#commit(draft, endMs));

@@ -17,12 +17,13 @@ const RECEIPTS_PER_PROXY = 64;
 const RECEIPTS_MAX = 100_000;
 const RECEIPT_BYTES_MAX = 256 * 1024;
 const ENDPOINTS_BYTES_MAX = 1024 * 1024;
+const SECRET_MESSAGE_BYTES_MAX = 512 * 1024;
 
 /** A stream as it must be. */
 export type Wanted = Pick<StreamConfig, 'name' | 'subjects' | 'storage' | 'description'> &
   Partial<StreamConfig>;
 
-/** The three streams of one mesh. The first is the only store of configuration there is. */
+/** The streams of one mesh. The first is the only store of configuration there is. */
 export function wantedStreams(subjects: MeshSubjects, replicas: number): Wanted[] {
   return [
     {
@@ -41,6 +42,15 @@ export function wantedStreams(subjects: MeshSubjects, replicas: number): Wanted[
       num_replicas: replicas,
       max_msgs_per_subject: 1,
       max_msg_size: ENDPOINTS_BYTES_MAX,
+    },
+    {
+      name: subjects.streams.secrets,
+      description: 'Windrose: values of Secrets, each sealed to one proxy',
+      subjects: [subjects.allSecrets],
+      storage: StorageType.File,
+      num_replicas: replicas,
+      max_msgs_per_subject: 1,
+      max_msg_size: SECRET_MESSAGE_BYTES_MAX,
     },
     {
       name: subjects.streams.receipts,

@@ -175,6 +175,11 @@ export class Registry {
     this.#reconcile();
   }
 
+  /** The last one of each proxy that is in the mesh. */
+  *heartbeats(): Generator<Heartbeat> {
+    for (const { heartbeat, state } of this.proxies.values()) if (state !== 'left') yield heartbeat;
+  }
+
   /** Names of the proxies that are up and serve. */
   up(): KnownProxy[] {
     return [...this.proxies.values()].filter(({ state }) => state === 'up');

@@ -10,6 +10,7 @@ import * as openslo from './openslo.ts';
 import { checkSlo } from './openslo-check.ts';
 import * as grant from './reference-grant.ts';
 import type { Metadata } from './schema.ts';
+import * as secret from './secret.ts';
 import * as streams from './stream-routes.ts';
 import * as windrose from './windrose.ts';
 
@@ -54,6 +55,10 @@ export const KINDS: readonly KindEntry[] = [
   kind(core.EndpointSlice, 'discovery.k8s.io/v1', 'EndpointSlice', 'Namespaced', [
     'endpointslices',
   ]),
+  {
+    ...kind(secret.Secret, 'v1', 'Secret', 'Namespaced', ['secrets']),
+    check: secret.checkSecret,
+  },
   standard(gateway.GatewayClass, 'GatewayClass', 'Cluster', ['gatewayclasses', 'gc'], BETA),
   standard(gateway.Gateway, 'Gateway', 'Namespaced', ['gateways', 'gtw'], BETA),
   standard(gateway.ListenerSet, 'ListenerSet', 'Namespaced', ['listenersets', 'lset'], []),
@@ -103,6 +108,7 @@ export type Resource =
   | core.Namespace
   | core.Service
   | core.EndpointSlice
+  | secret.Secret
   | gateway.GatewayClass
   | gateway.Gateway
   | gateway.ListenerSet
@@ -143,6 +149,7 @@ export * from './gateway-refs.ts';
 export * from './gateway-tls.ts';
 export * from './openslo.ts';
 export * from './reference-grant.ts';
+export * from './secret.ts';
 export type * from './status.ts';
 export * from './stream-routes.ts';
 export * from './windrose.ts';

@@ -5,7 +5,6 @@
  */
 export const LATER_KINDS: ReadonlySet<string> = new Set([
   'UDPRoute',
-  'Secret',
   'ConfigMap',
   'AuthorizationPolicy',
   'FallbackPolicy',

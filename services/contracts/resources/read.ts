@@ -211,7 +211,9 @@ function toProblem(error: TLocalizedValidationError, document: object, kind: str
       },
     ];
   }
-  return [{ path, reason: 'invalid_value', message: `${show(value)} ${expectation(error)}` }];
+  // What stands in a Secret is told to nobody.
+  const shown = kind === 'Secret' ? 'the value' : show(value);
+  return [{ path, reason: 'invalid_value', message: `${shown} ${expectation(error)}` }];
 }
 
 function expectation(error: TLocalizedValidationError): string {

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect as connectHttp2 } from 'node:http2';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -128,10 +128,36 @@ test('SIGTERM: a stream of HTTP/2 over TLS ends in order, then the process does'
   expect(await exited).toBe(0);
 });
 
+test('a Secret among the resources is served by every worker, and told by none', async () => {
+  const port = await freePort();
+  const files = await writeFiles(port);
+  const plain = readFileSync(files.resources, 'utf8');
+  const write = ({ cert, key }: { cert: string; key: string }): void => {
+    const web = {
+      ...{ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'web', namespace: 'shop' } },
+      ...{ type: 'kubernetes.io/tls', stringData: { 'tls.crt': cert, 'tls.key': key } },
+    };
+    writeFileSync(files.resources, `${plain}---\n${stringify(web)}`);
+  };
+  write(leaf());
+  const proxy = startProxy(['--resources', files.resources, '--workers', '2']);
+  await proxy.ready();
+  const { serial, answer } = await ask(port);
+  expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  const { body: shown } = await proxy.admin('/snapshot');
+  expect(shown).toContain('hmac-sha256:');
+  expect(shown + proxy.stderr()).not.toContain('PRIVATE KEY');
+  write(leaf());
+  await until('the new certificate is served', async () => (await ask(port)).serial !== serial);
+  expect(await proxy.stop()).toBe(0);
+});
+
 test('a certificate that is not there is said at the start, by name', async () => {
   const port = await freePort();
   const files = await writeFiles(port);
   const proxy = startProxy(['--resources', files.resources]);
   expect(await proxy.exited).toBe(1);
-  expect(proxy.stderr()).toContain('the bootstrap of this proxy names no certificate shop/web');
+  expect(proxy.stderr()).toContain(
+    'there is no Secret shop/web, and the bootstrap of this proxy names no such certificate',
+  );
 });

@@ -61,9 +61,9 @@ describe('readResource', () => {
       expect.stringContaining('spec.useDefaultGateways not_supported_yet'),
       expect.stringContaining('spec.rules[0].filters[0].type not_supported_yet: ExternalAuth'),
     ]);
-    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'key' } };
-    expect(problemsOf(secret)).toEqual([
-      expect.stringContaining('Secret/default/key kind not_supported_yet'),
+    const map = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'key' } };
+    expect(problemsOf(map)).toEqual([
+      expect.stringContaining('ConfigMap/default/key kind not_supported_yet'),
     ]);
   });
 

@@ -76,6 +76,8 @@ export class RecordingFleet implements Fleet {
 
   setEndpoints(): void {}
 
+  setSecrets(): void {}
+
   async report(): Promise<never[]> {
     return [];
   }

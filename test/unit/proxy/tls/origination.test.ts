@@ -173,7 +173,7 @@ test('a policy without whom to trust closes, it never opens', async () => {
     }),
   );
   expect(edge.problems.map(({ message }) => message)).toEqual([
-    'the bootstrap of this proxy names no certificate shop/nobody',
+    'there is no Secret shop/nobody, and the bootstrap of this proxy names no such certificate',
   ]);
   expect(await exchangeBytes(edge.port, GET)).toContain(' 503 ');
   expect(backend.serverNames).toEqual([]);
@@ -206,7 +206,7 @@ test('the certificate of the Gateway is shown to a backend that asks', async () 
   expect(edge.problems.map(({ path, message }) => [path, message])).toEqual([
     [
       'spec.tls.backend.clientCertificateRef',
-      'the bootstrap of this proxy names no certificate shop/nobody',
+      'there is no Secret shop/nobody, and the bootstrap of this proxy names no such certificate',
     ],
   ]);
   expect(await exchangeBytes(edge.port, GET)).toContain(' 503 ');

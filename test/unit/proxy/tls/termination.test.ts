@@ -244,7 +244,8 @@ test('a listener without its certificate refuses handshakes by name; others serv
       resource: 'Gateway/shop/edge',
       path: 'spec.listeners[name=wild].tls.certificateRefs',
       reason: 'cannot_apply',
-      message: 'the bootstrap of this proxy names no certificate shop/gone',
+      message:
+        'there is no Secret shop/gone, and the bootstrap of this proxy names no such certificate',
     },
   ]);
   expect(await refusal(edge.port, { servername: 'a.shop.example' })).toBe(

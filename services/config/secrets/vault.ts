@@ -1,0 +1,152 @@
+import { type ObjectStore, type NatsConnection, StorageType, StringCodec } from 'nats';
+import type { ResourceProblem } from '#contracts/problems.ts';
+import { type Resource, type Secret, valuesOf } from '#contracts/resources/index.ts';
+import type { SealedBox } from '#contracts/secrets.ts';
+import type { MeshSubjects } from '#contracts/subjects.ts';
+import { HttpProblem } from '#platform/http.ts';
+import { sentenceOf } from '#platform/log.ts';
+import { natsSentence } from '#platform/nats.ts';
+import { type Unsealer, seal } from '#platform/sealing.ts';
+import { keyOfResource } from '#platform/state.ts';
+import { secretProblems } from '#proxy/pure.ts';
+
+export type Values = Readonly<Record<string, string>>;
+
+export interface VaultOptions {
+  mesh: string;
+  connection: NatsConnection;
+  subjects: MeshSubjects;
+  /** The first one seals; the others open what an earlier one sealed. */
+  keys: readonly [Unsealer, ...Unsealer[]];
+}
+
+/** A value that is to be stored before the resource that names it is published. */
+export interface Pending {
+  name: string;
+  box: SealedBox;
+}
+
+/** What a change-set's Secrets come to: resources that may be published, and what goes beside. */
+export interface Sealed {
+  upserts: Resource[];
+  problems: ResourceProblem[];
+  pending: Pending[];
+}
+
+const codec = StringCodec();
+
+/**
+ * Where the values of Secrets rest: in the mesh's object store, sealed to the config services' key,
+ * each version under its keyed digest, and never removed: a rollback asks for an old one.
+ */
+export class Vault {
+  readonly #options: VaultOptions;
+  #store: Promise<ObjectStore> | undefined;
+
+  constructor(options: VaultOptions) {
+    this.#options = options;
+  }
+
+  /** Puts a digest in the place of all values; reads the store only for digests that came back. */
+  async seal(upserts: readonly Resource[]): Promise<Sealed> {
+    const sealed: Sealed = { upserts: [], problems: [], pending: [] };
+    for (const resource of upserts) {
+      if (resource.kind !== 'Secret') sealed.upserts.push(resource);
+      else sealed.upserts.push(await this.#sealOne(resource, sealed));
+    }
+    return sealed;
+  }
+
+  async #sealOne(secret: Secret, into: Sealed): Promise<Secret> {
+    const key = keyOfResource(secret);
+    const values = valuesOf(secret);
+    const { data: _data, stringData: _stringData, immutable: _immutable, ...kept } = secret;
+    if (values === undefined) {
+      const digest = secret.sealed?.digest ?? '';
+      if (!(await this.#has(digest))) {
+        const message = 'no values with this digest are known: they were never applied here';
+        const hint = 'write the values as data or stringData';
+        const problem = { path: 'sealed.digest', reason: 'missing_reference', message } as const;
+        into.problems.push({ resource: key, ...problem, hint });
+      }
+      return kept;
+    }
+    for (const problem of secretProblems(secret.type, values)) {
+      into.problems.push({ resource: key, ...problem });
+    }
+    const name = key.slice('Secret/'.length);
+    const [own] = this.#options.keys;
+    const digest = own.digestOf({ mesh: this.#options.mesh, secret: name, values });
+    const box = seal(own.sealTo, this.#context(digest), JSON.stringify(values));
+    into.pending.push({ name: objectOf(digest), box });
+    return { ...kept, sealed: { digest, keys: Object.keys(values).sort() } };
+  }
+
+  /** Throws 503 when the store does not take them. */
+  async store(pending: readonly Pending[]): Promise<void> {
+    if (pending.length === 0) return;
+    try {
+      const store = await this.#open();
+      for (const { name, box } of pending) {
+        if ((await store.info(name)) !== null) continue;
+        const blob = codec.encode(JSON.stringify(box));
+        await store.putBlob({ name }, blob);
+      }
+    } catch (error) {
+      throw new HttpProblem(
+        'unavailable',
+        `the values of Secrets cannot be stored: ${natsSentence(error)}`,
+      );
+    }
+  }
+
+  /** The values of one version; undefined when the store has none. Throws what NATS says. */
+  async values(digest: string): Promise<Values | undefined> {
+    const store = await this.#open();
+    const blob = await store.getBlob(objectOf(digest));
+    if (blob === null) return undefined;
+    const box = JSON.parse(codec.decode(blob)) as SealedBox;
+    let why = '';
+    for (const key of this.#options.keys) {
+      try {
+        return JSON.parse(key.open(box, this.#context(digest))) as Values;
+      } catch (error) {
+        why = sentenceOf(error);
+      }
+    }
+    throw new Error(`the values ${digest} cannot be opened: ${why}`);
+  }
+
+  async #has(digest: string): Promise<boolean> {
+    try {
+      const store = await this.#open();
+      return (await store.info(objectOf(digest))) !== null;
+    } catch (error) {
+      throw new HttpProblem(
+        'unavailable',
+        `the values of Secrets cannot be read: ${natsSentence(error)}`,
+      );
+    }
+  }
+
+  /** Made where it is not there; asked again after a failure. */
+  #open(): Promise<ObjectStore> {
+    const { connection, subjects } = this.#options;
+    this.#store ??= connection
+      .jetstream()
+      .views.os(subjects.objects, { storage: StorageType.File })
+      .catch((error: unknown) => {
+        this.#store = undefined;
+        throw error;
+      });
+    return this.#store;
+  }
+
+  #context(digest: string): string {
+    return `vault ${this.#options.mesh} ${digest}`;
+  }
+}
+
+function objectOf(digest: string): string {
+  return `secrets/${digest.slice(digest.indexOf(':') + 1)}`;
+}
