@@ -1,5 +1,7 @@
 import type { NatsConnection } from 'nats';
 import type { ServiceEndpoints } from '#contracts/events.ts';
+import { proxyInbox } from '#contracts/subjects.ts';
+import { readCredential } from '#platform/credential.ts';
 import { sentenceOf } from '#platform/log.ts';
 import { connectNats, pause } from '#platform/nats.ts';
 import { ExitError } from '#platform/process.ts';
@@ -50,11 +52,15 @@ class MeshSource implements Source {
     const { settings, log, fatal } = this.#parts;
     const { nats, identity } = settings;
     if (nats === undefined) throw new ExitError(2, 'there is no NATS to read configuration from');
+    const { url, credsFile, credentialFile, caFile } = nats;
     const connecting = connectNats({
-      url: nats.url,
+      ...{ url, credsFile, caFile },
       name: `proxy ${identity.mesh}/${identity.proxy}`,
-      ...(nats.credsFile === undefined ? {} : { credsFile: nats.credsFile }),
-      ...(nats.caFile === undefined ? {} : { caFile: nats.caFile }),
+      ...(credentialFile === undefined
+        ? {}
+        : { creds: () => readCredential(credentialFile).natsCreds }),
+      ca: settings.credential?.natsCa,
+      inbox: proxyInbox(identity.proxy),
       log,
       signal: this.#abort.signal,
     });

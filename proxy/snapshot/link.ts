@@ -61,13 +61,13 @@ export class ConfigLink {
       announces: options.announces,
     });
     this.#config = new StreamFollower({
-      ...{ connection, random, log },
+      ...{ connection, random, log, consumer: identity.proxy },
       stream: streams.config,
       begin: (last) => this.#beginConfig(last, config),
       message: (message) => this.#onEvent(message),
     });
     this.#endpoints = new StreamFollower({
-      ...{ connection, random, log },
+      ...{ connection, random, log, consumer: identity.proxy },
       stream: streams.endpoints,
       begin: () => ({ deliver_policy: DeliverPolicy.LastPerSubject, filter_subject: allEndpoints }),
       message: (message) => this.#onEndpoints(message),

@@ -25,6 +25,13 @@ export interface ProxyGrant extends Signed {
   service?: string;
   /** Address ranges that it may announce, as CIDRs. */
   cidrs: string[];
+  /**
+   * Gateways, `namespace/name`, whose certificates it may have. Absent: those of every Gateway
+   * when it announces no Service, of none when it does.
+   */
+  gateways?: string[];
+  /** The X25519 key that its Secrets are sealed to: 32 bytes, base64url. */
+  sealTo?: string;
   /** RFC 3339; it is worth nothing afterwards. Absent: until the key is no longer trusted. */
   notAfter?: string;
 }

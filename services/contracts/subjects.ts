@@ -19,7 +19,11 @@ export interface MeshSubjects {
    * Request and reply: a starting proxy asks whether its name is taken (SEMANTICS.md, Registry).
    */
   claim: (proxy: string) => string;
-  streams: { config: string; endpoints: string; receipts: string };
+  /** JetStream, last per subject: a sealed value, for one proxy; `digest` without its prefix. */
+  secret: (proxy: string, digest: string) => string;
+  secretsOf: (proxy: string) => string;
+  allSecrets: string;
+  streams: { config: string; endpoints: string; receipts: string; secrets: string };
   /** Object store: snapshots, large bodies, the archive. */
   objects: string;
 }
@@ -36,11 +40,31 @@ export function meshSubjects(mesh: string): MeshSubjects {
     heartbeat: (proxy) => `${root}.heartbeat.${proxy}`,
     allHeartbeats: `${root}.heartbeat.*`,
     claim: (proxy) => `${root}.claim.${proxy}`,
+    secret: (proxy, digest) => `${root}.secret.${proxy}.${digest}`,
+    secretsOf: (proxy) => `${root}.secret.${proxy}.*`,
+    allSecrets: `${root}.secret.*.*`,
     streams: {
       config: `WINDROSE_${mesh}_CONFIG`,
       endpoints: `WINDROSE_${mesh}_ENDPOINTS`,
       receipts: `WINDROSE_${mesh}_RECEIPTS`,
+      secrets: `WINDROSE_${mesh}_SECRETS`,
     },
     objects: `windrose_${mesh}_objects`,
   };
+}
+
+/** The services that speak NATS, each as a user of its own. */
+export type NatsService = 'config' | 'alerting';
+
+/**
+ * Where answers to a proxy's own requests arrive. A prefix each, because whoever may listen on
+ * `_INBOX.>` hears every answer of the account.
+ */
+export function proxyInbox(proxy: string): string {
+  return `_INBOX_${proxy}`;
+}
+
+/** No proxy can be named so: names have no upper-case letters. */
+export function serviceInbox(service: NatsService): string {
+  return `_INBOX_SERVICE_${service}`;
 }
