@@ -31,21 +31,27 @@ export interface AccountKeys {
 
 export interface AccountsOptions extends AccountKeys {
   mesh: string;
+  /**
+   * When the mesh was made: a server reads the accounts anew while it runs, and refuses to when
+   * the operator's token is another.
+   */
+  madeAtMs: number;
   nowMs: number;
   revoked: readonly IssuedRecord[];
 }
 
 /** The part of nats-server's configuration that says who may connect. */
 export function accountsConfig(options: AccountsOptions): string {
-  const { mesh, operator, systemAccount, account, nowMs, revoked } = options;
-  const issue = { issuer: operator, issuedAtMs: nowMs };
+  const { mesh, operator, systemAccount, account, madeAtMs, nowMs, revoked } = options;
+  const issue = { issuer: operator, issuedAtMs: madeAtMs };
   const system = systemAccount.getPublicKey();
   const owner = operatorJwt({ ...issue, name: `windrose-${mesh}`, systemAccount: system });
   const systemJwt = accountJwt({
     ...{ ...issue, name: 'SYS', account: systemAccount.getPublicKey(), jetstream: false },
   });
   const meshJwt = accountJwt({
-    ...{ ...issue, name: mesh, account: account.getPublicKey(), jetstream: true },
+    ...{ issuer: operator, issuedAtMs: nowMs, name: mesh },
+    ...{ account: account.getPublicKey(), jetstream: true },
     revocations: Object.fromEntries(revoked.map((one) => [one.user, revokedMs(one)])),
   });
   return `# Who may connect: written by \`windrose mesh\`, and again by \`windrose mesh revoke\`.
@@ -102,14 +108,14 @@ function readRecord(file: string): IssuedRecord {
  * that were. The servers hold on to the old list until they read the new one.
  */
 export function revokeProxy(paths: MeshPaths, proxy: string, nowMs: number): number {
-  const { mesh } = readAbout(paths.dir);
+  const { mesh, madeAt } = readAbout(paths.dir);
   const keys = readAccountKeys(paths);
   const records = issuedRecords(paths);
   const valid = records.filter((one) => one.proxy === proxy && one.revokedAt === undefined);
   const revokedAt = new Date(nowMs).toISOString();
   for (const record of valid) writeRecord(paths, { ...record, revokedAt });
   const revoked = issuedRecords(paths).filter((one) => one.revokedAt !== undefined);
-  const text = accountsConfig({ ...keys, mesh, nowMs, revoked });
+  const text = accountsConfig({ ...keys, mesh, madeAtMs: Date.parse(madeAt), nowMs, revoked });
   writeWhole({ path: paths.nats.accounts, text });
   return valid.length;
 }

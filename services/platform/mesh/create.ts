@@ -92,8 +92,8 @@ function filesOf(paths: MeshPaths, options: CreateMeshOptions): FileToWrite[] {
   const madeAt = new Date(nowMs).toISOString();
   const about = aboutText({ mesh, natsHosts: [...natsHosts], madeAt });
   const accounts = accountsConfig({
-    ...{ operator, systemAccount, account, mesh, nowMs },
-    revoked: [],
+    ...{ operator, systemAccount, account, mesh, revoked: [] },
+    ...{ madeAtMs: nowMs, nowMs },
   });
   const service = (name: NatsService): string => serviceCreds(name, mesh, account, nowMs);
   return [

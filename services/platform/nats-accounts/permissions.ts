@@ -69,10 +69,14 @@ function consumerApi(stream: string, name: string, filter: string): string[] {
   ];
 }
 
-/** The client reads an object's chunks by a consumer with a name of its own making. */
+/**
+ * The client asks for the account's limits and for the stream's name first, and reads an object's
+ * chunks by a consumer with a name of its own making.
+ */
 function objectReaderApi(bucket: string): string[] {
   const stream = `OBJ_${bucket}`;
   return [
+    ...[`${API}.INFO`, `${API}.STREAM.NAMES`],
     `${API}.STREAM.INFO.${stream}`,
     `${API}.STREAM.MSG.GET.${stream}`,
     ...[`${API}.DIRECT.GET.${stream}`, `${API}.DIRECT.GET.${stream}.>`],

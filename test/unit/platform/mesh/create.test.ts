@@ -149,7 +149,10 @@ test('another folder, and a damaged one, are refused with a sentence', () => {
 test('the accounts of NATS are tokens that the operator has signed', () => {
   const paths = make();
   const keys = readAccountKeys(paths);
-  const text = accountsConfig({ ...keys, mesh: 'prod', nowMs: NOW_MS, revoked: [] });
+  const text = accountsConfig({
+    ...{ ...keys, mesh: 'prod', revoked: [] },
+    ...{ madeAtMs: NOW_MS, nowMs: NOW_MS },
+  });
   expect(meshPaths(paths.dir)).toEqual(paths);
   const account = keys.account.getPublicKey();
   const token = new RegExp(`^ {2}${account}: (\\S+)$`, 'm').exec(text)?.[1] ?? '';
