@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { PartName } from '#local/part.ts';
+import type { MeshPaths } from '#platform/mesh/folder.ts';
 import type { ProcessGroup, ProcessSpec } from './group.ts';
 import type { ServicePorts } from './topology.ts';
 
@@ -32,6 +33,8 @@ export interface ServicesOptions {
   webhooks?: Readonly<Record<string, string>>;
   /** Base URL of an OTLP/HTTP receiver. */
   otlp?: string;
+  /** Keys and credentials of the mesh, where its NATS asks for them. */
+  keys?: MeshPaths | undefined;
   only?: readonly ServiceName[];
 }
 
@@ -58,8 +61,13 @@ export function serviceSpec(name: ServiceName, options: ServicesOptions): Proces
     name,
     module: moduleOf(`services/${name}/main.ts`),
     args: ['--listen', `${HOST}:${options.ports[name]}`, ...flagsOf(name, options)],
-    env: { ...commonEnv(options), WINDROSE_DATA_DIR: dataDir },
+    env: { ...commonEnv(options), ...natsEnv(name, options.keys), WINDROSE_DATA_DIR: dataDir },
   };
+}
+
+function natsEnv(name: ServiceName, keys: MeshPaths | undefined): Record<string, string> {
+  if (keys === undefined || name === 'analytics') return {};
+  return { NATS_CREDS: keys.creds[name], NATS_CA: keys.nats.ca };
 }
 
 function flagsOf(name: ServiceName, options: ServicesOptions): string[] {

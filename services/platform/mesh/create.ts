@@ -20,6 +20,7 @@ import {
   type FileToWrite,
   MeshFolderError,
   type MeshPaths,
+  MeshRequestError,
   aboutText,
   meshPaths,
   writeWhole,
@@ -44,7 +45,7 @@ export interface CreateMeshOptions {
 export function createMesh(options: CreateMeshOptions): MeshPaths {
   const { dir, mesh } = options;
   if (!new RegExp(LABEL).test(mesh)) {
-    throw new MeshFolderError(
+    throw new MeshRequestError(
       `${mesh} is no name of a mesh: lower-case letters, digits and dashes, 63 at most`,
     );
   }

@@ -8,7 +8,7 @@ import { newUserKeys, seedOf } from '../nats-accounts/keys.ts';
 import { proxyPermissions } from '../nats-accounts/permissions.ts';
 import { Signer } from '../signing.ts';
 import { writeRecord } from './accounts.ts';
-import { MeshFolderError, type MeshPaths, readAbout, readKeys, readText } from './folder.ts';
+import { type MeshPaths, MeshRequestError, readAbout, readKeys, readText } from './folder.ts';
 
 export interface CredentialRequest {
   proxy: string;
@@ -64,16 +64,16 @@ export function issueCredential(
 
 function check({ proxy, service, cidrs = [], gateways = [] }: CredentialRequest): void {
   if (!new RegExp(LABEL).test(proxy)) {
-    throw new MeshFolderError(
+    throw new MeshRequestError(
       `${proxy} is no name of a proxy: lower-case letters, digits and dashes, 63 at most`,
     );
   }
   const named = [...gateways, ...(service === undefined ? [] : [service])];
   const wrong = named.find((name) => !new RegExp(SERVICE_NAME).test(name));
-  if (wrong !== undefined) throw new MeshFolderError(`${wrong} is not namespace/name`);
+  if (wrong !== undefined) throw new MeshRequestError(`${wrong} is not namespace/name`);
   const range = cidrs.find((cidr) => !isCidr(cidr));
   if (range !== undefined) {
-    throw new MeshFolderError(`${range} is no range of addresses; write it like 10.1.0.0/16`);
+    throw new MeshRequestError(`${range} is no range of addresses; write it like 10.1.0.0/16`);
   }
 }
 

@@ -7,6 +7,9 @@ import { type NatsKeys, keysOfSeed } from '../nats-accounts/keys.ts';
 /** What `windrose mesh` cannot do with a folder: one sentence that names it. */
 export class MeshFolderError extends Error {}
 
+/** What was asked for cannot be, whatever the folder: a name that is none. */
+export class MeshRequestError extends MeshFolderError {}
+
 /** Absolute or relative paths of all that `windrose mesh init` makes. */
 export interface MeshPaths {
   dir: string;
