@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
+import type { ProxyCredential } from '#contracts/credential.ts';
 import type { Endpoint, ProxyRole } from '#contracts/events.ts';
-import { LABEL, SERVICE_NAME } from '#contracts/names.ts';
 import {
   BootstrapError,
   type BootstrapValues,
   type FieldSpec,
   readBootstrap,
 } from '#platform/bootstrap.ts';
-import { TRUST_FIELDS, type TrustText } from '#platform/trust-fields.ts';
-import { readTrust } from './credential.ts';
+import { TRUST_FIELDS, type TrustText, trustTexts } from '#platform/trust-fields.ts';
+import { checkCredential, checkName, checkNames, checkRole } from './bootstrap-checks.ts';
 import type { Scope } from './dataplane.ts';
 import { type HostPort, checkAddress, hostPort } from './host-port.ts';
 import type { Identity } from './identity.ts';
@@ -35,7 +35,9 @@ export const FIELDS = {
     default: 'gateway',
     env: 'WINDROSE_ROLE',
   }),
-  mesh: text('name of the mesh', { env: 'WINDROSE_MESH', default: 'demo' }),
+  mesh: text('name of the mesh; without it that of the credential, or demo', {
+    env: 'WINDROSE_MESH',
+  }),
   zone: text('zone in which it runs', { env: 'WINDROSE_ZONE', default: '' }),
   label: { type: 'list', description: 'k=v, several: shown by status', env: 'WINDROSE_LABELS' },
   gateway: {
@@ -100,10 +102,10 @@ export const FIELDS = {
     env: 'WINDROSE_DATA_DIR',
   }),
   nats: text('nats://host:port, several with commas', { env: 'NATS_URL' }),
-  natsCreds: text('credentials file for NATS', { env: 'NATS_CREDS' }),
-  credential: text('file of `windrose mesh credential`: who it is, and whom it believes', {
+  credential: text('file of `windrose mesh credential`: who it is, towards NATS and the mesh', {
     env: 'WINDROSE_CREDENTIAL',
   }),
+  natsCreds: text('credentials file for NATS', { env: 'NATS_CREDS' }),
   ...TRUST_FIELDS,
   natsCa: text('CA bundle for NATS over TLS', { env: 'NATS_CA' }),
   kafka: { type: 'list', description: 'host:port of Kafka brokers', env: 'KAFKA_BROKERS' },
@@ -131,17 +133,25 @@ export interface ProxySettings {
   admin: HostPort | undefined;
   adminToken: string | undefined;
   dataDir: string;
-  nats: { url: string; credsFile: string | undefined; caFile: string | undefined } | undefined;
+  nats: NatsSettings | undefined;
   /** Keys that are believed; undefined: the mesh is unsigned, or there is none. */
   trust: TrustText[] | undefined;
+  /** Never told to workers: they need no key. */
+  credential: ProxyCredential | undefined;
   kafkaBrokers: string[] | undefined;
   otlpEndpoint: string | undefined;
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
 }
 
-const WORKERS_MAX = 256;
-const NAME = new RegExp(LABEL);
-const SERVICE = new RegExp(SERVICE_NAME);
+export interface NatsSettings {
+  url: string;
+  credsFile: string | undefined;
+  /** Where `credential` was read, and is read again at each connection. */
+  credentialFile: string | undefined;
+  caFile: string | undefined;
+}
+
+const DEFAULT_MESH = 'demo';
 export type Values = BootstrapValues<typeof FIELDS>;
 
 /** Reads flags, environment and file; throws one sentence about what is wrong. */
@@ -149,13 +159,24 @@ export function readValues(argv: readonly string[], env: NodeJS.ProcessEnv): Val
   return readBootstrap({ program: PROGRAM, fields: FIELDS, argv: expandLists(argv), env });
 }
 
-/** What values mean for a proxy that serves; throws one sentence about what is wrong. */
-export function settingsOf(values: Values): ProxySettings {
-  const standalone = values.resources !== undefined && values.resources.length > 0;
+export function isStandalone({ resources }: Values): boolean {
+  return resources !== undefined && resources.length > 0;
+}
+
+/**
+ * What values mean for a proxy that serves, with what `--credential` names; throws one sentence
+ * about what is wrong.
+ */
+export function settingsOf(given: Values, credential?: ProxyCredential): ProxySettings {
+  const standalone = isStandalone(given);
+  if (credential !== undefined) checkCredential(given, credential);
+  const found = given.name ?? credential?.proxy ?? (standalone ? 'standalone' : undefined);
+  const mesh = given.mesh ?? credential?.mesh ?? DEFAULT_MESH;
+  const name = checkName(found);
+  const values = { ...given, name, mesh };
   const role = values.role as ProxyRole;
-  checkNames(values, standalone);
+  checkNames(values);
   checkRole(values, role);
-  const name = values.name ?? 'standalone';
   if (!standalone && values.nats === undefined) {
     throw new BootstrapError(
       '--nats or NATS_URL is missing: where configuration comes from; or --resources to run alone',
@@ -164,8 +185,7 @@ export function settingsOf(values: Values): ProxySettings {
   const service = values.service;
   return {
     identity: {
-      mesh: values.mesh,
-      proxy: name,
+      ...{ mesh, proxy: name },
       instance: randomUUID(),
       role,
       workload: service ?? '',
@@ -181,14 +201,18 @@ export function settingsOf(values: Values): ProxySettings {
     accessLog: values.accessLog,
     admin: values.admin === undefined ? undefined : hostPort('admin', values.admin),
     adminToken: values.adminToken,
-    dataDir: path.resolve(
-      values.dataDir ?? path.join('.windrose', 'proxy', `${values.mesh}-${name}`),
-    ),
+    dataDir: path.resolve(values.dataDir ?? path.join('.windrose', 'proxy', `${mesh}-${name}`)),
     nats:
       standalone || values.nats === undefined
         ? undefined
-        : { url: values.nats, credsFile: values.natsCreds, caFile: values.natsCa },
-    trust: standalone ? undefined : readTrust(values),
+        : {
+            url: values.nats,
+            credsFile: values.natsCreds,
+            credentialFile: values.credential,
+            caFile: values.natsCa,
+          },
+    trust: standalone ? undefined : trustIn(values, credential),
+    credential,
     kafkaBrokers: standalone ? undefined : values.kafka,
     otlpEndpoint: values.otlp,
     logLevel: values.logLevel as ProxySettings['logLevel'],
@@ -216,52 +240,6 @@ function expandLists(argv: readonly string[]): string[] {
   return expanded;
 }
 
-function checkNames(values: Values, standalone: boolean): void {
-  if (values.name === undefined && !standalone) {
-    throw new BootstrapError('--name or WINDROSE_NAME is missing: name of the proxy in its mesh');
-  }
-  for (const field of ['name', 'mesh'] as const) {
-    const value = values[field];
-    if (value === undefined || NAME.test(value)) continue;
-    throw new BootstrapError(
-      `--${field} ${value} is no name: lower-case letters, digits and -, at most 63`,
-    );
-  }
-  const services = [...(values.gateway ?? []), ...(values.service ? [values.service] : [])];
-  for (const name of services) {
-    if (!SERVICE.test(name)) throw new BootstrapError(`${name} is not namespace/name`);
-  }
-  const { workers } = values;
-  if (!Number.isInteger(workers) || workers < 1 || workers > WORKERS_MAX) {
-    throw new BootstrapError(`--workers ${workers} is not a number from 1 to ${WORKERS_MAX}`);
-  }
-}
-
-const SIDECAR_FIELDS = ['service', 'app', 'inbound', 'outbound', 'outboundPorts'] as const;
-
-function checkRole(values: Values, role: ProxyRole): void {
-  const sidecarOnly = SIDECAR_FIELDS.filter((field) => values[field] !== undefined);
-  if (role === 'gateway') {
-    const field = sidecarOnly[0];
-    if (field === undefined) return;
-    const flag = field === 'outboundPorts' ? 'outbound-ports' : field;
-    throw new BootstrapError(`--${flag} is for a sidecar; say --role sidecar or --role fused`);
-  }
-  if (role === 'sidecar' && values.gateway !== undefined) {
-    throw new BootstrapError('--gateway is for a gateway; say --role gateway or --role fused');
-  }
-  if (values.service === undefined) {
-    throw new BootstrapError('--service is missing: namespace/name of the Service of this sidecar');
-  }
-  const calls = values.outbound ?? values.outboundPorts;
-  if (values.inbound === undefined && calls === undefined) {
-    throw new BootstrapError('--inbound or --outbound is missing: where the sidecar listens');
-  }
-  if (values.inbound !== undefined && values.app === undefined) {
-    throw new BootstrapError('--app is missing: host:port where the application listens');
-  }
-}
-
 function readLabels(labels: readonly string[]): Record<string, string> {
   const pairs = labels.map((label) => {
     const at = label.indexOf('=');
@@ -274,4 +252,11 @@ function readLabels(labels: readonly string[]): Record<string, string> {
 function endpointOf(field: string, value: string): Endpoint {
   const { host, port } = hostPort(field, value);
   return { address: host, port, proxy: '', zone: '' };
+}
+
+/** Keys that a meshed proxy believes; undefined: an unsigned mesh. Throws BootstrapError. */
+function trustIn(values: Values, credential: ProxyCredential | undefined): TrustText[] | undefined {
+  const from = values.credential ?? 'the credential';
+  const texts = credential === undefined ? [] : [{ pem: credential.trust, from }];
+  return trustTexts(values, { texts, flag: '--credential' });
 }

@@ -1,8 +1,11 @@
 import type { NatsConnection } from 'nats';
 import type { ServiceEndpoints } from '#contracts/events.ts';
+import { proxyInbox } from '#contracts/subjects.ts';
+import { readCredential } from '#platform/credential.ts';
 import { sentenceOf } from '#platform/log.ts';
 import { connectNats, pause } from '#platform/nats.ts';
 import { ExitError } from '#platform/process.ts';
+import { Unsealer } from '#platform/sealing.ts';
 import { UNSIGNED_WARNING } from '#platform/trust-fields.ts';
 import type { Trust } from '#platform/signing.ts';
 import { trustOf } from '#platform/trust.ts';
@@ -12,6 +15,8 @@ import { Applier } from './snapshot/applier.ts';
 import { EndpointBook } from './snapshot/endpoints.ts';
 import { isNameTaken } from './snapshot/heartbeats.ts';
 import { ConfigLink } from './snapshot/link.ts';
+import { Secrets } from './snapshot/secrets.ts';
+import { secretKey } from './tls/secrets.ts';
 import { SnapshotStore } from './snapshot/store.ts';
 
 /** With NATS there, the name is claimed before anything is served; without it, disk must do. */
@@ -32,6 +37,7 @@ class MeshSource implements Source {
   readonly #store: SnapshotStore;
   readonly #endpoints = new EndpointBook();
   readonly #trust: Trust | undefined;
+  readonly #secrets: Secrets | undefined;
   readonly #alarms: Alarms;
   readonly #abort = new AbortController();
   #link: ConfigLink | undefined;
@@ -45,6 +51,7 @@ class MeshSource implements Source {
     this.#trust = trust;
     this.#alarms = alarms;
     if (trust === undefined) log.warn(UNSIGNED_WARNING);
+    this.#secrets = openSecrets(parts, trust);
     this.#store = new SnapshotStore({
       ...{ dir: settings.dataDir, mesh, clock, log, trust },
       refused: (sentence) => alarms.refused('snapshot', sentence),
@@ -65,11 +72,15 @@ class MeshSource implements Source {
     const { settings, log, fatal } = this.#parts;
     const { nats, identity } = settings;
     if (nats === undefined) throw new ExitError(2, 'there is no NATS to read configuration from');
+    const { url, credsFile, credentialFile, caFile } = nats;
     const connecting = connectNats({
-      url: nats.url,
+      ...{ url, credsFile, caFile },
       name: `proxy ${identity.mesh}/${identity.proxy}`,
-      ...(nats.credsFile === undefined ? {} : { credsFile: nats.credsFile }),
-      ...(nats.caFile === undefined ? {} : { caFile: nats.caFile }),
+      ...(credentialFile === undefined
+        ? {}
+        : { creds: () => readCredential(credentialFile).natsCreds }),
+      ca: settings.credential?.natsCa,
+      inbox: proxyInbox(identity.proxy),
       log,
       signal: this.#abort.signal,
     });
@@ -107,6 +118,7 @@ class MeshSource implements Source {
   async stop(): Promise<void> {
     this.#abort.abort();
     await this.#store.flush();
+    await this.#secrets?.flush();
     await this.#link?.stop();
   }
 
@@ -130,6 +142,7 @@ class MeshSource implements Source {
       if (refusal === undefined) this.#setEndpoints(announced, false);
       else this.#refuseEndpoints(announced, `${refusal} (on disk)`);
     }
+    await this.#secrets?.restore((name) => stored.state.entries.has(secretKey(name)));
     await this.#applier.restore(stored.state, stored.epoch, stored.proof);
     log.info({ revision: stored.state.sequence }, 'started from the snapshot on disk');
   }
@@ -144,6 +157,8 @@ class MeshSource implements Source {
       ...{ connection, clock, log, announces },
       trust: this.#trust,
       alarms: this.#alarms,
+      grant: settings.credential?.grant,
+      secrets: this.#secrets,
       identity: settings.identity,
       workers: fleet.workers,
       applier: this.#applier,
@@ -176,4 +191,17 @@ class MeshSource implements Source {
       return { epoch, state, endpoints: this.#endpoints.all(), proof };
     });
   }
+}
+
+/** Undefined: without a credential there is no key that anything could be sealed to. */
+function openSecrets(parts: ProxyParts, trust: Trust | undefined): Secrets | undefined {
+  const { settings, fleet, log } = parts;
+  const { credential, identity, dataDir: dir } = settings;
+  if (credential === undefined || trust === undefined) return undefined;
+  const { mesh, proxy } = identity;
+  return new Secrets({
+    ...{ mesh, proxy, trust, dir, log },
+    unsealer: new Unsealer(credential.sealKey, 'the credential'),
+    given: fleet.setSecrets.bind(fleet),
+  });
 }

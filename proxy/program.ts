@@ -1,14 +1,21 @@
 import { flushCompileCache } from 'node:module';
+import type { ProxyCredential } from '#contracts/credential.ts';
 import { bootstrapHelp } from '#platform/bootstrap.ts';
 import { sentenceOf } from '#platform/log.ts';
 import { ExitError, runMain } from '#platform/process.ts';
-import { FIELDS, PROGRAM, readValues, settingsOf } from './bootstrap.ts';
+import { FIELDS, PROGRAM, type Values, isStandalone, readValues, settingsOf } from './bootstrap.ts';
 import { Proxy } from './run.ts';
 import { setV8Flags } from './v8-flags.ts';
 
 function fatal(error: unknown): never {
   process.stderr.write(`${PROGRAM}: ${sentenceOf(error)}\n`);
   process.exit(error instanceof ExitError ? error.status : 1);
+}
+
+async function credentialOf(values: Values): Promise<ProxyCredential | undefined> {
+  if (values.credential === undefined || isStandalone(values)) return undefined;
+  const { readCredential } = await import('#platform/credential.ts');
+  return readCredential(values.credential);
 }
 
 runMain(PROGRAM, async () => {
@@ -23,7 +30,7 @@ runMain(PROGRAM, async () => {
     process.stdout.write(iptablesRules(values));
     return undefined;
   }
-  const settings = settingsOf(values);
+  const settings = settingsOf(values, await credentialOf(values));
   const proxy = new Proxy(settings, {
     fatal,
     quit: () => process.kill(process.pid, 'SIGTERM'),

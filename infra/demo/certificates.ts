@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { issueCertificate } from '#local/x509.ts';
+import { issueCertificate } from '#platform/x509.ts';
 
 /** Files of the demo's edge: what it shows, and what a client has to trust. */
 export interface EdgeCertificate {

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { PartName } from '#local/part.ts';
+import type { MeshPaths } from '#platform/mesh/folder.ts';
 import type { ProcessGroup, ProcessSpec } from './group.ts';
 import type { ServicePorts } from './topology.ts';
 
@@ -32,6 +33,8 @@ export interface ServicesOptions {
   webhooks?: Readonly<Record<string, string>>;
   /** Base URL of an OTLP/HTTP receiver. */
   otlp?: string;
+  /** Keys and credentials of the mesh, where its NATS asks for them. */
+  keys?: MeshPaths | undefined;
   only?: readonly ServiceName[];
 }
 
@@ -58,8 +61,16 @@ export function serviceSpec(name: ServiceName, options: ServicesOptions): Proces
     name,
     module: moduleOf(`services/${name}/main.ts`),
     args: ['--listen', `${HOST}:${options.ports[name]}`, ...flagsOf(name, options)],
-    env: { ...commonEnv(options), WINDROSE_DATA_DIR: dataDir },
+    env: { ...commonEnv(options), ...keysEnv(name, options.keys), WINDROSE_DATA_DIR: dataDir },
   };
+}
+
+function keysEnv(name: ServiceName, keys: MeshPaths | undefined): Record<string, string> {
+  if (keys === undefined || name === 'analytics') return {};
+  const own = { NATS_CREDS: keys.creds[name], NATS_CA: keys.nats.ca, WINDROSE_TRUST: keys.trust };
+  if (name !== 'config') return own;
+  const { signingKey, sealingKey } = keys;
+  return { ...own, WINDROSE_SIGNING_KEY: signingKey, WINDROSE_SEALING_KEY: sealingKey };
 }
 
 function flagsOf(name: ServiceName, options: ServicesOptions): string[] {
@@ -81,12 +92,13 @@ function flagsOf(name: ServiceName, options: ServicesOptions): string[] {
 
 /** What every process of the mesh is told. */
 export function commonEnv(
-  options: Pick<ServicesOptions, 'mesh' | 'addresses' | 'otlp'>,
+  options: Pick<ServicesOptions, 'mesh' | 'addresses' | 'keys' | 'otlp'>,
 ): Record<string, string> {
   const { NATS_URL, KAFKA_BROKERS, CLICKHOUSE_URL } = options.addresses;
   return {
     WINDROSE_MESH: options.mesh,
-    WINDROSE_INSECURE_UNSIGNED: 'true',
+    // Without keys of the demo's own, on an operator's NATS.
+    WINDROSE_INSECURE_UNSIGNED: String(options.keys === undefined),
     ...(NATS_URL === undefined ? {} : { NATS_URL }),
     ...(KAFKA_BROKERS === undefined ? {} : { KAFKA_BROKERS }),
     ...(CLICKHOUSE_URL === undefined ? {} : { CLICKHOUSE_URL }),

@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import type { ChangeSetResponse } from '#contracts/api/config.ts';
 import { PartError } from '#local/errors.ts';
 import { assertFree } from '#local/ports.ts';
+import type { CredentialRequest } from '#platform/mesh/credential.ts';
+import type { MeshPaths } from '#platform/mesh/folder.ts';
 import { type ConfigApi, configApi } from './api.ts';
 import { type EdgeCertificate, edgeCertificate } from './certificates.ts';
 import { type GroupEvent, ProcessGroup, type ProcessSpec } from './group.ts';
 import { orAborted } from './abort.ts';
+import { demoCredential } from './mesh.ts';
 import { DEMO_LABELS, shopResources } from './resources.ts';
 import {
   type PartAddresses,
@@ -39,6 +42,8 @@ export interface ShopOptions {
   addresses: PartAddresses;
   webhooks?: Readonly<Record<string, string>>;
   otlp?: string;
+  /** Keys and credentials of the mesh, where its NATS asks for them. */
+  keys?: MeshPaths | undefined;
   gatewayWorkers?: number;
   /** Steady traffic of this many requests a second; none without. */
   requestsPerSecond?: number;
@@ -65,6 +70,7 @@ export interface Shop {
 }
 
 const HOST = '127.0.0.1';
+const LOOPBACK = '127.0.0.0/8';
 const APPLIED_TIMEOUT_MS = 60_000;
 const SERVING_TIMEOUT_MS = 30_000;
 const POLL_MS = 100;
@@ -143,7 +149,7 @@ async function stopShop(group: ProcessGroup): Promise<void> {
 }
 
 function gatewaySpec(options: ShopOptions, { cert, key }: EdgeCertificate): ProcessSpec {
-  return proxySpec(GATEWAY_PROXY, options, [
+  return proxySpec({ proxy: GATEWAY_PROXY }, options, [
     '--role',
     'gateway',
     '--gateway',
@@ -157,11 +163,13 @@ function gatewaySpec(options: ShopOptions, { cert, key }: EdgeCertificate): Proc
 
 function sidecarSpec(application: Application, options: ShopOptions): ProcessSpec {
   const ports = options.ports.applications[application.name];
-  return proxySpec(sidecarOf(application.name), options, [
+  const service = `${NAMESPACE}/${application.name}`;
+  const who = { proxy: sidecarOf(application.name), service, cidrs: [LOOPBACK] };
+  return proxySpec(who, options, [
     '--role',
     'sidecar',
     '--service',
-    `${NAMESPACE}/${application.name}`,
+    service,
     '--app',
     `${HOST}:${ports.app}`,
     '--inbound',
@@ -171,15 +179,29 @@ function sidecarSpec(application: Application, options: ShopOptions): ProcessSpe
   ]);
 }
 
-function proxySpec(name: string, options: ShopOptions, flags: readonly string[]): ProcessSpec {
+function proxySpec(
+  who: CredentialRequest,
+  options: ShopOptions,
+  flags: readonly string[],
+): ProcessSpec {
+  const name = who.proxy;
   const dataDir = join(options.dataDir, 'proxies', name);
   mkdirSync(dataDir, { recursive: true });
   return {
     name,
     module: moduleOf('proxy/main.mjs'),
     args: ['--name', name, ...flags],
-    env: { ...commonEnv(options), WINDROSE_DATA_DIR: dataDir },
+    env: { ...commonEnv(options), ...credentialEnv(who, options), WINDROSE_DATA_DIR: dataDir },
   };
+}
+
+function credentialEnv(
+  who: CredentialRequest,
+  { keys, dataDir }: ShopOptions,
+): Record<string, string> {
+  if (keys === undefined) return {};
+  // The operator's own, of another server, would be a second one.
+  return { WINDROSE_CREDENTIAL: demoCredential(keys, dataDir, who), NATS_CREDS: '', NATS_CA: '' };
 }
 
 function appSpec(application: Application, options: ShopOptions): ProcessSpec {

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { MeshPaths } from '#platform/mesh/folder.ts';
 import { findClickhouse, startClickhouse } from './clickhouse/clickhouse.ts';
 import { PartError, sentence } from './errors.ts';
 import { ADDRESS_VARIABLES, useExternal } from './external.ts';
@@ -35,6 +36,8 @@ export interface StartOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Told when a part ends without having been asked to. */
   readonly died?: (error: PartError) => void;
+  /** Whose accounts and TLS a NATS that is started here has; without it everyone may do all. */
+  readonly mesh?: MeshPaths | undefined;
 }
 
 export interface RunningParts {
@@ -140,7 +143,7 @@ async function startLocal(name: PartName, options: StartOptions): Promise<Runnin
     case 'nats': {
       const program = await fetchNats(context);
       starting();
-      return startNats({ ...common, program, port: ports.nats });
+      return startNats({ ...common, program, port: ports.nats, mesh: options.mesh });
     }
     case 'kafka': {
       const program: KafkaProgram = await fetchKafka(context);

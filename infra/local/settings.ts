@@ -31,9 +31,36 @@ export const natsSettings = {
   maxFileStoreBytes: 68_719_476_736,
 } as const;
 
+/** Bytes that streams may reserve. */
+export interface NatsStore {
+  memoryBytes: number;
+  fileBytes: number;
+}
+
+/** For a server of one mesh, as infra/nats/nats.conf has it. */
+export const oneMeshStore: NatsStore = { memoryBytes: 268_435_456, fileBytes: 10_737_418_240 };
+
+export interface NatsPlace {
+  listen: string;
+  name: string;
+  storeDir: string;
+  store?: NatsStore;
+  /** TLS, and accounts by a file that `windrose mesh` wrote; without it everyone may do all. */
+  secure?: {
+    /** As seen from the folder of the file that names it. */
+    accounts: string;
+    cert: string;
+    key: string;
+  };
+}
+
 /** The file of nats-server. */
-export function natsConfig(at: { listen: string; name: string; storeDir: string }): string {
+export function natsConfig(at: NatsPlace): string {
   const s = natsSettings;
+  const { memoryBytes, fileBytes } = at.store ?? {
+    memoryBytes: s.maxMemoryStoreBytes,
+    fileBytes: s.maxFileStoreBytes,
+  };
   return `server_name: ${at.name}
 listen: "${at.listen}"
 max_payload: ${s.maxPayloadBytes}
@@ -42,9 +69,18 @@ ping_max: ${s.pingMax}
 jetstream {
   store_dir: ${JSON.stringify(at.storeDir)}
   sync_interval: ${s.syncInterval}
-  max_memory_store: ${s.maxMemoryStoreBytes}
-  max_file_store: ${s.maxFileStoreBytes}
+  max_memory_store: ${memoryBytes}
+  max_file_store: ${fileBytes}
 }
+${at.secure === undefined ? '' : secureConfig(at.secure)}`;
+}
+
+function secureConfig({ accounts, cert, key }: NonNullable<NatsPlace['secure']>): string {
+  return `tls {
+  cert_file: ${JSON.stringify(cert)}
+  key_file: ${JSON.stringify(key)}
+}
+include ${JSON.stringify(accounts)}
 `;
 }
 

@@ -2,22 +2,29 @@ import {
   AckPolicy,
   type ConsumerConfig,
   type ConsumerMessages,
+  type JetStreamManager,
   type JsMsg,
   type NatsConnection,
-  NatsError,
   nanos,
 } from 'nats';
 import type { Random } from '#platform/clock.ts';
-import { type Log, sentenceOf } from '#platform/log.ts';
-import { pause } from '#platform/nats.ts';
+import type { Log } from '#platform/log.ts';
+import { STREAM_NOT_FOUND, apiErrorOf, natsSentence, pause } from '#platform/nats.ts';
 
 export interface FollowOptions {
   connection: NatsConnection;
   stream: string;
+  /**
+   * Name of the consumer: one that this proxy alone uses in the stream, and the only one that its
+   * credential lets it make.
+   */
+  consumer: string;
   /** Where to begin; asked each time the consumer is made anew. */
   begin: (
     lastSequence: number,
-  ) => Pick<ConsumerConfig, 'deliver_policy' | 'opt_start_seq' | 'filter_subject'> | undefined;
+  ) =>
+    | (Pick<ConsumerConfig, 'deliver_policy' | 'opt_start_seq'> & { filter_subject: string })
+    | undefined;
   /** One message after the other; false: begin anew. */
   message: (message: JsMsg) => Promise<boolean>;
   random: Random;
@@ -26,7 +33,8 @@ export interface FollowOptions {
 
 const WAIT_MIN_MS = 200;
 const WAIT_MAX_MS = 2_000;
-const STREAM_NOT_FOUND = 10_059;
+/** Of the JetStream API's errors (nats-server's errors.json). */
+const CONSUMER_NOT_FOUND = 10_014;
 /** The server forgets a consumer that nobody asks for this long. */
 const CONSUMER_GONE_AFTER_MS = 60_000;
 /** How long one request for messages stands; the server shows signs of life in between. */
@@ -87,14 +95,17 @@ export class StreamFollower {
 
   /** Resolves with the number of messages read before the consumer ended. */
   async #follow(): Promise<number> {
-    const { connection, stream } = this.#options;
+    const { connection, stream, consumer } = this.#options;
     const manager = await connection.jetstreamManager({ checkAPI: false });
     const { state } = await manager.streams.info(stream);
+    // What a start before has left would go on where that one was.
+    await forget(manager, stream, consumer);
     this.#stale = false;
     const begin = this.#options.begin(state.last_seq);
     if (begin === undefined) return 0;
     const info = await manager.consumers.add(stream, {
       ...begin,
+      name: consumer,
       ack_policy: AckPolicy.None,
       mem_storage: true,
       num_replicas: 1,
@@ -106,7 +117,7 @@ export class StreamFollower {
       return await this.#consume(info.name);
     } finally {
       // Only tidiness: the server forgets it anyway, and the link may be away.
-      manager.consumers.delete(stream, info.name).catch(() => undefined);
+      forget(manager, stream, info.name).catch(() => undefined);
     }
   }
 
@@ -143,9 +154,17 @@ export class StreamFollower {
   }
 }
 
+async function forget(manager: JetStreamManager, stream: string, name: string): Promise<void> {
+  try {
+    await manager.consumers.delete(stream, name);
+  } catch (error) {
+    if (apiErrorOf(error) !== CONSUMER_NOT_FOUND) throw error;
+  }
+}
+
 function describe(error: unknown, stream: string): string {
-  if (error instanceof NatsError && error.api_error?.err_code === STREAM_NOT_FOUND) {
+  if (apiErrorOf(error) === STREAM_NOT_FOUND) {
     return `there is no stream ${stream} yet: has the mesh's config service started?`;
   }
-  return `the stream ${stream} cannot be read: ${sentenceOf(error)}`;
+  return `the stream ${stream} cannot be read: ${natsSentence(error)}`;
 }

@@ -26,7 +26,7 @@ export interface LinkOptions {
   /** Whose signatures are believed; undefined: the mesh is unsigned. */
   trust?: Trust | undefined;
   alarms: Alarms;
-  grant?: ProxyGrant;
+  grant?: ProxyGrant | undefined;
   /** Absent: this proxy has no key that Secrets could be sealed to. */
   secrets?: Pick<Secrets, 'take'> | undefined;
   clock: Clock;
@@ -75,13 +75,13 @@ export class ConfigLink {
     });
     this.#heads = new HeadWatch({ mesh: identity.mesh, trust: options.trust, clock, alarms });
     this.#config = new StreamFollower({
-      ...{ connection, random, log },
+      ...{ connection, random, log, consumer: identity.proxy },
       stream: streams.config,
       begin: (last) => this.#beginConfig(last, config),
       message: (message) => this.#onEvent(message),
     });
     this.#endpoints = new StreamFollower({
-      ...{ connection, random, log },
+      ...{ connection, random, log, consumer: identity.proxy },
       stream: streams.endpoints,
       begin: () => ({ deliver_policy: DeliverPolicy.LastPerSubject, filter_subject: allEndpoints }),
       message: (message) => this.#onEndpoints(message),

@@ -1,13 +1,10 @@
-import { type NatsConnection, NatsError } from 'nats';
+import type { NatsConnection } from 'nats';
 import type { Receipt } from '#contracts/events.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
-import { encodeJson } from '#platform/nats.ts';
+import { STREAM_NOT_FOUND, apiErrorOf, encodeJson } from '#platform/nats.ts';
 
-/** Codes of the JetStream API's errors (nats-server's errors.json). */
-const MESSAGE_NOT_FOUND = 10_037;
-const STREAM_NOT_FOUND = 10_059;
 const RETRY_MS = 1_000;
 const ACK_TIMEOUT_MS = 2_000;
 /** Receipts that wait for the link; an older one falls out: the newest says where the proxy is. */
@@ -26,6 +23,8 @@ export class Receipts {
   #newest: Receipt | undefined;
   /** The newest that is no refusal: what this proxy serves while it refuses something later. */
   #served: Receipt | undefined;
+  /** Sequence of the last one that was acknowledged. */
+  #storedAt = 0;
   #sending = false;
   #timer: Timer | undefined;
   #stopped = false;
@@ -52,27 +51,30 @@ export class Receipts {
     this.#work();
   }
 
-  /** Asks which receipt the stream holds of this proxy; sends the newest again if need be. */
+  /**
+   * Asks whether the stream still holds the newest receipt; sends it again if need be. Only counts
+   * are asked for: what receipts say is not this proxy's to read.
+   */
   async verify(): Promise<void> {
     const newest = this.#newest;
     if (newest === undefined || this.#waiting.length > 0) return;
-    const { streams, receipt } = meshSubjects(newest.mesh);
-    const stored = await this.#stored(streams.receipts, receipt(newest.proxy));
-    if (stored === undefined || newest !== this.#newest) return;
-    if (stored !== '' && stored === JSON.stringify(newest)) return;
+    const isStored = await this.#isStored(newest);
+    if (isStored !== false || newest !== this.#newest) return;
     this.#log.info({ revision: newest.revision.sequence }, 'the receipt was lost: sent again');
     this.sendAgain();
   }
 
-  /** The text of the last receipt; empty when there is none, undefined when nobody can say. */
-  async #stored(stream: string, subject: string): Promise<string | undefined> {
+  /** Undefined when nobody can say. */
+  async #isStored({ mesh, proxy }: Receipt): Promise<boolean | undefined> {
+    const { streams, receipt } = meshSubjects(mesh);
+    const subject = receipt(proxy);
     try {
       const manager = await this.#connection.jetstreamManager({ checkAPI: false });
-      const message = await manager.streams.getMessage(stream, { last_by_subj: subject });
-      return new TextDecoder().decode(message.data);
+      const { state } = await manager.streams.info(streams.receipts, { subjects_filter: subject });
+      // A stream that was made again counts anew, and holds receipts of this proxy by its own.
+      return state.last_seq >= this.#storedAt && (state.subjects?.[subject] ?? 0) > 0;
     } catch (error) {
-      const code = error instanceof NatsError ? error.api_error?.err_code : undefined;
-      if (code === MESSAGE_NOT_FOUND || code === STREAM_NOT_FOUND) return '';
+      if (apiErrorOf(error) === STREAM_NOT_FOUND) return false;
       this.#log.debug({ error: sentenceOf(error) }, 'the receipts cannot be asked for');
       return undefined;
     }
@@ -99,9 +101,10 @@ export class Receipts {
       if (receipt === undefined) return true;
       try {
         const subject = meshSubjects(receipt.mesh).receipt(receipt.proxy);
-        await this.#connection
+        const stored = await this.#connection
           .jetstream()
           .publish(subject, encodeJson(receipt), { timeout: ACK_TIMEOUT_MS });
+        this.#storedAt = stored.seq;
       } catch (error) {
         this.#log.debug({ error: sentenceOf(error) }, 'a receipt was not acknowledged yet');
         return false;

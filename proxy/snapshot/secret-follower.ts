@@ -15,7 +15,7 @@ export function followSecrets(
   const { streams, secretsOf } = meshSubjects(identity.mesh);
   const filter_subject = secretsOf(identity.proxy);
   return new StreamFollower({
-    ...{ connection, random, log },
+    ...{ connection, random, log, consumer: identity.proxy },
     stream: streams.secrets,
     begin: () => ({ deliver_policy: DeliverPolicy.LastPerSubject, filter_subject }),
     message: async ({ data }) => {

@@ -75,7 +75,9 @@ export class WorkerProcess {
     // What cannot be sent was meant for a process that is ending; `exit` follows.
     this.#child.on('error', () => this.#child.kill('SIGKILL'));
     this.#child.once('exit', (code, signal) => this.#onExit(signal ?? `status ${code ?? 0}`));
-    this.#send({ type: 'start', settings, worker: number, ticketKey });
+    // No key goes where requests are read.
+    const told = { ...settings, credential: undefined };
+    this.#send({ type: 'start', settings: told, worker: number, ticketKey });
   }
 
   get pid(): number | undefined {

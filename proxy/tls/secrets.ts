@@ -65,6 +65,11 @@ export function secretValues(
 
 const PREFIX = 'Secret/';
 
+/** `name`: `namespace/name`. */
+export function secretKey(name: string): ResourceKey {
+  return `${PREFIX}${name}` as ResourceKey;
+}
+
 /** Which version of each Secret a state asks for, kept in step with it. */
 export class WantedSecrets {
   readonly #digests = new Map<string, string>();
@@ -77,14 +82,14 @@ export class WantedSecrets {
     const touched: string[] = [];
     if (changed === undefined) {
       for (const name of this.#digests.keys()) {
-        if (!entries.has(`${PREFIX}${name}` as ResourceKey)) touched.push(name);
+        if (!entries.has(secretKey(name))) touched.push(name);
       }
     }
     for (const key of changed ?? entries.keys()) {
       if (key.startsWith(PREFIX)) touched.push(key.slice(PREFIX.length));
     }
     return touched.filter((name) => {
-      const digest = digestOf(entries.get(`${PREFIX}${name}` as ResourceKey)?.resource);
+      const digest = digestOf(entries.get(secretKey(name))?.resource);
       if (digest === this.#digests.get(name)) return false;
       if (digest === undefined) this.#digests.delete(name);
       else this.#digests.set(name, digest);

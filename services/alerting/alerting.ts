@@ -1,4 +1,5 @@
 import type { NatsConnection } from 'nats';
+import { serviceInbox } from '#contracts/subjects.ts';
 import { meshDatabase } from '#contracts/tables.ts';
 import { connectClickHouse } from '#platform/clickhouse.ts';
 import type { Clock, Random, Timer } from '#platform/clock.ts';
@@ -98,8 +99,9 @@ function followWhenReached(
   const connected: Promise<NatsConnection | undefined> = connectNats({
     url: natsUrl,
     name: 'windrose-alerting',
-    ...(natsCredsFile === undefined ? {} : { credsFile: natsCredsFile }),
-    ...(natsCaFile === undefined ? {} : { caFile: natsCaFile }),
+    credsFile: natsCredsFile,
+    caFile: natsCaFile,
+    inbox: serviceInbox('alerting'),
     log,
     signal: stopping.signal,
   }).then(

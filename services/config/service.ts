@@ -1,4 +1,5 @@
 import type { NatsConnection } from 'nats';
+import { serviceInbox } from '#contracts/subjects.ts';
 import { type Clock, systemClock } from '#platform/clock.ts';
 import { HttpProblem, createApi, listen } from '#platform/http.ts';
 import { sentenceOf } from '#platform/log.ts';
@@ -145,8 +146,9 @@ class Running implements ConfigService {
       name: `windrose-config ${mesh}`,
       log,
       signal,
-      ...(natsCreds === undefined ? {} : { credsFile: natsCreds }),
-      ...(natsCa === undefined ? {} : { caFile: natsCa }),
+      credsFile: natsCreds,
+      caFile: natsCa,
+      inbox: serviceInbox('config'),
     });
     this.#connection = connection;
     this.#waitingFor = 'the config log is being read';

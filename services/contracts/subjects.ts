@@ -61,3 +61,19 @@ export function meshSubjects(mesh: string): MeshSubjects {
     lease: `windrose_${mesh}_lease`,
   };
 }
+
+/** The services that speak NATS, each as a user of its own. */
+export type NatsService = 'config' | 'alerting';
+
+/**
+ * Where answers to a proxy's own requests arrive. A prefix each, because whoever may listen on
+ * `_INBOX.>` hears every answer of the account.
+ */
+export function proxyInbox(proxy: string): string {
+  return `_INBOX_${proxy}`;
+}
+
+/** No proxy can be named so: names have no upper-case letters. */
+export function serviceInbox(service: NatsService): string {
+  return `_INBOX_SERVICE_${service}`;
+}

@@ -17,9 +17,15 @@ export interface NatsOptions {
   /** Shown in the server's connection list. */
   name: string;
   /** A .creds file (JWT and nkey). */
-  credsFile?: string;
+  credsFile?: string | undefined;
+  /** The text of such a file, asked for again at each connection; throws a sentence. */
+  creds?: (() => string) | undefined;
   /** CA bundle in PEM for `tls://` servers. */
-  caFile?: string;
+  caFile?: string | undefined;
+  /** The text of such a file; the file counts where both are given. */
+  ca?: string | undefined;
+  /** Where answers arrive; `_INBOX` without, which permissions of one's own do not cover. */
+  inbox?: string | undefined;
   log: Log;
   /** Gives up the first connection after this long; without it tries for ever. */
   firstConnectTimeoutMs?: number;
@@ -66,7 +72,7 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
           cause: error,
         });
       }
-      if (!told) options.log.warn({ url: options.url, error: sentenceOf(error) }, 'NATS is away');
+      if (!told) options.log.warn({ url: options.url, error: sentenceOf(error) }, awayText(error));
       told = true;
     }
     await pause(waitMs, options.signal);
@@ -75,23 +81,28 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
 }
 
 function connectionOptions(options: NatsOptions): ConnectionOptions {
+  const { credsFile, caFile, inbox, log } = options;
+  const servers = options.url.split(',').map((server) => server.trim());
+  const creds = credsFile === undefined ? options.creds : () => readText(credsFile);
+  const ca = caFile === undefined ? options.ca : readText(caFile);
+  // With a TLS setting the client refuses a server that has none; with `tls://` alone it does not.
+  const isTls = ca !== undefined || servers.some((server) => server.startsWith('tls://'));
   return {
     ...SETTINGS,
-    servers: options.url.split(',').map((server) => server.trim()),
+    servers,
     name: options.name,
-    ...(options.credsFile === undefined
-      ? {}
-      : { authenticator: credentialsIn(options.credsFile, options.log) }),
-    ...(options.caFile === undefined ? {} : { tls: { ca: readText(options.caFile) } }),
+    ...(inbox === undefined ? {} : { inboxPrefix: inbox }),
+    ...(creds === undefined ? {} : { authenticator: readAgain(creds, log) }),
+    ...(isTls ? { tls: ca === undefined ? {} : { ca } } : {}),
   };
 }
 
 /** Read again for each connection: credentials are renewed in place while a service runs. */
-function credentialsIn(file: string, log: Log): Authenticator {
-  let known = readText(file);
+function readAgain(read: () => string, log: Log): Authenticator {
+  let known = read();
   return (nonce) => {
     try {
-      known = readText(file);
+      known = read();
     } catch (error) {
       log.warn({ error: sentenceOf(error) }, 'the NATS credentials as they were are used');
     }
@@ -107,11 +118,29 @@ function readText(file: string): string {
   }
 }
 
+function awayText(error: unknown): string {
+  const code = error instanceof NatsError ? error.code : '';
+  return code === ErrorCode.AuthorizationViolation || code === ErrorCode.AuthenticationExpired
+    ? 'NATS refuses the credentials: expired, revoked, of another account, or none given'
+    : 'NATS is away';
+}
+
 function watch(connection: NatsConnection, log: Log): void {
   const follow = async (): Promise<void> => {
+    let refused = '';
     for await (const status of connection.status()) {
       if (status.type === Events.Disconnect) log.warn('NATS link lost');
-      if (status.type === Events.Reconnect) log.info('NATS link is back');
+      if (status.type === Events.Reconnect) {
+        log.info('NATS link is back');
+        refused = '';
+      }
+      if (status.type !== Events.Error) continue;
+      // What was published without permission ends here: nobody else hears of it.
+      const { operation = '', subject = '' } = status.permissionContext ?? {};
+      const code = typeof status.data === 'string' ? status.data : status.type;
+      const text = [code, operation, subject].filter((one) => one !== '').join(' ');
+      if (text !== refused) log.warn({ error: text }, 'NATS refuses');
+      refused = text;
     }
   };
   follow().catch((error: unknown) => log.error({ error: sentenceOf(error) }, 'NATS status ended'));

@@ -172,9 +172,10 @@ test('heartbeats that change nothing cost no message, a goodbye one for each pro
   await startService(mesh, { clock: new FakeClock() });
   const all = await announced(9001, 9002);
   const heard: number[] = [];
-  const followers = Array.from({ length: 50 }, () => {
+  const followers = Array.from({ length: 50 }, (_, index) => {
     const follower = new StreamFollower({
       ...{ connection, stream: subjects.streams.endpoints, random: Math.random },
+      consumer: `proxy-${index}`,
       log: createLog({ service: 'test', level: 'silent' }),
       begin: () => ({
         deliver_policy: DeliverPolicy.LastPerSubject,

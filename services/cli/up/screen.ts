@@ -12,6 +12,8 @@ export interface ScreenOptions {
   addresses: PartAddresses;
   base: number;
   dataDir: string;
+  /** Folder of the mesh's keys; undefined: it is unsigned. */
+  keysDir: string | undefined;
   /** Parts that the operator's environment names: used, not started. */
   yours: readonly PartName[];
 }
@@ -35,8 +37,7 @@ export function firstScreen(options: ScreenOptions): string {
     `${partsText(options.yours)}\nStarted: config, analytics and alerting; a gateway with ` +
     `${GATEWAY_WORKERS} workers; ${APPLICATIONS.length} applications with a\nsidecar each; ` +
     `${REQUESTS_PER_SECOND} requests a second from ${names}.\n` +
-    'All that was started listens on 127.0.0.1 only. Its mesh is\n' +
-    'unsigned (--insecure-unsigned), which is for trials: there are no keys yet.';
+    `All that was started listens on 127.0.0.1 only. ${keysText(options.keysDir)}`;
   return [
     '',
     started,
@@ -126,4 +127,10 @@ function baseHint(base: number): string[] {
 
 function indented(text: string): string {
   return text.replaceAll(/^/gm, '  ');
+}
+
+function keysText(dir: string | undefined): string {
+  return dir === undefined
+    ? 'Its mesh is\nunsigned (--insecure-unsigned), which is for trials: a NATS of yours has no keys of ours.'
+    : `Its mesh is signed,\nand each proxy has a credential of its own: the keys are in ${fromHere(dir)}.`;
 }

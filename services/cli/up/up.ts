@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AlertNotification } from '#contracts/api/alerting.ts';
 import { ProcessGroup } from '#demo/group.ts';
+import { demoMesh } from '#demo/mesh.ts';
 import { startOncall } from '#demo/oncall.ts';
 import {
   PARTS_OF,
@@ -21,6 +22,7 @@ import { tryLock } from '#local/lock.mjs';
 import { PART_NAMES } from '#local/parts.ts';
 import { assertFree } from '#local/ports.ts';
 import { type Progress, showProgress } from '#local/progress.ts';
+import type { MeshPaths } from '#platform/mesh/folder.ts';
 import { CliError, EXIT } from '../errors.ts';
 import { type Io, line, styleOf } from '../io.ts';
 import { printable } from '../output/style.ts';
@@ -89,8 +91,10 @@ async function bringUp(
   try {
     const common = { dataDir, base: options.base, env: io.env, progress: shown.progress, say };
     const only = PART_NAMES.filter((name) => options.components.includes(name));
-    const addresses = await bringUpParts({ ...common, only }, stopping, started);
-    const more: Context = { io, options, dataDir, addresses, stopping, started, say };
+    const isOurs = only.includes('nats') && !givenParts(io.env).includes('nats');
+    const keys = isOurs ? demoMesh(dataDir, MESH, say) : undefined;
+    const addresses = await bringUpParts({ ...common, only, keys }, stopping, started);
+    const more: Context = { io, options, dataDir, addresses, keys, stopping, started, say };
     const screen = options.demo
       ? await bringUpShop(more, shown.progress)
       : await bringUpServices(more, shown.progress);
@@ -107,6 +111,8 @@ interface Context {
   options: UpOptions;
   dataDir: string;
   addresses: PartAddresses;
+  /** Undefined where NATS is the operator's own. */
+  keys: MeshPaths | undefined;
   stopping: Stopping;
   started: Started;
   say: (text: string) => void;
@@ -141,7 +147,7 @@ async function assertPartsOf(
 }
 
 async function bringUpServices(context: Context, progress: Progress): Promise<string> {
-  const { options, addresses, dataDir } = context;
+  const { options, addresses, dataDir, keys } = context;
   const only = servicesIn(options);
   const ports = servicePorts(options.base);
   const group = new ProcessGroup({
@@ -153,7 +159,7 @@ async function bringUpServices(context: Context, progress: Progress): Promise<st
   if (only.length > 0) {
     await assertPartsOf(only, options.components, addresses);
     progress({ subject: 'services', state: 'working', text: `starting ${only.join(', ')}` });
-    const starting = startServices(group, { mesh: MESH, ports, dataDir, addresses, only });
+    const starting = startServices(group, { mesh: MESH, ports, dataDir, addresses, keys, only });
     await orAborted(context.stopping.signal, starting);
     progress({ subject: 'services', state: 'done', text: 'ready' });
   }
@@ -167,7 +173,7 @@ async function bringUpServices(context: Context, progress: Progress): Promise<st
 }
 
 async function bringUpShop(context: Context, progress: Progress): Promise<string> {
-  const { io, options, addresses, dataDir, stopping, started } = context;
+  const { io, options, addresses, dataDir, keys, stopping, started } = context;
   const ports = shopPorts(options.base);
   const oncallPort = options.base + ONCALL_OFFSET;
   await assertFree(oncallPort, "the demo's receiver of alerts");
@@ -181,6 +187,7 @@ async function bringUpShop(context: Context, progress: Progress): Promise<string
       ports,
       dataDir,
       addresses,
+      keys,
       webhooks: { oncall: oncall.url },
       requestsPerSecond: REQUESTS_PER_SECOND,
       env: io.env,
@@ -194,7 +201,9 @@ async function bringUpShop(context: Context, progress: Progress): Promise<string
   }
   started.add(shop.stop);
   progress({ subject, state: 'done', text: `the shop answers on ${shop.urls.edge}` });
-  return firstScreen({ shop, addresses, base: options.base, dataDir, yours: givenParts(io.env) });
+  const { base } = options;
+  const yours = givenParts(io.env);
+  return firstScreen({ shop, addresses, base, dataDir, keysDir: keys?.dir, yours });
 }
 
 function sayAlert(io: Io, told: AlertNotification): void {

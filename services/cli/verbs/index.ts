@@ -10,6 +10,7 @@ import { addGraph } from './graph.ts';
 import { addHistory } from './history.ts';
 import { addImport } from './import.ts';
 import { addLogs } from './logs.ts';
+import { addMesh } from './mesh.ts';
 import { addProxy } from './proxy.ts';
 import { addQuery } from './query.ts';
 import { addRollback } from './rollback.ts';
@@ -46,4 +47,5 @@ export const VERBS: readonly Adder[] = [
   addQuery,
   addImport,
   addConsumer,
+  addMesh,
 ];

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sentence } from '#local/errors.ts';
 import { freeList } from '#local/ports.ts';
-import { type Issued, issueCertificate } from '#local/x509.ts';
+import { type Issued, issueCertificate } from '#platform/x509.ts';
 import {
   LOAD_CPU,
   PROXY_CPU,

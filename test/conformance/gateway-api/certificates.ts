@@ -1,4 +1,4 @@
-import { type CertificateRequest, type Issued, issueCertificate } from '#local/x509.ts';
+import { type CertificateRequest, type Issued, issueCertificate } from '#platform/x509.ts';
 import type { Tls } from './client.ts';
 
 /** Who signs what the servers and Gateways of a file's tests show. */

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ResourceRef } from '#contracts/names.ts';
-import type { Issued } from '#local/x509.ts';
+import type { Issued } from '#platform/x509.ts';
 import type { CertificateFiles } from '#proxy/tls/certificate.ts';
 import { tempDir } from '#test/parts.ts';
 import { onTestFinished } from 'vitest';

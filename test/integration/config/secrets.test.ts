@@ -1,7 +1,7 @@
 import type { ChangeSetResponse, ResourceList } from '#contracts/api/config.ts';
 import type { ProxyGrant } from '#contracts/signing.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
-import { issueCertificate } from '#local/x509.ts';
+import { issueCertificate } from '#platform/x509.ts';
 import { createLog } from '#platform/log.ts';
 import { MESSAGE_NOT_FOUND, apiErrorOf } from '#platform/nats.ts';
 import { Unsealer, newSealingKeys } from '#platform/sealing.ts';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TLSSocket, connect } from 'node:tls';
 import { stringify } from 'yaml';
-import { issueCertificate } from '#local/x509.ts';
+import { issueCertificate } from '#platform/x509.ts';
 import { freePort, tempDir } from '#test/parts.ts';
 import { until } from '#test/processes.ts';
 import { expect, test } from 'vitest';

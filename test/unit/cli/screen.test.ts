@@ -25,6 +25,7 @@ const screen = (base: number, yours: ('nats' | 'kafka')[] = []): string =>
     addresses,
     base,
     dataDir,
+    keysDir: yours.includes('nats') ? undefined : join(dataDir, 'mesh'),
     yours,
   });
 

@@ -1,4 +1,10 @@
+import { join } from 'node:path';
+import type { ProxyCredential } from '#contracts/credential.ts';
+import { createMesh } from '#platform/mesh/create.ts';
+import { type CredentialRequest, issueCredential } from '#platform/mesh/credential.ts';
+import type { MeshPaths } from '#platform/mesh/folder.ts';
 import { readValues, settingsOf } from '#proxy/bootstrap.ts';
+import { tempDir } from '#test/parts.ts';
 import { describe, expect, it } from 'vitest';
 
 const NATS = { NATS_URL: 'nats://127.0.0.1:4222', WINDROSE_INSECURE_UNSIGNED: 'true' };
@@ -128,5 +134,53 @@ describe('settings', () => {
 
   it('wants to know where configuration comes from', () => {
     expect(() => read('--name a', {})).toThrow(/--nats or NATS_URL is missing/);
+  });
+});
+
+describe('a credential', () => {
+  const folder = (): MeshPaths =>
+    createMesh({
+      ...{ dir: join(tempDir(), 'prod'), mesh: 'prod', natsHosts: ['localhost'] },
+      nowMs: Date.now(),
+    });
+  const issue = (request: CredentialRequest): ProxyCredential =>
+    issueCredential(folder(), request, Date.now());
+  const readWith = (credential: ProxyCredential, line: string, env = {}) =>
+    settingsOf(readValues(line === '' ? [] : line.split(' '), { ...NATS, ...env }), credential);
+
+  it('says who the proxy is', () => {
+    const made = issue({ proxy: 'edge-1' });
+    const settings = readWith(made, '--credential edge-1.json');
+    expect(settings).toMatchObject({
+      identity: { mesh: 'prod', proxy: 'edge-1' },
+      scope: { proxy: 'edge-1' },
+      dataDir: expect.stringMatching(/prod-edge-1$/) as string,
+      nats: { url: NATS.NATS_URL, credentialFile: 'edge-1.json', credsFile: undefined },
+    });
+    expect(settings.credential).toBe(made);
+    expect(readWith(made, '--mesh prod --name edge-1').identity.proxy).toBe('edge-1');
+  });
+
+  it.each([
+    ['--mesh demo', '--mesh demo: the credential is that of prod/edge-1'],
+    ['--name edge-2', '--name edge-2: the credential is that of prod/edge-1'],
+    ['--nats-creds x', '--nats-creds (NATS_CREDS) beside --credential'],
+  ])('with %s is refused', (line, sentence) => {
+    expect(() => readWith(issue({ proxy: 'edge-1' }), line)).toThrow(sentence);
+  });
+
+  it('lets a sidecar announce the Service that it names, and no other', () => {
+    const line = '--role sidecar --service shop/reviews --app 127.0.0.1:1 --inbound 127.0.0.1:2';
+    const cidrs = ['127.0.0.0/8'];
+    const own = issue({ proxy: 'r', service: 'shop/reviews', cidrs });
+    expect(readWith(own, line).identity.workload).toBe('shop/reviews');
+    const other = issue({ proxy: 'r', service: 'shop/orders', cidrs });
+    expect(() => readWith(other, line)).toThrow(
+      '--service shop/reviews: the credential lets it announce shop/orders',
+    );
+    expect(() => readWith(issue({ proxy: 'r' }), line)).toThrow('announce no Service');
+    // One that only calls announces nothing.
+    const calls = '--role sidecar --service shop/reviews --outbound 127.0.0.1:2';
+    expect(readWith(other, calls).identity.workload).toBe('shop/reviews');
   });
 });

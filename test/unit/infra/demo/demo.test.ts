@@ -18,7 +18,7 @@ import { MeshState } from '#platform/state.ts';
 import { compile } from '#proxy/pure.ts';
 import { readManifests } from '#platform/manifests.ts';
 import { metadataOf } from '#contracts/resources/index.ts';
-import { issueCertificate } from '#local/x509.ts';
+import { issueCertificate } from '#platform/x509.ts';
 import { tempDir } from '#test/parts.ts';
 import { startReceiver } from '#test/receiver.ts';
 import { expect, onTestFinished, test } from 'vitest';

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ConnectionOptions, type TLSSocket, connect as connectTls } from 'node:tls';
 import type { ResourceProblem } from '#contracts/problems.ts';
-import { type CertificateRequest, type Issued, issueCertificate } from '#local/x509.ts';
+import { type CertificateRequest, type Issued, issueCertificate } from '#platform/x509.ts';
 import { type Clock, systemClock } from '#platform/clock.ts';
 import { createLog } from '#platform/log.ts';
 import { Engine } from '#proxy/engine.ts';

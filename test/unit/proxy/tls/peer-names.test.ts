@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { issueCertificate } from '#local/x509.ts';
+import { issueCertificate } from '#platform/x509.ts';
 import { alternativeNames } from '#proxy/tls/peer-names.ts';
 import { expect, test } from 'vitest';
 

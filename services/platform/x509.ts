@@ -2,13 +2,17 @@ import {
   type KeyObject,
   X509Certificate,
   createHash,
+  createPrivateKey,
+  createPublicKey,
   generateKeyPairSync,
   randomBytes,
   sign,
 } from 'node:crypto';
 import { isIP } from 'node:net';
 
-/** Makes certificates for the demo and for tests (RFC 5280): node reads them and writes none. */
+/**
+ * Makes certificates (RFC 5280) for NATS, the demo and tests: node reads them and writes none.
+ */
 export interface CertificateRequest {
   /** The subject's common name. */
   name: string;
@@ -90,6 +94,18 @@ export function issueCertificate(request: CertificateRequest): Issued {
     cert: new X509Certificate(whole).toString(),
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     ...{ privateKey, subject, publicBits },
+  };
+}
+
+/** An authority of ours, as it was read from its files (PEM). */
+export function issuerOf(cert: string, key: string): Issued {
+  const privateKey = createPrivateKey(key);
+  const publicInfo = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+  const name = new X509Certificate(cert).subject.replace(/^CN=/, '');
+  return {
+    ...{ cert, key, privateKey },
+    subject: nameOf(name),
+    publicBits: lastBitString(publicInfo),
   };
 }
 
