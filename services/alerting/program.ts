@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { parseDurationMs } from '#contracts/duration.ts';
+import { tokenFile } from '#platform/access/token-file.ts';
 import { BootstrapError } from '#platform/bootstrap.ts';
 import { systemClock } from '#platform/clock.ts';
 import {
@@ -57,6 +58,7 @@ runService('alerting', FIELDS, async (fields, log) => {
     clickhouseUrl: fields.clickhouse,
     listen: fields.listen,
     insecureListen: fields.insecureListen,
+    tokens: tokenFile(fields.tokens, log),
     webhooks,
     intervalMs: readInterval(fields.interval),
     dataDir: path.resolve(fields.dataDir),

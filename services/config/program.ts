@@ -1,3 +1,4 @@
+import { tokenFile } from '#platform/access/token-file.ts';
 import { BootstrapError } from '#platform/bootstrap.ts';
 import { NATS_FIELDS, SERVICE_FIELDS, checkFile, runService } from '#platform/service.ts';
 import { startConfigService } from './service.ts';
@@ -16,6 +17,11 @@ const FIELDS = {
     env: 'WINDROSE_CONFIG_LISTEN',
     default: '127.0.0.1:7400',
     description: 'address of the API',
+  },
+  auditLog: {
+    type: 'string',
+    env: 'WINDROSE_AUDIT_LOG',
+    description: 'a file for who tried to change what, a JSON line each, or -; none: the log',
   },
   analytics: {
     type: 'string',
@@ -44,6 +50,8 @@ runService('config', FIELDS, async (fields, log) => {
     replicas: natsReplicas,
     listen: fields.listen,
     insecureListen: fields.insecureListen,
+    auditLog: fields.auditLog,
+    tokens: tokenFile(fields.tokens, log),
     analytics: fields.analytics,
     alerting: fields.alerting,
     log,

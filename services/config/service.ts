@@ -1,10 +1,13 @@
 import type { NatsConnection } from 'nats';
+import type { TokenFile } from '#platform/access/token-file.ts';
 import { type Clock, systemClock } from '#platform/clock.ts';
 import { HttpProblem, createApi, listen } from '#platform/http.ts';
 import { sentenceOf } from '#platform/log.ts';
 import { connectNats, natsSentence, pause } from '#platform/nats.ts';
 import type { ServiceLog } from '#platform/service-log.ts';
 import { EVENT_BYTES_MAX } from './changes/writer.ts';
+import { Audit } from './api/audit.ts';
+import { auditSink } from './api/audit-log.ts';
 import { BoardStreams } from './api/boards.ts';
 import { addRoutes } from './api/routes.ts';
 import { type ConfigMetrics, createMetrics } from './metrics.ts';
@@ -20,6 +23,9 @@ export interface ConfigServiceOptions {
   /** `host:port`. */
   listen: string;
   insecureListen?: boolean;
+  tokens?: TokenFile | undefined;
+  /** A file for the lines of the audit, or `-`; absent: they stand in the log. */
+  auditLog?: string | undefined;
   /** Base URLs of the other services, told on /v1/info. */
   analytics?: string | undefined;
   alerting?: string | undefined;
@@ -78,13 +84,14 @@ class Running implements ConfigService {
   }
 
   async open(): Promise<void> {
-    const { log, mesh } = this.#options;
+    const { log, mesh, tokens } = this.#options;
     const { app, registry } = await createApi({
       name: 'config',
       description: 'Change-sets, resources, proxies and receipts of one mesh.',
       log,
       notReady: () => this.#notReady(),
       bodyLimitBytes: EVENT_BYTES_MAX,
+      tokens,
     });
     const metrics = createMetrics(registry, {
       ready: () => this.#notReady() === undefined,
@@ -98,6 +105,7 @@ class Running implements ConfigService {
       clock: this.#clock,
       metrics,
       boards: this.#boards,
+      audit: new Audit(auditSink(this.#options.auditLog, log), this.#clock),
       addresses: () => ({
         config: this.url,
         ...(this.#options.analytics === undefined ? {} : { analytics: this.#options.analytics }),
@@ -109,7 +117,7 @@ class Running implements ConfigService {
       },
     });
     const insecure = this.#options.insecureListen === true;
-    const { url } = await listen(app, this.#options.listen, { insecure });
+    const { url } = await listen(app, this.#options.listen, { insecure, tokens });
     this.url = url;
     this.#close = async () => app.close();
     this.#background = this.#run(metrics).catch((error: unknown) => {

@@ -5,6 +5,7 @@ import type { Clock } from '#platform/clock.ts';
 import { headOf } from '../changes/revisions.ts';
 import type { ConfigMetrics } from '../metrics.ts';
 import type { Plane } from '../plane.ts';
+import type { Audit } from './audit.ts';
 import type { BoardStreams } from './boards.ts';
 import { addChangeSetRoutes } from './changesets.ts';
 import { addExplainRoute } from './explain.ts';
@@ -17,6 +18,7 @@ export interface RouteContext {
   clock: Clock;
   metrics: ConfigMetrics;
   boards: BoardStreams;
+  audit: Audit;
   addresses: () => InfoResponse['addresses'];
   /** Throws 503 until the log is read. */
   plane: () => Plane;

@@ -1,5 +1,6 @@
 import type { ChangeSetRequest, ChangeSetResponse } from '#contracts/api/config.ts';
 import { type ChangeSetEvent, EVENT_SCHEMA } from '#contracts/events.ts';
+import type { ResourceKey } from '#contracts/names.ts';
 import { formatRevision } from '#contracts/revision.ts';
 import { MIN_PROXY_VERSION } from '#contracts/version.ts';
 import type { Clock } from '#platform/clock.ts';
@@ -13,7 +14,7 @@ import { type Candidate, candidateOf } from './candidate.ts';
 import type { Compiler } from './compiler.ts';
 import { refuseOverlap, refuseStaleVersions } from './conflicts.ts';
 import { problemsBeyond } from './review.ts';
-import { invalid, readIntent } from './intent.ts';
+import { invalid, keysOf, readIntent } from './intent.ts';
 import { type Plan, planOf } from './plan.ts';
 import { findSequence, headOf } from './revisions.ts';
 import { warningsOf } from './warnings.ts';
@@ -44,6 +45,8 @@ export interface WriteRequest {
   dryRun: boolean;
   ifMatch?: string;
   idempotencyKey?: string;
+  /** Throws 403 unless the writer may write these. */
+  authorize: (keys: Iterable<ResourceKey>) => void;
 }
 
 interface Draft {
@@ -76,10 +79,12 @@ export class Writer {
     this.#options = options;
   }
 
-  /** Throws HttpProblem: 400, 404, 409, 413, 422 or 503. */
+  /** Throws HttpProblem: 400, 403, 404, 409, 413, 422 or 503. */
   async write(request: WriteRequest): Promise<ChangeSetResponse> {
     const { log, mesh, compiler } = this.#options;
     const intent = readIntent(request.body);
+    // First: what others have is no business of whoever may not write there, in problems neither.
+    request.authorize(keysOf(intent));
     if (intent.kind === 'write' && intent.refused.problems.length > 0) {
       throw invalid(problemsBeyond(intent, log.history, compiler));
     }
@@ -90,6 +95,7 @@ export class Writer {
     const id = changeSetId(mesh, request.idempotencyKey, [request.body, request.ifMatch ?? '']);
     const author = request.body.author ?? ANONYMOUS;
     const plan = await planOf(intent, log);
+    request.authorize(plan.touches ?? []);
     const draft: Draft = { request, id, plan, base, author };
     if (request.dryRun) return this.#answer(draft, this.#check(draft));
     // From now on and not from its turn: behind others who time out nobody waits for minutes.
@@ -163,6 +169,7 @@ export class Writer {
     refuseStaleVersions(history, asked.upserts);
     const time = new Date(clock.wallMs()).toISOString();
     const candidate = candidateOf(history.state, asked, history.lastSequence + 1, time);
+    draft.request.authorize(candidate.changed);
     refuseOverlap(history, draft.base, candidate.changed, candidate.upserts);
     const { refusing, revoked, notes } = compiler.newProblems(candidate.state, candidate.changed);
     if (refusing.length > 0) throw invalid(refusing);
@@ -220,6 +227,7 @@ export class Writer {
     const { log } = this.#options;
     const entry = log.history.changeSet(sequence);
     if (entry === undefined) throw new Error(`revision ${sequence} is in no index`);
+    draft.request.authorize(entry.changes.map(({ key }) => key));
     return {
       revision: formatRevision({ epoch: log.history.epoch, sequence }),
       created: true,

@@ -24,7 +24,10 @@ export const ChangeSetRequest = Type.Object(
     /** Each is checked as its kind asks (contracts/resources/read.ts). */
     upserts: Type.Optional(Type.Array(Type.Unknown(), { maxItems: 10_000 })),
     deletes: Type.Optional(Type.Array(Ref, { maxItems: 10_000 })),
-    /** Deletes what carries these labels and is not among the upserts. */
+    /**
+     * Deletes what carries these labels, lies in a namespace of the upserts (or belongs to none and
+     * is of a kind among them), and is not among them.
+     */
     prune: Type.Optional(
       Type.Object(
         {
@@ -68,6 +71,8 @@ export interface ChangeSetSummary {
   time: string;
   digest: string;
   changes: { key: ResourceKey; change: ResourceChange['change'] }[];
+  /** How many changes more there are, of resources that the token may not view. */
+  hidden?: number;
   undoes?: string;
   restores?: string;
 }
