@@ -64,9 +64,11 @@ async function send(
   options: WriteOptions,
   request: Omit<ChangeSetRequest, 'author' | 'message'>,
 ): Promise<ChangeSetResponse> {
+  // With a token its name is the author.
+  const author = options.author ?? (client.token === undefined ? authorOf(io) : undefined);
   const body: ChangeSetRequest = {
     ...request,
-    author: options.author ?? authorOf(io),
+    ...(author === undefined ? {} : { author }),
     ...(options.message === undefined ? {} : { message: options.message }),
   };
   return client.post<ChangeSetResponse>('/v1/changesets', body, {

@@ -1,17 +1,6 @@
 import { type ResourceKey, keyOf, refOf } from '#contracts/names.ts';
 import { HttpProblem } from '../http-problem.ts';
-
-/** Each may do what the ones before it may. */
-export const ROLES = ['view', 'edit', 'admin'] as const;
-export type Role = (typeof ROLES)[number];
-/** In a list of namespaces: all of them, and what belongs to none. */
-export const ALL_NAMESPACES = '*';
-
-/** A role, in these namespaces or in all. */
-export interface RoleGrant {
-  role: Role;
-  namespaces: readonly string[];
-}
+import { ALL_NAMESPACES, ROLES, type Role, type RoleGrant } from './roles.ts';
 
 /** Missing rights that one sentence names. */
 const NAMED_MAX = 5;

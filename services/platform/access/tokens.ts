@@ -3,7 +3,8 @@ import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { LABEL } from '#contracts/names.ts';
 import { yaml } from '../yaml.ts';
-import { ALL_NAMESPACES, Caller, ROLES, type RoleGrant } from './caller.ts';
+import { Caller } from './caller.ts';
+import { ALL_NAMESPACES, ROLES, type RoleGrant, TOKEN_NAME } from './roles.ts';
 
 /** One entry of a file of tokens. Two of one name may stand there while a token is exchanged. */
 export interface TokenEntry {
@@ -18,8 +19,6 @@ export interface TokenEntry {
 /** What is wrong with the text of such a file: one sentence. */
 export class TokensError extends Error {}
 
-/** Shown in logs, history and terminals. */
-export const TOKEN_NAME = '^[A-Za-z0-9]([-A-Za-z0-9._@]{0,98}[A-Za-z0-9])?$';
 const Entry = Type.Object(
   {
     name: Type.String({ pattern: TOKEN_NAME }),

@@ -27,12 +27,14 @@ test('--version and --help are answers, not errors', async () => {
 
 test('every verb has help with an example', async () => {
   expect(verbs().length).toBeGreaterThan(15);
-  for (const verb of verbs().filter((name) => name !== 'proxy' && name !== 'consumer')) {
+  const others = new Set(['proxy', 'consumer', 'token']);
+  for (const verb of verbs().filter((name) => !others.has(name))) {
     const { status, out } = await windrose([verb, '--help']);
     expect({ verb, status }).toEqual({ verb, status: 0 });
     expect(out).toMatch(new RegExp(`Examples:\\n  .*windrose .*\\b${verb}\\b`));
   }
   expect((await windrose(['consumer', 'key', '--help'])).out).toContain('windrose consumer key');
+  expect((await windrose(['token', 'new', '--help'])).out).toContain('windrose token new');
 });
 
 test('no arguments: the help on standard error, and status 2', async () => {
