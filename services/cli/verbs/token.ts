@@ -26,9 +26,9 @@ export function addToken(program: Command, io: Io): void {
     usage: 'new <name>',
     summary: 'make a token: shown once, and the entry of --tokens with its hash',
     details:
-      'The entry goes to standard output, the token to standard error; nothing is kept. Its name\n' +
-      'is the author of what is written with it. view shows, edit writes the resources of the\n' +
-      'namespaces, admin their Namespace too; with -A also what belongs to no namespace.',
+      'The entry goes to standard output, the token to standard error; nothing is kept.\n' +
+      'Its name is the author of what is written with it. view shows, edit writes the resources\n' +
+      'of the namespaces, admin their Namespace too; with -A also what belongs to no namespace.',
     examples: [
       'windrose token new ci --role edit --namespace shop >> tokens.yaml',
       'windrose token new ann@example.org --role admin -A --expires 30d',

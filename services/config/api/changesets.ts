@@ -9,12 +9,14 @@ import {
 } from '#contracts/api/config.ts';
 import { type ResourceKey, refOf } from '#contracts/names.ts';
 import { formatRevision } from '#contracts/revision.ts';
+import { seesName } from '#platform/access/caller.ts';
 import { type Caller, callerOf } from '#platform/access/guard.ts';
 import { HttpProblem, toProblem } from '#platform/http.ts';
 import { EVENT_BYTES_MAX, type WriteRequest, tooLarge } from '../changes/writer.ts';
 import { findRevision, findSequence } from '../changes/revisions.ts';
 import type { IndexedChangeSet } from '../log/history.ts';
 import { changesOf } from '../log/images.ts';
+import { seesProxy } from './proxies.ts';
 import type { RouteContext } from './routes.ts';
 import { RevisionParams, answers, readKey, resourceText, revisionText } from './schemas.ts';
 
@@ -86,7 +88,7 @@ function addWriting(app: FastifyInstance, context: RouteContext): void {
         ...(key === undefined ? {} : { idempotencyKey: key }),
       });
       context.audit.answered(request, answer);
-      return reply.code(answer.created ? 201 : 200).send(answer);
+      return reply.code(answer.created ? 201 : 200).send(seenBy(caller, answer));
     },
   );
 }
@@ -192,6 +194,21 @@ function authored(body: ChangeSetRequest, caller: Caller): ChangeSetRequest {
 function readIfMatch(header: string | undefined): string | undefined {
   if (header === undefined || header.trim() === '*') return undefined;
   return header.trim().replace(/^(?:W\/)?"(.*)"$/, '$1');
+}
+
+/** The same with effects on what the caller may view; how many proxies there are is no secret. */
+function seenBy(caller: Caller, answer: ChangeSetResponse): ChangeSetResponse {
+  const { effects } = answer;
+  if (effects === undefined) return answer;
+  return {
+    ...answer,
+    effects: {
+      ...effects,
+      listeners: effects.listeners.filter((name) => caller.sees(name as ResourceKey)),
+      services: effects.services.filter((name) => seesName(caller, 'Service', name)),
+      proxies: effects.proxies.filter((proxy) => seesProxy(caller, proxy)),
+    },
+  };
 }
 
 /** What nobody but others may view is counted and not named. */

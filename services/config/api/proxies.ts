@@ -81,7 +81,7 @@ export function addProxyRoutes(app: FastifyInstance, context: RouteContext): voi
 }
 
 /** A sidecar belongs to the namespace of its workload, a gateway to nobody. */
-function seesProxy(caller: Caller, { workload }: Heartbeat): boolean {
+export function seesProxy(caller: Caller, { workload }: { workload: string }): boolean {
   return workload === '' || seesName(caller, 'Service', workload);
 }
 
@@ -102,7 +102,7 @@ function statuses(plane: Plane): ProxyStatus[] {
       proxy: heartbeat.proxy,
       state,
       heartbeat,
-      behind: behindOf(plane, heartbeat, receipt),
+      ...behindOf(plane, heartbeat, receipt),
       lastSeen,
       ...(receipt === undefined ? {} : { receipt }),
     };
@@ -113,7 +113,11 @@ function statuses(plane: Plane): ProxyStatus[] {
 }
 
 /** Revisions that a proxy has not reached, by its heartbeat or, which is quicker, its receipt. */
-function behindOf({ history }: Plane, heartbeat: Heartbeat, receipt: Receipt | undefined): number {
+function behindOf(
+  { history }: Plane,
+  heartbeat: Heartbeat,
+  receipt: Receipt | undefined,
+): Pick<ProxyStatus, 'behind' | 'behindSince'> {
   const reached = [heartbeat.revision];
   if (receipt?.instance === heartbeat.instance && receipt.result !== 'rejected') {
     reached.push(receipt.revision);
@@ -121,7 +125,9 @@ function behindOf({ history }: Plane, heartbeat: Heartbeat, receipt: Receipt | u
   const sequences = reached
     .filter(({ epoch }) => epoch === history.epoch)
     .map(({ sequence }) => sequence);
-  return history.since(Math.max(0, ...sequences)).length;
+  const missing = history.since(Math.max(0, ...sequences));
+  const [first] = missing;
+  return { behind: missing.length, ...(first === undefined ? {} : { behindSince: first.time }) };
 }
 
 /** Who needs a look comes first: behind or not all applied, then gone; who left comes last. */

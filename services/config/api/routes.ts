@@ -8,6 +8,7 @@ import type { Plane } from '../plane.ts';
 import type { Audit } from './audit.ts';
 import type { BoardStreams } from './boards.ts';
 import { addChangeSetRoutes } from './changesets.ts';
+import { addDiffRoute } from './diff.ts';
 import { addExplainRoute } from './explain.ts';
 import { addProxyRoutes } from './proxies.ts';
 import { addResourceRoutes } from './resources.ts';
@@ -26,6 +27,7 @@ export interface RouteContext {
 
 export function addRoutes(app: FastifyInstance, context: RouteContext): void {
   addChangeSetRoutes(app, context);
+  addDiffRoute(app, context);
   addResourceRoutes(app, context);
   addProxyRoutes(app, context);
   addExplainRoute(app, context);

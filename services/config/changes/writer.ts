@@ -11,8 +11,10 @@ import { type ChangeSetId, changeSetId } from '../log/change-set-id.ts';
 import type { ConfigLog } from '../log/config-log.ts';
 import { changesOf } from '../log/images.ts';
 import { type Candidate, candidateOf } from './candidate.ts';
+import type { CompiledSnapshot } from '#proxy/pure.ts';
 import type { Compiler } from './compiler.ts';
 import { refuseOverlap, refuseStaleVersions } from './conflicts.ts';
+import { type AudienceProxy, effectsOf } from './effects.ts';
 import { problemsBeyond } from './review.ts';
 import { invalid, keysOf, readIntent } from './intent.ts';
 import { type Plan, planOf } from './plan.ts';
@@ -36,7 +38,7 @@ export interface WriterOptions {
   clock: Clock;
   logger: Log;
   /** Proxies that are up, whose receipts a writer may wait for. */
-  audience: () => { proxy: string; version?: string }[];
+  audience: () => AudienceProxy[];
   onPublished?: (event: { sequence: number; audience: string[]; tookMs: number }) => void;
 }
 
@@ -63,6 +65,8 @@ interface Checked {
   candidate: Candidate;
   event: ChangeSetEvent;
   warnings: string[];
+  /** The candidate, compiled. */
+  snapshot: CompiledSnapshot;
 }
 
 /**
@@ -97,10 +101,19 @@ export class Writer {
     const plan = await planOf(intent, log);
     request.authorize(plan.touches ?? []);
     const draft: Draft = { request, id, plan, base, author };
-    if (request.dryRun) return this.#answer(draft, this.#check(draft));
+    if (request.dryRun) return this.#rehearse(draft);
     // From now on and not from its turn: behind others who time out nobody waits for minutes.
     const endMs = this.#options.clock.nowMs() + WRITE_TIMEOUT_MS;
     return this.#inTurn(() => this.#commit(draft, endMs));
+  }
+
+  #rehearse(draft: Draft): ChangeSetResponse {
+    const { audience, compiler } = this.#options;
+    const checked = this.#check(draft);
+    const { snapshot: after, candidate } = checked;
+    const compiled = { before: compiler.head(), after, state: candidate.state };
+    const effects = effectsOf({ ...compiled, proxies: audience() });
+    return { ...this.#answer(draft, checked), effects };
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -171,7 +184,8 @@ export class Writer {
     const candidate = candidateOf(history.state, asked, history.lastSequence + 1, time);
     draft.request.authorize(candidate.changed);
     refuseOverlap(history, draft.base, candidate.changed, candidate.upserts);
-    const { refusing, revoked, notes } = compiler.newProblems(candidate.state, candidate.changed);
+    const judged = compiler.newProblems(candidate.state, candidate.changed);
+    const { refusing, revoked, notes, snapshot } = judged;
     if (refusing.length > 0) throw invalid(refusing);
     const event = this.#event(draft, candidate, time);
     const bytes = Buffer.byteLength(JSON.stringify(event));
@@ -186,7 +200,7 @@ export class Writer {
       proxies: this.#options.audience(),
       wallMs: clock.wallMs(),
     });
-    return { candidate, event, warnings };
+    return { candidate, event, warnings, snapshot };
   }
 
   #event({ plan, request, id, author }: Draft, candidate: Candidate, time: string): ChangeSetEvent {
