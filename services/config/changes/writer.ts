@@ -15,6 +15,7 @@ import type { CompiledSnapshot } from '#proxy/pure.ts';
 import type { Compiler } from './compiler.ts';
 import { refuseOverlap, refuseStaleVersions } from './conflicts.ts';
 import { type AudienceProxy, effectsOf } from './effects.ts';
+import { withHints } from './hints.ts';
 import { problemsBeyond } from './review.ts';
 import { invalid, keysOf, readIntent } from './intent.ts';
 import { type Plan, planOf } from './plan.ts';
@@ -186,7 +187,7 @@ export class Writer {
     refuseOverlap(history, draft.base, candidate.changed, candidate.upserts);
     const judged = compiler.newProblems(candidate.state, candidate.changed);
     const { refusing, revoked, notes, snapshot } = judged;
-    if (refusing.length > 0) throw invalid(refusing);
+    if (refusing.length > 0) throw invalid(withHints(refusing, candidate.state));
     const event = this.#event(draft, candidate, time);
     const bytes = Buffer.byteLength(JSON.stringify(event));
     if (bytes > EVENT_BYTES_MAX) throw tooLarge(bytes);

@@ -1,10 +1,12 @@
 import { createRequire } from 'node:module';
 import type * as compiler from 'typebox/compile';
 import type { TLocalizedValidationError } from 'typebox/error';
-import { DEFAULT_NAMESPACE, keyOf } from '../names.ts';
+import { DEFAULT_NAMESPACE, LABEL, SUBDOMAIN, keyOf } from '../names.ts';
+import { nearest } from '../nearest.ts';
 import type { ResourceProblem } from '../problems.ts';
 import { type Accepts, acceptsOf } from './accepts.ts';
-import { type KindEntry, type Resource, kindEntry } from './index.ts';
+import { likelyField } from './fields.ts';
+import { type KindEntry, KINDS, type Resource, kindEntry } from './index.ts';
 import { LATER_KINDS, isLaterField, isLaterValue } from './later.ts';
 
 /**
@@ -82,7 +84,7 @@ function readKnown(document: object, entry: KindEntry, label: string): ReadResul
   const validator = validatorOf(entry);
   if (validator.Check(document)) return checked(withNamespace(document, entry), entry, label);
   const errors = validator.Errors(document);
-  const problems = toProblems(errors, document, entry.kind, label);
+  const problems = toProblems(errors, document, entry, label);
   const known = withoutUnknown(document, errors);
   const rest = validator.Check(known) ? { rest: withNamespace(known, entry) } : {};
   return { ok: false, problems: problems.slice(0, PROBLEMS_PER_RESOURCE_MAX), ...rest };
@@ -141,7 +143,13 @@ function unknownKind(
       `this version of Windrose does not serve ${kind} yet`,
     );
   }
-  return refuse(label, 'kind', 'unknown_kind', `there is no kind ${kind} in ${apiVersion}`);
+  const hint = meant(
+    nearest(
+      kind,
+      KINDS.map((each) => each.kind),
+    ),
+  ).hint;
+  return refuse(label, 'kind', 'unknown_kind', `there is no kind ${kind} in ${apiVersion}`, hint);
 }
 
 function nameIn(document: object, kind: string): string | undefined {
@@ -164,20 +172,24 @@ function withNamespace(document: object, entry: KindEntry): Resource {
 function toProblems(
   errors: TLocalizedValidationError[],
   document: object,
-  kind: string,
+  entry: KindEntry,
   resource: string,
 ): ResourceProblem[] {
   const problems: ResourceProblem[] = [];
   for (const error of errors) {
     if (error.keyword === 'boolean' || error.keyword === 'anyOf') continue;
-    problems.push(...toProblem(error, document, kind).map((problem) => ({ resource, ...problem })));
+    problems.push(...toProblem(error, document, entry).map((found) => ({ resource, ...found })));
   }
   return problems;
 }
 
 type Finding = Omit<ResourceProblem, 'resource'>;
 
-function toProblem(error: TLocalizedValidationError, document: object, kind: string): Finding[] {
+function toProblem(
+  error: TLocalizedValidationError,
+  document: object,
+  { kind, schema }: KindEntry,
+): Finding[] {
   const path = dotted(error.instancePath);
   if (error.keyword === 'additionalProperties') {
     return error.params.additionalProperties.map((field): Finding =>
@@ -191,6 +203,7 @@ function toProblem(error: TLocalizedValidationError, document: object, kind: str
             path: join(path, field),
             reason: 'unknown_field',
             message: `there is no field ${field} here`,
+            ...meant(likelyField(schema, error.instancePath, field)),
           },
     );
   }
@@ -211,7 +224,21 @@ function toProblem(error: TLocalizedValidationError, document: object, kind: str
       },
     ];
   }
-  return [{ path, reason: 'invalid_value', message: `${show(value)} ${expectation(error)}` }];
+  const message = `${show(value)} ${expectation(error)}`;
+  return [{ path, reason: 'invalid_value', message, ...formHint(error) }];
+}
+
+function meant(word: string | undefined): { hint?: string } {
+  return word === undefined ? {} : { hint: `did you mean ${word}?` };
+}
+
+/** A regular expression says it exactly, a sentence says it to people. */
+function formHint(error: TLocalizedValidationError): { hint?: string } {
+  const pattern = error.keyword === 'pattern' ? String(error.params.pattern) : '';
+  const words = 'lower-case letters, digits and dashes, a letter or digit at both ends';
+  if (pattern === LABEL) return { hint: `write ${words}, at most 63 characters` };
+  if (pattern === SUBDOMAIN) return { hint: `write ${words}, perhaps several with dots between` };
+  return {};
 }
 
 function expectation(error: TLocalizedValidationError): string {
