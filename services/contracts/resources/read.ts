@@ -17,6 +17,8 @@ export type ReadResult =
   { ok: true; resource: Resource } | { ok: false; problems: ResourceProblem[]; rest?: Resource };
 
 const PROBLEMS_PER_RESOURCE_MAX = 50;
+/** No schema goes half as deep. */
+const DEPTH_MAX = 64;
 const require = createRequire(import.meta.url);
 const acceptors = new Map<string, Accepts>();
 const validators = new Map<string, compiler.Validator>();
@@ -81,6 +83,10 @@ function asKept(document: object, entry: KindEntry): object {
 
 function readKnown(document: object, entry: KindEntry, label: string): ReadResult {
   if (accepts(entry, document)) return checked(withNamespace(document, entry), entry, label);
+  if (!isWithin(document, DEPTH_MAX)) {
+    const message = `it is nested more than ${DEPTH_MAX} levels deep`;
+    return refuse(label, '', 'invalid_value', message);
+  }
   const validator = validatorOf(entry);
   if (validator.Check(document)) return checked(withNamespace(document, entry), entry, label);
   const errors = validator.Errors(document);
@@ -88,6 +94,12 @@ function readKnown(document: object, entry: KindEntry, label: string): ReadResul
   const known = withoutUnknown(document, errors);
   const rest = validator.Check(known) ? { rest: withNamespace(known, entry) } : {};
   return { ok: false, problems: problems.slice(0, PROBLEMS_PER_RESOURCE_MAX), ...rest };
+}
+
+/** What is written about wrong values, or copies them, goes down by recursion. */
+function isWithin(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((each) => isWithin(each, levels - 1));
 }
 
 function withoutUnknown(document: object, errors: TLocalizedValidationError[]): object {
