@@ -1,6 +1,7 @@
 import type { NatsConnection } from 'nats';
 import { serviceInbox } from '#contracts/subjects.ts';
 import { meshDatabase } from '#contracts/tables.ts';
+import type { TokenFile } from '#platform/access/token-file.ts';
 import { connectClickHouse } from '#platform/clickhouse.ts';
 import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { createApi, listen } from '#platform/http.ts';
@@ -26,6 +27,7 @@ export interface AlertingOptions {
   insecureListen?: boolean;
   /** Whose configuration is believed; undefined: the mesh is unsigned. */
   trust?: Trust | undefined;
+  tokens?: TokenFile | undefined;
   /** Name → URL. */
   webhooks: ReadonlyMap<string, string>;
   intervalMs: number;
@@ -42,12 +44,13 @@ const QUERY_TIMEOUT_MS = 8_000;
 export async function startAlerting(
   options: AlertingOptions,
 ): Promise<{ url: string; stop: () => Promise<void> }> {
-  const { clock, log, mesh, random, webhooks } = options;
+  const { clock, log, mesh, random, tokens, webhooks } = options;
   const file = await StateFile.open(options.dataDir, mesh);
   const names = new Set(webhooks.keys());
   const objectives = new Objectives({ mesh, clock, log, trust: options.trust, webhooks: names });
   const notReady = (): string | undefined => objectives.problem ?? evaluator.problem;
-  const api = await createApi({ name: 'alerting', description: DESCRIPTION, log, notReady });
+  const described = { name: 'alerting', description: DESCRIPTION };
+  const api = await createApi({ ...described, log, notReady, tokens });
   const metrics = createMetrics(api.registry, () => ({
     firing: file.current.alerts.filter(({ state }) => state === 'firing').length,
     outbox: file.current.outbox.length,
@@ -71,6 +74,7 @@ export async function startAlerting(
   addRoutes(api.app, { evaluator, file, notReady });
   const { url } = await listen(api.app, options.listen, {
     insecure: options.insecureListen ?? false,
+    tokens,
   });
   notifier.wake();
   const link = followWhenReached(options, objectives);

@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { AlertList, SloList } from '#contracts/api/alerting.ts';
+import { seesName } from '#platform/access/caller.ts';
+import { callerOf } from '#platform/access/guard.ts';
 import { HttpProblem } from '#platform/http.ts';
 import type { Evaluator } from './evaluator.ts';
 import { AlertListSchema, SloListSchema } from './schemas.ts';
@@ -24,12 +26,13 @@ export function addRoutes(app: FastifyInstance, parts: ApiParts): void {
         response: { 200: SloListSchema },
       },
     },
-    async (): Promise<SloList> => {
+    async (request): Promise<SloList> => {
       // Before the first evaluation an empty list would say that there are no objectives.
       if (parts.evaluator.evaluations === 0) {
         throw new HttpProblem('unavailable', parts.notReady() ?? 'no evaluation has been made yet');
       }
-      return { items: [...parts.evaluator.statuses] };
+      const caller = callerOf(request);
+      return { items: parts.evaluator.statuses.filter(({ slo }) => seesName(caller, 'SLO', slo)) };
     },
   );
   app.get(
@@ -40,6 +43,10 @@ export function addRoutes(app: FastifyInstance, parts: ApiParts): void {
         response: { 200: AlertListSchema },
       },
     },
-    async (): Promise<AlertList> => ({ items: alertList(parts.file.current.alerts) }),
+    async (request): Promise<AlertList> => {
+      const caller = callerOf(request);
+      const all = parts.file.current.alerts.filter(({ slo }) => seesName(caller, 'SLO', slo));
+      return { items: alertList(all) };
+    },
   );
 }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { parseDurationMs } from '#contracts/duration.ts';
+import { tokenFile } from '#platform/access/token-file.ts';
 import { BootstrapError } from '#platform/bootstrap.ts';
 import { systemClock } from '#platform/clock.ts';
 import {
@@ -62,6 +63,7 @@ runService('alerting', FIELDS, async (fields, log) => {
     listen: fields.listen,
     insecureListen: fields.insecureListen,
     trust,
+    tokens: tokenFile(fields.tokens, log),
     webhooks,
     intervalMs: readInterval(fields.interval),
     dataDir: path.resolve(fields.dataDir),

@@ -1,4 +1,5 @@
 import { meshDatabase } from '#contracts/tables.ts';
+import type { TokenFile } from '#platform/access/token-file.ts';
 import { type ClickHouse, connectClickHouse } from '#platform/clickhouse.ts';
 import type { Clock } from '#platform/clock.ts';
 import { createApi, listen } from '#platform/http.ts';
@@ -23,6 +24,7 @@ export interface AnalyticsOptions {
   /** `host:port`. */
   listen: string;
   insecureListen?: boolean;
+  tokens?: TokenFile | undefined;
   clock: Clock;
   log: ServiceLog;
 }
@@ -63,6 +65,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
     description: DESCRIPTION,
     log,
     notReady: () => work.problem(),
+    tokens: options.tokens,
   });
   const stopping = new AbortController();
   addRoutes(api.app, {
@@ -74,6 +77,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   });
   const { url } = await listen(api.app, options.listen, {
     insecure: options.insecureListen ?? false,
+    tokens: options.tokens,
   });
   const events = ingestEvents(api.registry, log, clock);
   const ready = work.start(events);

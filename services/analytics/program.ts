@@ -1,3 +1,4 @@
+import { tokenFile } from '#platform/access/token-file.ts';
 import { systemClock } from '#platform/clock.ts';
 import { CLICKHOUSE_FIELDS, SERVICE_FIELDS, checkHttpUrl, runService } from '#platform/service.ts';
 import { startAnalytics } from './analytics.ts';
@@ -35,6 +36,7 @@ runService('analytics', FIELDS, async (fields, log) => {
     readerUrl: clickhouseReader,
     listen: fields.listen,
     insecureListen: fields.insecureListen,
+    tokens: tokenFile(fields.tokens, log),
     clock: systemClock,
     log,
   });

@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import type { ChangeSetRequest, ChangeSetResponse, ReceiptBoard } from '#contracts/api/config.ts';
+import type { ResourceChange } from '#contracts/events.ts';
 import type { Client } from './client.ts';
 import { durationMs } from './input.ts';
 import { type Io, line, styleOf } from './io.ts';
 import { changesSummary, changesText } from './output/changes.ts';
+import { effectsText } from './output/effects.ts';
 import { print } from './output/print.ts';
 import { type ServerOptions, configServer } from './servers.ts';
 import { type OutputOptions, withOutput, withServer } from './verb.ts';
@@ -46,7 +48,12 @@ export async function write(
   for (const warning of response.warnings) {
     line(io.err, styleOf(io, io.err).yellow(`warning: ${warning}`));
   }
-  if (options.output === 'table') line(io.out, resultText(io, response));
+  if (options.output === 'table') {
+    line(io.out, resultText(io, response));
+    if (response.effects !== undefined && response.changes.some(isChange)) {
+      line(io.err, effectsText(response.effects, styleOf(io, io.err)));
+    }
+  }
   const waits = timeoutMs !== undefined && !response.dryRun;
   const waited = waits
     ? await waitForReceipts(io, { client, revision: response.revision, timeoutMs })
@@ -64,9 +71,11 @@ async function send(
   options: WriteOptions,
   request: Omit<ChangeSetRequest, 'author' | 'message'>,
 ): Promise<ChangeSetResponse> {
+  // With a token its name is the author.
+  const author = options.author ?? (client.token === undefined ? authorOf(io) : undefined);
   const body: ChangeSetRequest = {
     ...request,
-    author: options.author ?? authorOf(io),
+    ...(author === undefined ? {} : { author }),
     ...(options.message === undefined ? {} : { message: options.message }),
   };
   return client.post<ChangeSetResponse>('/v1/changesets', body, {
@@ -85,8 +94,12 @@ function authorOf(io: Io): string {
   }
 }
 
+function isChange({ change }: ResourceChange): boolean {
+  return change !== 'unchanged';
+}
+
 function resultText(io: Io, response: ChangeSetResponse): string {
-  const changed = response.changes.filter((each) => each.change !== 'unchanged');
+  const changed = response.changes.filter(isChange);
   const lines = changed.length === 0 ? [] : [changesText(changed, styleOf(io, io.out))];
   const summary = changesSummary(response.changes);
   if (response.dryRun) lines.push(`dry run: ${summary}; nothing was written`);

@@ -3,6 +3,8 @@ import { CliError, EXIT, fromProblem, isProblem, usage } from './errors.ts';
 /** One service of Windrose, as far as its HTTP API reaches. */
 export interface Client {
   readonly url: string;
+  /** What it shows; the other services of the same mesh take it too. */
+  readonly token: string | undefined;
   get<Answer>(path: string, query?: Query): Promise<Answer>;
   post<Answer>(path: string, body: unknown, options?: PostOptions): Promise<Answer>;
   /** The `data` of server-sent events, parsed; ends when the server ends the stream. */
@@ -22,6 +24,8 @@ export interface ClientOptions {
   service: string;
   hint: string;
   timeoutMs?: number;
+  /** Shown as `Authorization: Bearer`. */
+  token?: string | undefined;
 }
 
 const TIMEOUT_MS = 30_000;
@@ -38,11 +42,16 @@ export function baseUrl(text: string, source: string): string {
 }
 
 export function createClient(options: ClientOptions): Client {
-  const call = (path: string, query: Query, init: RequestInit): Promise<Response> =>
-    send(options, `${options.url}${path}${search(query)}`, init);
+  const shown = options.token === undefined ? {} : { authorization: `Bearer ${options.token}` };
+  const call = (path: string, query: Query, init: Init): Promise<Response> =>
+    send(options, `${options.url}${path}${search(query)}`, {
+      ...init,
+      headers: { ...init.headers, ...shown },
+    });
   const limit = (): AbortSignal => AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS);
   return {
     url: options.url,
+    token: options.token,
     async get<Answer>(path: string, query: Query = {}) {
       const response = await call(path, query, { signal: limit() });
       return readJson<Answer>(options, response);
@@ -70,6 +79,8 @@ export function createClient(options: ClientOptions): Client {
     },
   };
 }
+
+type Init = RequestInit & { headers?: Record<string, string> };
 
 async function send(options: ClientOptions, url: string, init: RequestInit): Promise<Response> {
   try {

@@ -47,12 +47,16 @@ const ABOVE_PROBLEMS: Partial<Record<ProblemCode, string>> = {
   conflict: 'this conflicts with what was written since; nothing was written',
 };
 
+const TOKEN_HINT =
+  'give one by --token or WINDROSE_TOKEN, or keep it in ~/.config/windrose/tokens.yaml';
+
 /** What a service refused, as the end of a verb. */
 export function fromProblem(details: ProblemDetails): CliError {
   const status = STATUS_OF_CODE[details.code] ?? EXIT.failed;
   const problems = details.problems ?? [];
   const above = problems.length === 0 ? undefined : ABOVE_PROBLEMS[details.code];
-  return new CliError(status, above ?? details.detail, problems);
+  const how = details.code === 'unauthorized' ? `; ${TOKEN_HINT}` : '';
+  return new CliError(status, above ?? `${details.detail}${how}`, problems);
 }
 
 export function usage(message: string): CliError {

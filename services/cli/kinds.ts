@@ -2,7 +2,7 @@ import { DEFAULT_NAMESPACE, NO_NAMESPACE, type ResourceRef } from '#contracts/na
 import { type KindEntry, KINDS, type Resource, findKind } from '#contracts/resources/index.ts';
 import { LATER_KINDS } from '#contracts/resources/later.ts';
 import { usage } from './errors.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '#contracts/nearest.ts';
 
 /** The kind that a person means; any case, singular, plural or short. */
 export function kindOf(text: string): KindEntry {

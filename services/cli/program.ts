@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from '#contracts/version.ts';
 import { ChildExit, CliError, EXIT, usage } from './errors.ts';
 import { type Io, line, styleOf } from './io.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '#contracts/nearest.ts';
 import { count } from './output/format.ts';
 import { problemsText } from './output/problems.ts';
 import type { Adder } from './verb.ts';

@@ -2,8 +2,9 @@ import type { InfoResponse } from '#contracts/api/config.ts';
 import { type Client, baseUrl, createClient } from './client.ts';
 import { CliError, EXIT, usage } from './errors.ts';
 import type { Io } from './io.ts';
+import { type TokenOptions, tokenFor } from './token.ts';
 
-export interface ServerOptions {
+export interface ServerOptions extends TokenOptions {
   server?: string;
   mesh?: string;
 }
@@ -41,10 +42,12 @@ export async function configServer(io: Io, options: ServerOptions): Promise<Clie
 }
 
 function connectConfig(io: Io, options: ServerOptions): Client {
+  const url = serverUrl(io, options);
   return createClient({
-    url: serverUrl(io, options),
+    url,
     service: 'config service',
     hint: 'start it with `windrose up`, or name another by --server or WINDROSE_SERVER',
+    token: tokenFor(io, options, url),
   });
 }
 
@@ -69,6 +72,7 @@ export async function otherServer(
     url: baseUrl(url, `${name} address`),
     service: `${name} service`,
     hint: `start it (\`windrose up\` does); the config service at ${config.url} says it is there`,
+    token: config.token,
   });
 }
 

@@ -32,6 +32,7 @@ export function examplesText(examples: readonly string[]): string {
 export function withServer(command: Command): Command {
   return command
     .option('--server <url>', 'the config service (default: WINDROSE_SERVER, or the local one)')
+    .option('--token <token>', 'who asks (default: WINDROSE_TOKEN, or as tokens.yaml has it)')
     .option('--mesh <name>', 'refuse to work on any other mesh');
 }
 

@@ -8,6 +8,7 @@ import type { Unsealer } from '#platform/sealing.ts';
 import { type Signer, Trust } from '#platform/signing.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import { Compiler } from './changes/compiler.ts';
+import type { AudienceProxy } from './changes/effects.ts';
 import { Writer } from './changes/writer.ts';
 import { ConfigLog } from './log/config-log.ts';
 import { History } from './log/history.ts';
@@ -162,10 +163,12 @@ export class Plane {
   }
 
   /** Proxies that are up; of those only known from receipts the version is not known. */
-  audience(): { proxy: string; version?: string }[] {
+  audience(): AudienceProxy[] {
     const up = this.registry.registry
       .up()
-      .map(({ heartbeat }) => ({ proxy: heartbeat.proxy, version: heartbeat.version }));
+      .map(({ heartbeat: { proxy, version, role, workload } }): AudienceProxy => {
+        return { proxy, version, role, workload };
+      });
     const unheard = [...this.receipts.unheard()].map((proxy) => ({ proxy }));
     return [...up, ...unheard].sort((a, b) => (a.proxy < b.proxy ? -1 : 1));
   }

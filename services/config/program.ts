@@ -1,3 +1,4 @@
+import { tokenFile } from '#platform/access/token-file.ts';
 import { BootstrapError } from '#platform/bootstrap.ts';
 import { KeyError, Signer } from '#platform/signing.ts';
 import { NATS_FIELDS, SERVICE_FIELDS, checkFile, runService } from '#platform/service.ts';
@@ -33,6 +34,11 @@ const FIELDS = {
     description:
       'files of X25519 keys that the values of Secrets are sealed to: the first seals, all open',
   },
+  auditLog: {
+    type: 'string',
+    env: 'WINDROSE_AUDIT_LOG',
+    description: 'a file for who tried to change what, a JSON line each, or -; none: the log',
+  },
   analytics: {
     type: 'string',
     env: 'WINDROSE_ANALYTICS_URL',
@@ -66,6 +72,8 @@ runService('config', FIELDS, async (fields, log) => {
     signer,
     trust,
     sealing: readSealingKeys(fields.sealingKey ?? [], signer),
+    auditLog: fields.auditLog,
+    tokens: tokenFile(fields.tokens, log),
     analytics: fields.analytics,
     alerting: fields.alerting,
     log,

@@ -1,5 +1,6 @@
 import type { NatsConnection } from 'nats';
 import { serviceInbox } from '#contracts/subjects.ts';
+import type { TokenFile } from '#platform/access/token-file.ts';
 import { type Clock, systemClock } from '#platform/clock.ts';
 import { HttpProblem, createApi, listen } from '#platform/http.ts';
 import { sentenceOf } from '#platform/log.ts';
@@ -8,6 +9,8 @@ import type { Unsealer } from '#platform/sealing.ts';
 import type { ServiceLog } from '#platform/service-log.ts';
 import type { Signer, Trust } from '#platform/signing.ts';
 import { EVENT_BYTES_MAX } from './changes/writer.ts';
+import { Audit } from './api/audit.ts';
+import { auditSink } from './api/audit-log.ts';
 import { BoardStreams } from './api/boards.ts';
 import { addRoutes } from './api/routes.ts';
 import { type ConfigMetrics, createMetrics } from './metrics.ts';
@@ -28,6 +31,9 @@ export interface ConfigServiceOptions {
   /** With what it signs, and whom it believes beside itself; both undefined: an unsigned mesh. */
   signer?: Signer | undefined;
   trust?: Trust | undefined;
+  tokens?: TokenFile | undefined;
+  /** A file for the lines of the audit, or `-`; absent: they stand in the log. */
+  auditLog?: string | undefined;
   /** Base URLs of the other services, told on /v1/info. */
   analytics?: string | undefined;
   alerting?: string | undefined;
@@ -86,13 +92,14 @@ class Running implements ConfigService {
   }
 
   async open(): Promise<void> {
-    const { log, mesh } = this.#options;
+    const { log, mesh, tokens } = this.#options;
     const { app, registry } = await createApi({
       name: 'config',
       description: 'Change-sets, resources, proxies and receipts of one mesh.',
       log,
       notReady: () => this.#notReady(),
       bodyLimitBytes: EVENT_BYTES_MAX,
+      tokens,
     });
     const metrics = createMetrics(registry, {
       ready: () => this.#notReady() === undefined,
@@ -107,6 +114,7 @@ class Running implements ConfigService {
       clock: this.#clock,
       metrics,
       boards: this.#boards,
+      audit: new Audit(auditSink(this.#options.auditLog, log), this.#clock),
       addresses: () => ({
         config: this.url,
         ...(this.#options.analytics === undefined ? {} : { analytics: this.#options.analytics }),
@@ -118,7 +126,7 @@ class Running implements ConfigService {
       },
     });
     const insecure = this.#options.insecureListen === true;
-    const { url } = await listen(app, this.#options.listen, { insecure });
+    const { url } = await listen(app, this.#options.listen, { insecure, tokens });
     this.url = url;
     this.#close = async () => app.close();
     this.#background = this.#run(metrics).catch((error: unknown) => {

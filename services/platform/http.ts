@@ -14,27 +14,15 @@ import fastify, {
   LogController,
 } from 'fastify';
 import { Registry, collectDefaultMetrics } from 'prom-client';
-import {
-  PROBLEM_CODES,
-  type ProblemCode,
-  type ProblemDetails,
-  type ResourceProblem,
-} from '#contracts/problems.ts';
+import { PROBLEM_CODES, type ProblemDetails } from '#contracts/problems.ts';
 import { VERSION } from '#contracts/version.ts';
+import { addGuard, challengeFor } from './access/guard.ts';
+import type { TokenFile } from './access/token-file.ts';
+import { HttpProblem } from './http-problem.ts';
 import { type Log, sentenceOf } from './log.ts';
 import type { ServiceLog } from './service-log.ts';
 
-/** An expected failure of a request: becomes RFC 9457 problem details. */
-export class HttpProblem extends Error {
-  readonly code: ProblemCode;
-  readonly problems: ResourceProblem[] | undefined;
-
-  constructor(code: ProblemCode, detail: string, problems?: ResourceProblem[]) {
-    super(detail);
-    this.code = code;
-    this.problems = problems;
-  }
-}
+export { HttpProblem };
 
 export interface ApiOptions {
   /** `config`, `analytics` or `alerting`. */
@@ -44,6 +32,8 @@ export interface ApiOptions {
   /** What keeps the service from doing its work, in one sentence; undefined when it is ready. */
   notReady: () => string | undefined;
   bodyLimitBytes?: number;
+  /** Who may ask, and for what; undefined: anybody, for anything. */
+  tokens?: TokenFile | undefined;
 }
 
 export interface Api {
@@ -81,26 +71,30 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     },
   });
   addSpans(app, options.name);
+  addGuard(app, options.tokens);
   addErrors(app, options.log);
   addDoors(app, registry, options);
   return { app, registry };
 }
 
 /**
- * Listens on `host:port` and answers the address it got. Until tokens exist a service speaks only
- * to its own machine: any other address is refused unless the operator insists.
+ * Listens on `host:port` and answers the address it got. A service that asks for no tokens speaks
+ * only to its own machine: any other address is refused unless the operator insists.
  */
 export async function listen(
   app: FastifyInstance,
   address: string,
-  options: { insecure?: boolean } = {},
+  options: { insecure?: boolean; tokens?: TokenFile | undefined } = {},
 ): Promise<{ host: string; port: number; url: string }> {
   const { host, port } = parseAddress(address);
   if (!isLoopback(host) && options.insecure !== true) {
-    throw new Error(
-      `refusing to listen on ${host}: the API has no access control yet; ` +
-        'use 127.0.0.1, or --insecure-listen behind a proxy that checks callers',
-    );
+    if (options.tokens === undefined) {
+      throw new Error(
+        `refusing to listen on ${host}: nobody would be asked for a token; give --tokens, ` +
+          'use 127.0.0.1, or --insecure-listen behind a proxy that checks callers',
+      );
+    }
+    app.log.warn(`tokens come to ${host} in the clear: put TLS in front`);
   }
   try {
     await app.listen({ host, port });
@@ -149,6 +143,7 @@ function addErrors(app: FastifyInstance, log: Log): void {
       log.error({ error: error.stack ?? sentenceOf(error), url: request.url }, 'request failed');
     }
     const details = problemDetails(problem);
+    if (problem.code === 'unauthorized') reply.header('www-authenticate', challengeFor(request));
     return reply
       .code(details.status)
       .type('application/problem+json')
@@ -162,7 +157,8 @@ function addErrors(app: FastifyInstance, log: Log): void {
   });
 }
 
-function toProblem(error: FastifyError | HttpProblem): HttpProblem {
+/** What a client is told of an error that a route or Fastify itself has thrown. */
+export function toProblem(error: FastifyError | HttpProblem): HttpProblem {
   if (error instanceof HttpProblem) return error;
   if (error.validation !== undefined) {
     const where = error.validationContext ?? 'request';

@@ -19,7 +19,12 @@ export const SERVICE_FIELDS = {
     type: 'boolean',
     env: 'WINDROSE_INSECURE_LISTEN',
     default: false,
-    description: 'listen on other addresses than loopback although the API has no tokens yet',
+    description: 'listen on other addresses than loopback although nobody is asked for a token',
+  },
+  tokens: {
+    type: 'string',
+    env: 'WINDROSE_TOKENS_FILE',
+    description: 'who may use the API, and how (`windrose token new`); none: anybody on loopback',
   },
   otlp: {
     type: 'string',

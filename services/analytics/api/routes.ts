@@ -12,10 +12,12 @@ import {
   TotalsQuery,
   type TotalsResponse,
 } from '#contracts/api/analytics.ts';
+import { callerOf } from '#platform/access/guard.ts';
 import type { ClickHouse } from '#platform/clickhouse.ts';
 import type { Clock } from '#platform/clock.ts';
 import { HttpProblem } from '#platform/http.ts';
 import type { Log } from '#platform/log.ts';
+import { requireTraffic } from './access.ts';
 import { readAudit } from './audit.ts';
 import { freshnessReader } from './freshness.ts';
 import { readGraph } from './graph.ts';
@@ -58,12 +60,18 @@ export function addRoutes(app: FastifyInstance, parts: ApiParts): void {
   app.get(
     '/v1/audit',
     { schema: { summary: 'Is every record accounted for, by proxy instance and worker' } },
-    (): Promise<AuditResponse> => readAudit(clickhouse, clock),
+    (request): Promise<AuditResponse> => {
+      callerOf(request).requireViewOfAll('accounts are of whole proxies');
+      return readAudit(clickhouse, clock);
+    },
   );
   app.post<{ Body: SqlRequest }>(
     '/v1/query',
     { schema: { summary: 'One read-only statement, within limits', body: SqlRequest } },
-    ({ body }): Promise<SqlResponse> => runSql(reader, body.sql, clock),
+    (request): Promise<SqlResponse> => {
+      callerOf(request).requireViewOfAll('SQL reads every table');
+      return runSql(reader, request.body.sql, clock);
+    },
   );
 }
 
@@ -79,17 +87,25 @@ function addTraffic(app: FastifyInstance, { clickhouse, clock }: ApiParts): void
   app.get<{ Querystring: TotalsQuery }>(
     '/v1/analytics/totals',
     { schema: { summary: 'Counts and latencies, all or by group', querystring: TotalsQuery } },
-    ({ query }) => totals(query),
+    (request) => {
+      requireTraffic(callerOf(request), request.query);
+      return totals(request.query);
+    },
   );
   app.get<{ Querystring: TotalsQuery }>(
     '/v1/analytics/top',
     { schema: { summary: 'The first groups by an order', querystring: TotalsQuery } },
-    ({ query }) => totals({ by: TOP_BY, ...query }),
+    (request) => {
+      requireTraffic(callerOf(request), request.query);
+      return totals({ by: TOP_BY, ...request.query });
+    },
   );
   app.get<{ Querystring: SeriesQuery }>(
     '/v1/analytics/series',
     { schema: { summary: 'Counts and latencies step by step', querystring: SeriesQuery } },
-    async ({ query }): Promise<SeriesResponse> => {
+    async (request): Promise<SeriesResponse> => {
+      const { query } = request;
+      requireTraffic(callerOf(request), query);
       const [found, fresh] = await Promise.all([
         readSeries(clickhouse, query, clock.wallMs()),
         freshness('metrics'),
@@ -100,7 +116,9 @@ function addTraffic(app: FastifyInstance, { clickhouse, clock }: ApiParts): void
   app.get<{ Querystring: RangeQuery }>(
     '/v1/graph',
     { schema: { summary: 'Who calls whom', querystring: RangeQuery } },
-    async ({ query }): Promise<GraphResponse> => {
+    async (request): Promise<GraphResponse> => {
+      const { query } = request;
+      callerOf(request).requireViewOfAll('the graph joins services of all namespaces');
       const [found, fresh] = await Promise.all([
         readGraph(clickhouse, query, clock.wallMs()),
         freshness('metrics'),
@@ -115,7 +133,9 @@ function addRecords(app: FastifyInstance, { clickhouse, clock }: ApiParts): void
   app.get<{ Querystring: RecordsQuery }>(
     '/v1/records',
     { schema: { summary: 'Records, newest first, by page', querystring: RecordsQuery } },
-    async ({ query }): Promise<RecordsResponse> => {
+    async (request): Promise<RecordsResponse> => {
+      const { query } = request;
+      requireTraffic(callerOf(request), query);
       const [found, fresh] = await Promise.all([
         readRecords(clickhouse, query, clock.wallMs()),
         freshness('access'),
@@ -135,7 +155,9 @@ function addTap(app: FastifyInstance, parts: ApiParts): void {
         querystring: RecordsQuery,
       },
     },
-    async ({ query }, reply) => {
+    async (request, reply) => {
+      const { query } = request;
+      requireTraffic(callerOf(request), query);
       if (open >= TAPS_MAX) {
         throw new HttpProblem('unavailable', `${TAPS_MAX} taps are open; close one first`);
       }

@@ -130,7 +130,10 @@ function indented(text: string): string {
 }
 
 function keysText(dir: string | undefined): string {
-  return dir === undefined
-    ? 'Its mesh is\nunsigned (--insecure-unsigned), which is for trials: a NATS of yours has no keys of ours.'
-    : `Its mesh is signed,\nand each proxy has a credential of its own: the keys are in ${fromHere(dir)}.`;
+  if (dir === undefined) {
+    const why = 'which is for trials: a NATS of yours has no keys of ours.';
+    return `Its mesh is\nunsigned (--insecure-unsigned), ${why}`;
+  }
+  const keys = `the keys are in ${fromHere(dir)}.`;
+  return `Its mesh is signed,\nand each proxy has a credential of its own: ${keys}`;
 }

@@ -18,6 +18,7 @@ import { addShow } from './show.ts';
 import { addSlo } from './slo.ts';
 import { addStatus } from './status.ts';
 import { addTap } from './tap.ts';
+import { addToken } from './token.ts';
 import { addTop } from './top.ts';
 import { addUp } from './up.ts';
 import { addValidate } from './validate.ts';
@@ -48,4 +49,5 @@ export const VERBS: readonly Adder[] = [
   addImport,
   addConsumer,
   addMesh,
+  addToken,
 ];

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { ChangeSetDetail } from '#contracts/api/config.ts';
 import { type Io, styleOf } from '../io.ts';
 import { changesDiff, changesSummary } from '../output/changes.ts';
+import { hiddenText } from '../output/hidden.ts';
 import { print } from '../output/print.ts';
 import { fields } from '../output/table.ts';
 import { type ServerOptions, configServer } from '../servers.ts';
@@ -20,6 +21,7 @@ export function addShow(program: Command, io: Io): void {
       const path = `/v1/changesets/${encodeURIComponent(revision)}`;
       const detail = await client.get<ChangeSetDetail>(path);
       print(io, options.output, detail, () => textOf(io, detail));
+      if (options.output === 'table') hiddenText(io, detail.hidden);
     },
   );
 }

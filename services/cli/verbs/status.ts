@@ -26,10 +26,12 @@ function textOf(io: Io, list: ProxyList): string {
   const up = list.items.filter((item) => item.state === 'up');
   const whole = (item: ProxyStatus): boolean => (item.receipt?.result ?? 'applied') === 'applied';
   const current = up.filter((item) => item.behind === 0 && whole(item));
+  const slow = up.filter((item) => item.behind > 0).length;
   const gone = list.items.filter((item) => item.state === 'gone').length;
   const head =
     `head is revision ${list.revision}; ` +
     `${current.length} of ${count(up.length, 'proxy', 'proxies')} up to date` +
+    (slow === 0 ? '' : `; ${slow} behind`) +
     (gone === 0 ? '' : `; ${gone} gone`);
   if (list.items.length === 0) return `head is revision ${list.revision}; there are no proxies`;
   const style = styleOf(io, io.out);
@@ -63,12 +65,19 @@ function tableOf(io: Io, items: readonly ProxyStatus[]): string {
       { title: 'WORKLOAD', value: (item) => item.heartbeat.workload },
       { title: 'VERSION', value: (item) => item.heartbeat.version },
       { title: 'REVISION', value: (item) => formatRevision(item.heartbeat.revision) },
-      { title: 'BEHIND', value: (item) => String(item.behind), align: 'right' },
+      { title: 'BEHIND', value: (item) => behindText(item, nowMs), align: 'right' },
       { title: 'LAST RECEIPT', value: receiptText },
       { title: 'SEEN', value: (item) => ageOf(item.lastSeen, nowMs), align: 'right' },
     ],
     items,
   );
+}
+
+/** `2 for 40s`: a proxy that is slow, which is up, is told from one that is gone by its state. */
+function behindText({ behind, behindSince, state }: ProxyStatus, nowMs: number): string {
+  const isLate = state === 'up' || state === 'draining';
+  if (behindSince === undefined || !isLate) return String(behind);
+  return `${behind} for ${ageOf(behindSince, nowMs)}`;
 }
 
 function receiptText(item: ProxyStatus): string {

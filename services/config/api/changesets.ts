@@ -7,14 +7,18 @@ import {
   type ChangeSetResponse,
   type ChangeSetSummary,
 } from '#contracts/api/config.ts';
+import { type ResourceKey, refOf } from '#contracts/names.ts';
 import { formatRevision } from '#contracts/revision.ts';
-import { HttpProblem } from '#platform/http.ts';
+import { seesName } from '#platform/access/caller.ts';
+import { type Caller, callerOf } from '#platform/access/guard.ts';
+import { HttpProblem, toProblem } from '#platform/http.ts';
 import { EVENT_BYTES_MAX, type WriteRequest, tooLarge } from '../changes/writer.ts';
 import { findRevision, findSequence } from '../changes/revisions.ts';
 import type { IndexedChangeSet } from '../log/history.ts';
 import { changesOf } from '../log/images.ts';
+import { seesProxy } from './proxies.ts';
 import type { RouteContext } from './routes.ts';
-import { RevisionParams, answers, revisionText } from './schemas.ts';
+import { RevisionParams, answers, readKey, resourceText, revisionText } from './schemas.ts';
 
 const WriteQuery = Type.Object(
   { dryRun: Type.Optional(Type.Boolean()) },
@@ -32,6 +36,8 @@ const PageQuery = Type.Object(
   {
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500 })),
     before: Type.Optional(revisionText),
+    namespace: Type.Optional(Type.String({ maxLength: 63 })),
+    resource: Type.Optional(resourceText),
   },
   { additionalProperties: false },
 );
@@ -50,6 +56,10 @@ function addWriting(app: FastifyInstance, context: RouteContext): void {
   }>(
     '/v1/changesets',
     {
+      // Every refusal passes here: no token, unreadable, too large, forbidden, invalid, conflict.
+      onError: async (request, _reply, error) => {
+        context.audit.refused(request, toProblem(error));
+      },
       onRequest: async (request) => {
         const bytes = Number(request.headers['content-length'] ?? 0);
         if (bytes > EVENT_BYTES_MAX) throw tooLarge(bytes);
@@ -69,13 +79,16 @@ function addWriting(app: FastifyInstance, context: RouteContext): void {
     async (request, reply) => {
       const key = request.headers['idempotency-key'];
       const ifMatch = readIfMatch(request.headers['if-match']);
+      const caller = callerOf(request);
       const answer = await write(context, {
-        body: request.body,
+        body: authored(request.body, caller),
+        authorize: (keys) => caller.requireWrites(keys),
         dryRun: request.query.dryRun === true,
         ...(ifMatch === undefined ? {} : { ifMatch }),
         ...(key === undefined ? {} : { idempotencyKey: key }),
       });
-      return reply.code(answer.created ? 201 : 200).send(answer);
+      context.audit.answered(request, answer);
+      return reply.code(answer.created ? 201 : 200).send(seenBy(caller, answer));
     },
   );
 }
@@ -93,13 +106,17 @@ function addHistory(app: FastifyInstance, context: RouteContext): void {
     },
     async (request): Promise<ChangeSetList> => {
       const { log, history } = context.plane();
+      const caller = callerOf(request);
       const { before, limit = PAGE_DEFAULT } = request.query;
+      const isAsked = askedKeys(request.query);
       const end =
         before === undefined
           ? history.headSequence + 1
           : await findSequence(log, before, { orNone: true });
-      const page = history.page(end, limit + 1);
-      const items = page.slice(0, limit).map((entry) => summaryOf(entry, history.epoch));
+      const page = history.page(end, limit + 1, ({ changes }) =>
+        changes.some(({ key }) => isAsked(key) && caller.sees(key)),
+      );
+      const items = page.slice(0, limit).map((entry) => summaryOf(entry, history.epoch, caller));
       const last = items.at(-1);
       return page.length > limit && last !== undefined ? { items, next: last.revision } : { items };
     },
@@ -116,10 +133,28 @@ function addHistory(app: FastifyInstance, context: RouteContext): void {
     },
     async (request): Promise<ChangeSetDetail> => {
       const { log, history } = context.plane();
+      const caller = callerOf(request);
       const entry = await findRevision(log, request.params.revision);
-      return { ...summaryOf(entry, history.epoch), changes: await changesOf(log, entry) };
+      const changes = entry.changes.filter(({ key }) => caller.sees(key));
+      const [first] = entry.changes;
+      if (changes.length === 0 && first !== undefined) caller.requireView(first.key);
+      const seen = { ...entry, changes };
+      return {
+        ...summaryOf(entry, history.epoch, caller),
+        changes: await changesOf(log, seen),
+      };
     },
   );
+}
+
+/** What of the history is asked for: all, a namespace, or one resource. Throws 400. */
+function askedKeys(query: Static<typeof PageQuery>): (key: ResourceKey) => boolean {
+  const { namespace, resource } = query;
+  if (namespace === undefined && resource === undefined) return () => true;
+  const wanted = resource === undefined ? undefined : readKey(resource);
+  return (key) =>
+    (wanted === undefined || key === wanted) &&
+    (namespace === undefined || refOf(key).namespace === namespace);
 }
 
 async function write(context: RouteContext, request: WriteRequest): Promise<ChangeSetResponse> {
@@ -140,13 +175,51 @@ async function write(context: RouteContext, request: WriteRequest): Promise<Chan
   }
 }
 
+/**
+ * With a token its name is the author, and nobody writes in another's name. Throws 403 for that.
+ */
+function authored(body: ChangeSetRequest, caller: Caller): ChangeSetRequest {
+  const { name } = caller;
+  if (name === undefined) return body;
+  if (body.author !== undefined && body.author !== name) {
+    throw new HttpProblem(
+      'forbidden',
+      `the token ${name} writes as ${name}, not as ${body.author}; leave the author away`,
+    );
+  }
+  return { ...body, author: name };
+}
+
 /** `1-42`, or as an entity tag `"1-42"`; `*` asks for nothing. */
 function readIfMatch(header: string | undefined): string | undefined {
   if (header === undefined || header.trim() === '*') return undefined;
   return header.trim().replace(/^(?:W\/)?"(.*)"$/, '$1');
 }
 
-function summaryOf(entry: IndexedChangeSet, epoch: number): ChangeSetSummary {
-  const { sequence, id: _id, ...shown } = entry;
-  return { revision: formatRevision({ epoch, sequence }), ...shown };
+/** The same with effects on what the caller may view; how many proxies there are is no secret. */
+function seenBy(caller: Caller, answer: ChangeSetResponse): ChangeSetResponse {
+  const { effects } = answer;
+  if (effects === undefined) return answer;
+  return {
+    ...answer,
+    effects: {
+      ...effects,
+      listeners: effects.listeners.filter((name) => caller.sees(name as ResourceKey)),
+      services: effects.services.filter((name) => seesName(caller, 'Service', name)),
+      proxies: effects.proxies.filter((proxy) => seesProxy(caller, proxy)),
+    },
+  };
+}
+
+/** What nobody but others may view is counted and not named. */
+function summaryOf(entry: IndexedChangeSet, epoch: number, caller: Caller): ChangeSetSummary {
+  const { sequence, id: _id, changes, ...shown } = entry;
+  const seen = changes.filter(({ key }) => caller.sees(key));
+  const hidden = changes.length - seen.length;
+  return {
+    revision: formatRevision({ epoch, sequence }),
+    ...shown,
+    changes: seen,
+    ...(hidden === 0 ? {} : { hidden }),
+  };
 }

@@ -2,6 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import { ExplainRequest } from '#contracts/api/config.ts';
 import type { Explanation } from '#contracts/api/explain.ts';
 import { SERVICE_NAME } from '#contracts/names.ts';
+import { seesName } from '#platform/access/caller.ts';
+import { type Caller, callerOf } from '#platform/access/guard.ts';
 import { HttpProblem } from '#platform/http.ts';
 import { MeshState } from '#platform/state.ts';
 import { type CompiledSnapshot, type EndpointView, explain } from '#proxy/pure.ts';
@@ -25,23 +27,36 @@ export function addExplainRoute(app: FastifyInstance, context: RouteContext): vo
     async (request): Promise<Explanation> => {
       const plane = context.plane();
       const { body } = request;
-      const from = callerOf(plane, body);
+      const from = workloadOf(plane, body);
       const snapshot = await snapshotOf(plane, body.at);
       if (from !== undefined && !snapshot.services.has(from)) {
         throw new HttpProblem('not-found', `there is no Service ${from} that could call`);
       }
       const asked = { ...body, ...(from === undefined ? {} : { from }) };
-      return explain(snapshot, asked, {
+      const explanation = explain(snapshot, asked, {
         wallMs: context.clock.wallMs(),
         // Who announces is known for now only: a past revision shows what it declares.
         ...(body.at === undefined ? { endpoints: endpointsOf(plane, snapshot) } : {}),
       });
+      requireSeen(callerOf(request), explanation, from);
+      return explanation;
     },
   );
 }
 
+/**
+ * An explanation goes through whatever the request would meet: it is told to whom the caller's, the
+ * route's and the backends' namespaces are open, or all. Throws 403.
+ */
+function requireSeen(caller: Caller, { match, backends }: Explanation, from?: string): void {
+  const names = [from, match?.route, ...backends.map(({ backend }) => backend)];
+  const told = names.filter((name) => name !== undefined);
+  if (told.length > 0 && told.every((name) => seesName(caller, 'Service', name))) return;
+  caller.requireViewOfAll('this request leads through namespaces that it may not view');
+}
+
 /** Whose outbound sidecar decides: `from`, or the workload behind `proxy`; none: an edge does. */
-function callerOf(plane: Plane, { from, proxy }: ExplainRequest): string | undefined {
+function workloadOf(plane: Plane, { from, proxy }: ExplainRequest): string | undefined {
   if (from !== undefined && !new RegExp(SERVICE_NAME).test(from)) {
     throw new HttpProblem('invalid-request', `${from} is no workload; write namespace/name`);
   }

@@ -1,6 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { ProxyList, ProxyStatus, ReceiptBoard } from '#contracts/api/config.ts';
 import type { Heartbeat, Receipt, ServiceEndpoints } from '#contracts/events.ts';
+import type { ResourceKey } from '#contracts/names.ts';
+import { seesName } from '#platform/access/caller.ts';
+import { type Caller, callerOf } from '#platform/access/guard.ts';
 import { HttpProblem } from '#platform/http.ts';
 import { findRevision, headOf } from '../changes/revisions.ts';
 import type { Plane } from '../plane.ts';
@@ -11,9 +14,14 @@ export function addProxyRoutes(app: FastifyInstance, context: RouteContext): voi
   app.get(
     '/v1/proxies',
     { schema: { tags: ['proxies'], summary: 'Every proxy, stragglers first', ...answers } },
-    (): ProxyList => {
+    (request): ProxyList => {
       const plane = context.plane();
-      return { revision: headOf(plane.log), items: statuses(plane) };
+      const caller = callerOf(request);
+      const items = statuses(plane).filter(({ heartbeat }) => seesProxy(caller, heartbeat));
+      return {
+        revision: headOf(plane.log),
+        items: items.map((item) => withSeenProblems(caller, item)),
+      };
     },
   );
   app.get(
@@ -25,11 +33,15 @@ export function addProxyRoutes(app: FastifyInstance, context: RouteContext): voi
         ...answers,
       },
     },
-    (): { items: ServiceEndpoints[] } => {
+    (request): { items: ServiceEndpoints[] } => {
       const { registry } = context.plane().registry;
+      const caller = callerOf(request);
       const time = new Date(context.clock.wallMs()).toISOString();
+      const services = [...registry.sets.services()].filter((service) =>
+        seesName(caller, 'Service', service),
+      );
       return {
-        items: [...registry.sets.services()].sort().map((service) => ({
+        items: services.sort().map((service) => ({
           mesh: context.mesh,
           service,
           endpoints: registry.sets.of(service),
@@ -51,7 +63,12 @@ export function addProxyRoutes(app: FastifyInstance, context: RouteContext): voi
     async (request, reply): Promise<ReceiptBoard | undefined> => {
       const plane = context.plane();
       const { sequence } = await findRevision(plane.log, request.params.revision);
-      const board = (): ReceiptBoard => plane.receipts.board(sequence);
+      const caller = callerOf(request);
+      // All proxies whatever their workload: what is waited for must not depend on who waits.
+      const board = (): ReceiptBoard => {
+        const all = plane.receipts.board(sequence);
+        return { ...all, items: all.items.map((item) => withSeenProblems(caller, item)) };
+      };
       if (!(request.headers.accept ?? '').includes('text/event-stream')) return board();
       if (context.boards.full) {
         throw new HttpProblem('unavailable', 'too many readers follow receipts already');
@@ -61,6 +78,19 @@ export function addProxyRoutes(app: FastifyInstance, context: RouteContext): voi
       return undefined;
     },
   );
+}
+
+/** A sidecar belongs to the namespace of its workload, a gateway to nobody. */
+export function seesProxy(caller: Caller, { workload }: { workload: string }): boolean {
+  return workload === '' || seesName(caller, 'Service', workload);
+}
+
+/** The same without problems of resources that the caller may not view. */
+function withSeenProblems<T extends { receipt?: Receipt }>(caller: Caller, item: T): T {
+  const { receipt } = item;
+  if (receipt === undefined || receipt.problems.length === 0) return item;
+  const problems = receipt.problems.filter(({ resource }) => caller.sees(resource as ResourceKey));
+  return { ...item, receipt: { ...receipt, problems } };
 }
 
 function statuses(plane: Plane): ProxyStatus[] {
@@ -73,7 +103,7 @@ function statuses(plane: Plane): ProxyStatus[] {
       proxy: heartbeat.proxy,
       state,
       heartbeat,
-      behind: behindOf(plane, heartbeat, receipt),
+      ...behindOf(plane, heartbeat, receipt),
       lastSeen,
       ...(receipt === undefined ? {} : { receipt }),
       ...(withheld === undefined ? {} : { withheld }),
@@ -85,7 +115,11 @@ function statuses(plane: Plane): ProxyStatus[] {
 }
 
 /** Revisions that a proxy has not reached, by its heartbeat or, which is quicker, its receipt. */
-function behindOf({ history }: Plane, heartbeat: Heartbeat, receipt: Receipt | undefined): number {
+function behindOf(
+  { history }: Plane,
+  heartbeat: Heartbeat,
+  receipt: Receipt | undefined,
+): Pick<ProxyStatus, 'behind' | 'behindSince'> {
   const reached = [heartbeat.revision];
   if (receipt?.instance === heartbeat.instance && receipt.result !== 'rejected') {
     reached.push(receipt.revision);
@@ -93,7 +127,9 @@ function behindOf({ history }: Plane, heartbeat: Heartbeat, receipt: Receipt | u
   const sequences = reached
     .filter(({ epoch }) => epoch === history.epoch)
     .map(({ sequence }) => sequence);
-  return history.since(Math.max(0, ...sequences)).length;
+  const missing = history.since(Math.max(0, ...sequences));
+  const [first] = missing;
+  return { behind: missing.length, ...(first === undefined ? {} : { behindSince: first.time }) };
 }
 
 /** First who needs a look: behind, not all applied or not used; then gone; who left comes last. */

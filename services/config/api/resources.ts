@@ -3,8 +3,8 @@ import Type, { type Static } from 'typebox';
 import type { Reported, ResourceList } from '#contracts/api/config.ts';
 import { type ResourceKey, keyOf } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
-import { type KindEntry, KINDS, findKind } from '#contracts/resources/index.ts';
 import { formatRevision } from '#contracts/revision.ts';
+import { callerOf } from '#platform/access/guard.ts';
 import { HttpProblem } from '#platform/http.ts';
 import { type StateEntry, withServerFields } from '#platform/state.ts';
 import { type Live, statusOf } from '#proxy/pure.ts';
@@ -12,7 +12,7 @@ import { findSequence } from '../changes/revisions.ts';
 import { entriesAt, entryAt } from '../log/images.ts';
 import type { Plane } from '../plane.ts';
 import type { RouteContext } from './routes.ts';
-import { AtQuery, answers } from './schemas.ts';
+import { AtQuery, answers, kindOf } from './schemas.ts';
 
 const KindParams = Type.Object({
   kind: Type.String({ description: 'a kind as people type it: HTTPRoute, httproutes, route' }),
@@ -36,14 +36,20 @@ export function addResourceRoutes(app: FastifyInstance, context: RouteContext): 
   app.get<{ Querystring: AtQuery }>(
     '/v1/resources',
     schema('All resources, now or at a revision'),
-    (request) => list(context.plane(), request.query.at, () => true),
+    (request) => {
+      const caller = callerOf(request);
+      return list(context.plane(), request.query.at, (key) => caller.sees(key));
+    },
   );
   app.get<{ Querystring: AtQuery; Params: Static<typeof KindParams> }>(
     '/v1/resources/:kind',
     schema('Resources of one kind', KindParams),
     (request) => {
+      const caller = callerOf(request);
       const { kind } = kindOf(request.params.kind);
-      return list(context.plane(), request.query.at, (key) => key.startsWith(`${kind}/`));
+      const isWanted = (key: ResourceKey): boolean =>
+        key.startsWith(`${kind}/`) && caller.sees(key);
+      return list(context.plane(), request.query.at, isWanted);
     },
   );
   app.get<{ Querystring: AtQuery; Params: Static<typeof NameParams> }>(
@@ -54,6 +60,7 @@ export function addResourceRoutes(app: FastifyInstance, context: RouteContext): 
       const { namespace, name } = request.params;
       const ref = { kind: entry.kind, name };
       const key = keyOf(entry.scope === 'Cluster' ? ref : { ...ref, namespace });
+      callerOf(request).requireView(key);
       const plane = context.plane();
       const sequence = await sequenceOf(plane, request.query.at);
       const found = await entryAt(plane.log, key, sequence);
@@ -118,11 +125,4 @@ async function sequenceOf(plane: Plane, at: string | undefined): Promise<number>
   return at === undefined
     ? plane.history.headSequence
     : findSequence(plane.log, at, { orNone: true });
-}
-
-function kindOf(text: string): KindEntry {
-  const entry = findKind(text);
-  if (entry !== undefined) return entry;
-  const kinds = KINDS.map(({ kind }) => kind).join(', ');
-  throw new HttpProblem('not-found', `there is no kind ${text.slice(0, 60)}; there are ${kinds}`);
 }

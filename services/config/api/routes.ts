@@ -5,8 +5,10 @@ import type { Clock } from '#platform/clock.ts';
 import { headOf } from '../changes/revisions.ts';
 import type { ConfigMetrics } from '../metrics.ts';
 import type { Plane } from '../plane.ts';
+import type { Audit } from './audit.ts';
 import type { BoardStreams } from './boards.ts';
 import { addChangeSetRoutes } from './changesets.ts';
+import { addDiffRoute } from './diff.ts';
 import { addExplainRoute } from './explain.ts';
 import { addProxyRoutes } from './proxies.ts';
 import { addResourceRoutes } from './resources.ts';
@@ -17,6 +19,7 @@ export interface RouteContext {
   clock: Clock;
   metrics: ConfigMetrics;
   boards: BoardStreams;
+  audit: Audit;
   addresses: () => InfoResponse['addresses'];
   /** Throws 503 until the log is read. */
   plane: () => Plane;
@@ -24,6 +27,7 @@ export interface RouteContext {
 
 export function addRoutes(app: FastifyInstance, context: RouteContext): void {
   addChangeSetRoutes(app, context);
+  addDiffRoute(app, context);
   addResourceRoutes(app, context);
   addProxyRoutes(app, context);
   addExplainRoute(app, context);

@@ -15,9 +15,9 @@ export interface NewProblems {
   revoked: ResourceProblem[];
   /** What there is to know of what it writes, though nothing is wrong with that. */
   notes: string[];
+  /** The candidate, compiled. */
+  snapshot: CompiledSnapshot;
 }
-
-const NO_PROBLEMS: NewProblems = Object.freeze({ refusing: [], revoked: [], notes: [] });
 
 /**
  * The state of the mesh as the proxies compile it, kept at the head so that a change costs what it
@@ -61,10 +61,12 @@ export class Compiler {
    * as a fault whose time has passed meanwhile, never stands in the way of another change.
    */
   newProblems(candidate: MeshState, changed: ReadonlySet<ResourceKey>): NewProblems {
-    if (changed.size === 0) return NO_PROBLEMS;
+    if (changed.size === 0) {
+      return { refusing: [], revoked: [], notes: [], snapshot: this.head() };
+    }
     const { problems, snapshot } = this.#run(candidate, this.head(), changed);
     const notes = [...notesOf(snapshot, changed)];
-    const none = { ...NO_PROBLEMS, notes };
+    const none: NewProblems = { refusing: [], revoked: [], notes, snapshot };
     if (problems.length === 0) return none;
     const known = identitiesOf(this.#run(this.#head).problems);
     const isNew = problems.filter((problem) => !known.has(identityOf(problem)));
@@ -78,6 +80,7 @@ export class Compiler {
       refusing: isNew.filter((problem) => !isRevoked(problem)),
       revoked: isNew.filter(isRevoked),
       notes,
+      snapshot,
     };
   }
 

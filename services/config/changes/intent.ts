@@ -1,7 +1,13 @@
 import type { ChangeSetRequest } from '#contracts/api/config.ts';
-import { DEFAULT_NAMESPACE, type ResourceRef, keyOf } from '#contracts/names.ts';
+import {
+  DEFAULT_NAMESPACE,
+  type ResourceKey,
+  type ResourceRef,
+  keyOf,
+  refOf,
+} from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
-import { type Resource, findKind } from '#contracts/resources/index.ts';
+import { type Resource, findKind, kindEntry } from '#contracts/resources/index.ts';
 import { readResource } from '#contracts/resources/read.ts';
 import { HttpProblem } from '#platform/http.ts';
 import { canonicalJson } from '#platform/canonical.ts';
@@ -43,6 +49,9 @@ export function readIntent(request: ChangeSetRequest): Intent {
         : 'upserts, deletes and prune, undo, and restore exclude one another',
     );
   }
+  if (prune !== undefined && (upserts ?? []).length === 0) {
+    throw new HttpProblem('invalid-request', 'prune deletes beside upserts; there are none');
+  }
   if (undo !== undefined) return { kind: 'undo', revision: undo };
   if (restore !== undefined) return { kind: 'restore', revision: restore };
   const intent: Intent = {
@@ -51,6 +60,17 @@ export function readIntent(request: ChangeSetRequest): Intent {
     ...(prune === undefined ? {} : { pruneLabels: prune.labels }),
   };
   return intent;
+}
+
+/** Everything that a write names and that has a readable name. */
+export function keysOf(intent: Intent): ResourceKey[] {
+  if (intent.kind !== 'write') return [];
+  const { upserts, deletes, refused } = intent;
+  // A resource is called by its key where it has one, else by its place: `upserts[3]`.
+  const named = refused.problems
+    .map(({ resource }) => resource as ResourceKey)
+    .filter((resource) => kindEntry(refOf(resource).kind) !== undefined);
+  return [...upserts.map(keyOfResource), ...named, ...deletes.map(keyOf)];
 }
 
 /** Both are shown in terminals and logs, where an escape sequence could say anything. */

@@ -19,6 +19,8 @@ import { findRevision } from './revisions.ts';
 export interface Plan {
   kind: Intent['kind'];
   make: (history: History) => { upserts: readonly Resource[]; deletes: readonly ResourceRef[] };
+  /** What an undo takes back, whether or not it is so already. */
+  touches?: readonly ResourceKey[];
   /** Message when the writer gives none. */
   message: string;
   undoes?: string;
@@ -58,7 +60,7 @@ function writes(
       }),
     );
   }
-  const pruned = intent.pruneLabels === undefined ? [] : prunedBy(intent.pruneLabels, state);
+  const pruned = intent.pruneLabels === undefined ? [] : prunedBy(intent, state);
   const kept = new Set([...intent.upserts.map(keyOfResource), ...intent.deletes.map(keyOf)]);
   return {
     upserts: intent.upserts,
@@ -66,12 +68,26 @@ function writes(
   };
 }
 
-function prunedBy(labels: Readonly<Record<string, string>>, state: MeshState): ResourceKey[] {
-  const wanted = Object.entries(labels);
+/**
+ * What carries the labels where the change-set writes: in its namespaces, whatever the kind, so
+ * that the last policy of a folder goes too; and, of what belongs to none, the kinds it writes.
+ */
+function prunedBy(
+  { pruneLabels = {}, upserts }: Extract<Intent, { kind: 'write' }>,
+  state: MeshState,
+): ResourceKey[] {
+  const wanted = Object.entries(pruneLabels);
+  const place = (key: ResourceKey): string => {
+    const { kind, namespace } = refOf(key);
+    return namespace === undefined ? `${kind}/` : namespace;
+  };
+  const places = new Set(upserts.map((resource) => place(keyOfResource(resource))));
   return [...state.entries.values()]
-    .filter(({ resource }) => {
+    .filter(({ key, resource }) => {
       const has = metadataOf(resource).labels ?? {};
-      return wanted.every(([name, value]) => Object.hasOwn(has, name) && has[name] === value);
+      const carries = ([name, value]: [string, string]): boolean =>
+        Object.hasOwn(has, name) && has[name] === value;
+      return places.has(place(key)) && wanted.every(carries);
     })
     .map(({ key }) => key);
 }
@@ -88,6 +104,7 @@ async function undoPlan(revision: string, log: ConfigLog): Promise<Plan> {
   const text = formatRevision({ epoch: log.history.epoch, sequence: undone.sequence });
   return {
     kind: 'undo',
+    touches: [...before.keys()],
     make: (history) => {
       const todo = [...before].filter(([key, image]) => !isAs(history.state, key, image));
       refuseChangedSince(

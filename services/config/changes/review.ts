@@ -4,6 +4,7 @@ import { keyOfResource } from '#platform/state.ts';
 import type { History } from '../log/history.ts';
 import { candidateOf } from './candidate.ts';
 import type { Compiler } from './compiler.ts';
+import { withHints } from './hints.ts';
 import type { Intent } from './intent.ts';
 
 /**
@@ -27,7 +28,7 @@ export function problemsBeyond(
   const beyond = compiler
     .newProblems(candidate.state, candidate.changed)
     .refusing.filter((problem) => !speaksOf(problem, unreadable));
-  return [...problems, ...beyond];
+  return [...problems, ...withHints(beyond, candidate.state)];
 }
 
 function speaksOf({ reason, message }: ResourceProblem, keys: readonly string[]): boolean {

@@ -62,5 +62,6 @@ function noSuch(log: ConfigLog, text: string): HttpProblem {
 }
 
 function quoted(text: string): string {
+  if (text.trim() === '') return JSON.stringify(text);
   return text.length > 40 ? `${text.slice(0, 39)}…` : text;
 }

@@ -1,5 +1,6 @@
 import type { ChangeSetRequest, ChangeSetResponse } from '#contracts/api/config.ts';
 import { type ChangeSetEvent, EVENT_SCHEMA } from '#contracts/events.ts';
+import type { ResourceKey } from '#contracts/names.ts';
 import { formatRevision } from '#contracts/revision.ts';
 import { MIN_PROXY_VERSION } from '#contracts/version.ts';
 import type { Clock } from '#platform/clock.ts';
@@ -10,10 +11,13 @@ import { type ChangeSetId, changeSetId } from '../log/change-set-id.ts';
 import type { ConfigLog } from '../log/config-log.ts';
 import { changesOf } from '../log/images.ts';
 import { type Candidate, candidateOf } from './candidate.ts';
+import type { CompiledSnapshot } from '#proxy/pure.ts';
 import type { Compiler } from './compiler.ts';
 import { refuseOverlap, refuseStaleVersions } from './conflicts.ts';
+import { type AudienceProxy, effectsOf } from './effects.ts';
+import { withHints } from './hints.ts';
 import { problemsBeyond } from './review.ts';
-import { invalid, readIntent } from './intent.ts';
+import { invalid, keysOf, readIntent } from './intent.ts';
 import { type Plan, planOf } from './plan.ts';
 import type { Vault } from '../secrets/vault.ts';
 import { sealSecrets } from './secrets.ts';
@@ -39,7 +43,7 @@ export interface WriterOptions {
   /** Keeps the values of Secrets; absent: this service takes none. */
   vault?: Vault | undefined;
   /** Proxies that are up, whose receipts a writer may wait for. */
-  audience: () => { proxy: string; version?: string }[];
+  audience: () => AudienceProxy[];
   onPublished?: (event: { sequence: number; audience: string[]; tookMs: number }) => void;
 }
 
@@ -48,6 +52,8 @@ export interface WriteRequest {
   dryRun: boolean;
   ifMatch?: string;
   idempotencyKey?: string;
+  /** Throws 403 unless the writer may write these. */
+  authorize: (keys: Iterable<ResourceKey>) => void;
 }
 
 interface Draft {
@@ -64,6 +70,8 @@ interface Checked {
   candidate: Candidate;
   event: ChangeSetEvent;
   warnings: string[];
+  /** The candidate, compiled. */
+  snapshot: CompiledSnapshot;
 }
 
 /**
@@ -80,10 +88,13 @@ export class Writer {
     this.#options = options;
   }
 
-  /** Throws HttpProblem: 400, 404, 409, 413, 422 or 503. */
+  /** Throws HttpProblem: 400, 403, 404, 409, 413, 422 or 503. */
   async write(request: WriteRequest): Promise<ChangeSetResponse> {
     const { log, mesh, compiler } = this.#options;
-    const { intent, pending } = await sealSecrets(readIntent(request.body), this.#options.vault);
+    const read = readIntent(request.body);
+    // First: what others have is no business of whoever may not write there, in problems neither.
+    request.authorize(keysOf(read));
+    const { intent, pending } = await sealSecrets(read, this.#options.vault);
     if (intent.kind === 'write' && intent.refused.problems.length > 0) {
       throw invalid(problemsBeyond(intent, log.history, compiler));
     }
@@ -97,12 +108,22 @@ export class Writer {
     const id = changeSetId(mesh, request.idempotencyKey, [asked, request.ifMatch ?? '']);
     const author = request.body.author ?? ANONYMOUS;
     const plan = await planOf(intent, log);
+    request.authorize(plan.touches ?? []);
     const draft: Draft = { request, id, plan, base, author };
-    if (request.dryRun) return this.#answer(draft, this.#check(draft));
+    if (request.dryRun) return this.#rehearse(draft);
     await this.#options.vault?.store(pending);
     // From now on and not from its turn: behind others who time out nobody waits for minutes.
     const endMs = this.#options.clock.nowMs() + WRITE_TIMEOUT_MS;
     return this.#inTurn(() => this.#commit(draft, endMs));
+  }
+
+  #rehearse(draft: Draft): ChangeSetResponse {
+    const { audience, compiler } = this.#options;
+    const checked = this.#check(draft);
+    const { snapshot: after, candidate } = checked;
+    const compiled = { before: compiler.head(), after, state: candidate.state };
+    const effects = effectsOf({ ...compiled, proxies: audience() });
+    return { ...this.#answer(draft, checked), effects };
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -171,9 +192,11 @@ export class Writer {
     refuseStaleVersions(history, asked.upserts);
     const time = new Date(clock.wallMs()).toISOString();
     const candidate = candidateOf(history.state, asked, history.lastSequence + 1, time);
+    draft.request.authorize(candidate.changed);
     refuseOverlap(history, draft.base, candidate.changed, candidate.upserts);
-    const { refusing, revoked, notes } = compiler.newProblems(candidate.state, candidate.changed);
-    if (refusing.length > 0) throw invalid(refusing);
+    const judged = compiler.newProblems(candidate.state, candidate.changed);
+    const { refusing, revoked, notes, snapshot } = judged;
+    if (refusing.length > 0) throw invalid(withHints(refusing, candidate.state));
     const event = this.#event(draft, candidate, time);
     const bytes = Buffer.byteLength(JSON.stringify(event));
     if (bytes > EVENT_BYTES_MAX) throw tooLarge(bytes);
@@ -187,7 +210,7 @@ export class Writer {
       proxies: this.#options.audience(),
       wallMs: clock.wallMs(),
     });
-    return { candidate, event, warnings };
+    return { candidate, event, warnings, snapshot };
   }
 
   #event({ plan, request, id, author }: Draft, candidate: Candidate, time: string): ChangeSetEvent {
@@ -228,6 +251,7 @@ export class Writer {
     const { log } = this.#options;
     const entry = log.history.changeSet(sequence);
     if (entry === undefined) throw new Error(`revision ${sequence} is in no index`);
+    draft.request.authorize(entry.changes.map(({ key }) => key));
     return {
       revision: formatRevision({ epoch: log.history.epoch, sequence }),
       created: true,

@@ -92,10 +92,18 @@ export class History {
     return this.#bySequence.get(sequence);
   }
 
-  /** Newest first, beginning before `before`. */
-  page(before: number, limit: number): IndexedChangeSet[] {
-    const end = lowerBound(this.#changeSets, before);
-    return this.#changeSets.slice(Math.max(0, end - limit), end).reverse();
+  /** Those that are wanted, newest first, beginning before `before`. */
+  page(
+    before: number,
+    limit: number,
+    isWanted: (entry: IndexedChangeSet) => boolean = () => true,
+  ): IndexedChangeSet[] {
+    const found: IndexedChangeSet[] = [];
+    for (let i = lowerBound(this.#changeSets, before) - 1; i >= 0 && found.length < limit; i--) {
+      const entry = this.#changeSets[i];
+      if (entry !== undefined && isWanted(entry)) found.push(entry);
+    }
+    return found;
   }
 
   /** Oldest first. */

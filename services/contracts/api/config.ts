@@ -1,6 +1,6 @@
 /** The HTTP API of `services/config`: schemas of its requests, and the types of its answers. */
 import Type, { type Static } from 'typebox';
-import type { Heartbeat, Receipt, ResourceChange } from '../events.ts';
+import type { Heartbeat, ProxyRole, Receipt, ResourceChange } from '../events.ts';
 import type { ResourceKey } from '../names.ts';
 import type { Resource, ResourceStatus } from '../resources/index.ts';
 
@@ -24,7 +24,10 @@ export const ChangeSetRequest = Type.Object(
     /** Each is checked as its kind asks (contracts/resources/read.ts). */
     upserts: Type.Optional(Type.Array(Type.Unknown(), { maxItems: 10_000 })),
     deletes: Type.Optional(Type.Array(Ref, { maxItems: 10_000 })),
-    /** Deletes what carries these labels and is not among the upserts. */
+    /**
+     * Deletes what carries these labels, lies in a namespace of the upserts (or belongs to none and
+     * is of a kind among them), and is not among them.
+     */
     prune: Type.Optional(
       Type.Object(
         {
@@ -57,8 +60,36 @@ export interface ChangeSetResponse {
    * expiring faults.
    */
   warnings: string[];
+  /** Of a dry run: who would serve something else, and what. */
+  effects?: ChangeEffects;
   /** Names of the proxies that were alive at publish, whose receipts `--wait` waits for. */
   audience: string[];
+}
+
+/**
+ * Why a proxy would serve something else: its listeners and their routes; what it takes in for its
+ * workload; how it calls services; which keys of consumers it knows; settings of the mesh.
+ */
+export type EffectReason = 'listeners' | 'inbound' | 'calls' | 'keys' | 'mesh';
+
+/** What a change-set would do to the proxies that are up. */
+export interface ChangeEffects {
+  /** `Gateway/namespace/name/listener` of listeners that differ, also by their routes. */
+  listeners: string[];
+  /** `namespace/name` of Services that are called, or take requests in, differently. */
+  services: string[];
+  proxies: { proxy: string; role: ProxyRole; workload: string; why: EffectReason[] }[];
+  /** How many are up, affected or not. */
+  proxyCount: number;
+}
+
+/** `GET /v1/diff?from=REV&to=REV`: what `to` has that `from` has not, sorted by resource. */
+export interface RevisionDiff {
+  from: string;
+  to: string;
+  changes: ResourceChange[];
+  /** How many changes more there are, of resources that the token may not view. */
+  hidden?: number;
 }
 
 export interface ChangeSetSummary {
@@ -68,6 +99,8 @@ export interface ChangeSetSummary {
   time: string;
   digest: string;
   changes: { key: ResourceKey; change: ResourceChange['change'] }[];
+  /** How many changes more there are, of resources that the token may not view. */
+  hidden?: number;
   undoes?: string;
   restores?: string;
 }
@@ -110,8 +143,10 @@ export interface ProxyStatus {
   /** `gone` when three heartbeats were missed, `left` after a goodbye. */
   state: 'up' | 'draining' | 'gone' | 'left';
   heartbeat: Heartbeat;
-  /** Revisions behind the head, and since when (RFC 3339). */
+  /** Revisions behind the head. */
   behind: number;
+  /** RFC 3339: time of the oldest revision that it has not reached; absent when it has them all. */
+  behindSince?: string;
   lastSeen: string;
   receipt?: Receipt;
   withheld?: Withheld;

@@ -1,10 +1,12 @@
 import { createRequire } from 'node:module';
 import type * as compiler from 'typebox/compile';
 import type { TLocalizedValidationError } from 'typebox/error';
-import { DEFAULT_NAMESPACE, keyOf } from '../names.ts';
+import { DEFAULT_NAMESPACE, LABEL, SUBDOMAIN, keyOf } from '../names.ts';
+import { nearest } from '../nearest.ts';
 import type { ResourceProblem } from '../problems.ts';
 import { type Accepts, acceptsOf } from './accepts.ts';
-import { type KindEntry, type Resource, kindEntry } from './index.ts';
+import { likelyField } from './fields.ts';
+import { type KindEntry, KINDS, type Resource, kindEntry } from './index.ts';
 import { LATER_KINDS, isLaterField, isLaterValue } from './later.ts';
 
 /**
@@ -15,6 +17,8 @@ export type ReadResult =
   { ok: true; resource: Resource } | { ok: false; problems: ResourceProblem[]; rest?: Resource };
 
 const PROBLEMS_PER_RESOURCE_MAX = 50;
+/** No schema goes half as deep. */
+const DEPTH_MAX = 64;
 const require = createRequire(import.meta.url);
 const acceptors = new Map<string, Accepts>();
 const validators = new Map<string, compiler.Validator>();
@@ -79,13 +83,23 @@ function asKept(document: object, entry: KindEntry): object {
 
 function readKnown(document: object, entry: KindEntry, label: string): ReadResult {
   if (accepts(entry, document)) return checked(withNamespace(document, entry), entry, label);
+  if (!isWithin(document, DEPTH_MAX)) {
+    const message = `it is nested more than ${DEPTH_MAX} levels deep`;
+    return refuse(label, '', 'invalid_value', message);
+  }
   const validator = validatorOf(entry);
   if (validator.Check(document)) return checked(withNamespace(document, entry), entry, label);
   const errors = validator.Errors(document);
-  const problems = toProblems(errors, document, entry.kind, label);
+  const problems = toProblems(errors, document, entry, label);
   const known = withoutUnknown(document, errors);
   const rest = validator.Check(known) ? { rest: withNamespace(known, entry) } : {};
   return { ok: false, problems: problems.slice(0, PROBLEMS_PER_RESOURCE_MAX), ...rest };
+}
+
+/** What is written about wrong values, or copies them, goes down by recursion. */
+function isWithin(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((each) => isWithin(each, levels - 1));
 }
 
 function withoutUnknown(document: object, errors: TLocalizedValidationError[]): object {
@@ -141,7 +155,13 @@ function unknownKind(
       `this version of Windrose does not serve ${kind} yet`,
     );
   }
-  return refuse(label, 'kind', 'unknown_kind', `there is no kind ${kind} in ${apiVersion}`);
+  const hint = meant(
+    nearest(
+      kind,
+      KINDS.map((each) => each.kind),
+    ),
+  ).hint;
+  return refuse(label, 'kind', 'unknown_kind', `there is no kind ${kind} in ${apiVersion}`, hint);
 }
 
 function nameIn(document: object, kind: string): string | undefined {
@@ -164,20 +184,24 @@ function withNamespace(document: object, entry: KindEntry): Resource {
 function toProblems(
   errors: TLocalizedValidationError[],
   document: object,
-  kind: string,
+  entry: KindEntry,
   resource: string,
 ): ResourceProblem[] {
   const problems: ResourceProblem[] = [];
   for (const error of errors) {
     if (error.keyword === 'boolean' || error.keyword === 'anyOf') continue;
-    problems.push(...toProblem(error, document, kind).map((problem) => ({ resource, ...problem })));
+    problems.push(...toProblem(error, document, entry).map((found) => ({ resource, ...found })));
   }
   return problems;
 }
 
 type Finding = Omit<ResourceProblem, 'resource'>;
 
-function toProblem(error: TLocalizedValidationError, document: object, kind: string): Finding[] {
+function toProblem(
+  error: TLocalizedValidationError,
+  document: object,
+  { kind, schema }: KindEntry,
+): Finding[] {
   const path = dotted(error.instancePath);
   if (error.keyword === 'additionalProperties') {
     return error.params.additionalProperties.map((field): Finding =>
@@ -191,6 +215,7 @@ function toProblem(error: TLocalizedValidationError, document: object, kind: str
             path: join(path, field),
             reason: 'unknown_field',
             message: `there is no field ${field} here`,
+            ...meant(likelyField(schema, error.instancePath, field)),
           },
     );
   }
@@ -213,7 +238,21 @@ function toProblem(error: TLocalizedValidationError, document: object, kind: str
   }
   // What stands in a Secret is told to nobody.
   const shown = kind === 'Secret' ? 'the value' : show(value);
-  return [{ path, reason: 'invalid_value', message: `${shown} ${expectation(error)}` }];
+  const message = `${shown} ${expectation(error)}`;
+  return [{ path, reason: 'invalid_value', message, ...formHint(error) }];
+}
+
+function meant(word: string | undefined): { hint?: string } {
+  return word === undefined ? {} : { hint: `did you mean ${word}?` };
+}
+
+/** A regular expression says it exactly, a sentence says it to people. */
+function formHint(error: TLocalizedValidationError): { hint?: string } {
+  const pattern = error.keyword === 'pattern' ? String(error.params.pattern) : '';
+  const words = 'lower-case letters, digits and dashes, a letter or digit at both ends';
+  if (pattern === LABEL) return { hint: `write ${words}, at most 63 characters` };
+  if (pattern === SUBDOMAIN) return { hint: `write ${words}, perhaps several with dots between` };
+  return {};
 }
 
 function expectation(error: TLocalizedValidationError): string {

@@ -111,6 +111,29 @@ spec:
     expect(detail.changes.map((each) => each.key)).toEqual(['Service/shop/a']);
   });
 
+  it('diff of two revisions, and the history of one resource', async () => {
+    const diff = await windrose('diff', '1', '2', '--exit-code');
+    expect(diff.status).toBe(1);
+    expect(diff.out).toContain('-    - port: 80\n+    - port: 85');
+    const back = await windrose('diff', '2', '1');
+    expect(back).toMatchObject({ status: 0, err: '' });
+    expect(back.out).toContain('-    - port: 85\n+    - port: 80');
+    expect(await windrose('diff', '2')).toMatchObject({ out: '', err: 'no differences\n' });
+    const one = await windrose('history', 'svc/b', '-n', 'shop', '-o', 'json');
+    const { items } = JSON.parse(one.out) as { items: { revision: string }[] };
+    expect(items.map(({ revision }) => revision)).toEqual(['1-1']);
+    const paged = await windrose('history', '--limit', '1');
+    expect(paged.out).toContain('1-2');
+    expect(paged.err).toBe('older ones: --before 1-2\n');
+    expect((await windrose('history', '-n', 'pay')).err).toBe('there are none\n');
+  });
+
+  it('a rollback that others stand in the way of is status 4, and says who', async () => {
+    const ran = await windrose('rollback', '1');
+    expect(ran).toMatchObject({ status: 4, out: '' });
+    expect(ran.err).toMatch(/^windrose: this conflicts[^]*Service\/shop\/a\n[^]*by bob in 1-2/);
+  });
+
   it('rollback undoes the last, --to restores, prune deletes by label', async () => {
     expect((await windrose('rollback')).out).toContain('revision 1-3: 1 updated');
     const pruned = await windrose(
@@ -148,6 +171,13 @@ spec:
     [['rollback', '77'], 1, 'there is no revision 77'],
     [['get', 'svc', '--at', '77'], 1, 'there is no revision 77'],
     [['show', 'newest'], 2, 'newest'],
+    [['diff', '1', '77'], 1, 'there is no revision 77'],
+    [['diff'], 2, 'diff needs -f, or one or two revisions'],
+    [['diff', '1', '-f', '-'], 2, 'diff takes -f, or revisions, not both'],
+    [['history', 'svc/a'], 2, 'svc/a lacks a namespace; write Service/NAMESPACE/a, or say -n'],
+    [['history', 'svc'], 2, 'write KIND/NAMESPACE/NAME'],
+    [['history', 'mesh/shop/default'], 2, 'a Mesh belongs to no namespace'],
+    [['history', 'svc/shop/a', '-n', 'pay'], 2, 'names the namespace shop, and -n pay another'],
     [['delete', 'svc', 'nobody'], 1, 'there is no Service nobody'],
     [['top'], 1, 'was not told where analytics is'],
     [['slo'], 1, 'was not told where alerting is'],

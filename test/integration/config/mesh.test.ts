@@ -138,6 +138,12 @@ describe('proxies', () => {
     await left.beat({ state: 'goodbye' });
     await eventually('all are heard', async () => (await proxiesOf(api)).length === 4);
     expect(await proxiesOf(api)).toEqual(['later up 2', 'late up 1', 'fresh up 0', 'away left 2']);
+    const { items } = (await api.get<ProxyList>('/v1/proxies')).body;
+    const times = await Promise.all(
+      [1, 2].map(async (n) => (await api.get<{ time: string }>(`/v1/changesets/${n}`)).body.time),
+    );
+    const since = items.slice(0, 3).map(({ behindSince }) => behindSince);
+    expect(since).toEqual([...times, undefined]);
   });
 
   test('that have sent a receipt count as there before their next heartbeat', async () => {

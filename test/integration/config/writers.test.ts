@@ -291,7 +291,9 @@ test('it ends in a moment also while NATS is away', async () => {
 });
 
 test.each([
-  [['--listen', '0.0.0.0:0'], 1, '--insecure-listen'],
+  [['--listen', '0.0.0.0:0'], 1, 'give --tokens'],
+  [['--tokens', '/no/such.yaml'], 2, 'the file of tokens /no/such.yaml cannot be used: ENOENT'],
+  [['--audit-log', '/no/such/folder/log'], 2, '--audit-log: ENOENT'],
   [['--listen', 'nonsense'], 1, 'nonsense is no address'],
   [['--mesh', 'Not a mesh'], 2, 'no label'],
   [['--nats-replicas', '2'], 2, 'not 1, 3 or 5'],

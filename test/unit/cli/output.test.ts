@@ -10,7 +10,7 @@ import {
 import { printable, styleFor } from '../../../services/cli/output/style.ts';
 import { fields, table } from '../../../services/cli/output/table.ts';
 import { createTicker } from '../../../services/cli/output/ticker.ts';
-import { editDistance, nearest } from '../../../services/cli/nearest.ts';
+import { editDistance, nearest } from '#contracts/nearest.ts';
 import { expect, test } from 'vitest';
 
 const plain = styleFor(false);

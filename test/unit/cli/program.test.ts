@@ -27,8 +27,8 @@ test('--version and --help are answers, not errors', async () => {
 
 test('every verb has help with an example', async () => {
   expect(verbs().length).toBeGreaterThan(15);
-  const groups = ['proxy', 'consumer', 'mesh'];
-  for (const verb of verbs().filter((name) => !groups.includes(name))) {
+  const others = new Set(['proxy', 'consumer', 'mesh', 'token']);
+  for (const verb of verbs().filter((name) => !others.has(name))) {
     const { status, out } = await windrose([verb, '--help']);
     expect({ verb, status }).toEqual({ verb, status: 0 });
     expect(out).toMatch(new RegExp(`Examples:\\n  .*windrose .*\\b${verb}\\b`));
@@ -38,6 +38,7 @@ test('every verb has help with an example', async () => {
     const { out } = await windrose(['mesh', verb, '--help']);
     expect(out).toMatch(new RegExp(`Examples:\\n  windrose mesh ${verb} `));
   }
+  expect((await windrose(['token', 'new', '--help'])).out).toContain('windrose token new');
 });
 
 test('no arguments: the help on standard error, and status 2', async () => {

@@ -163,7 +163,7 @@ export const proxies = (ago: Ago): ProxyList => {
   return {
     revision: '1-8',
     items: [
-      proxy(ago, 'orders-1', { behind: 1 }),
+      proxy(ago, 'orders-1', { behind: 1, behindSince: ago(42) }),
       proxy(ago, 'edge', {
         ...(partial.receipt === undefined
           ? {}

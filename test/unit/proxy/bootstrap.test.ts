@@ -146,7 +146,13 @@ describe('a credential', () => {
   const issue = (request: CredentialRequest): ProxyCredential =>
     issueCredential(folder(), request, Date.now());
   const readWith = (credential: ProxyCredential, line: string, env = {}) =>
-    settingsOf(readValues(line === '' ? [] : line.split(' '), { ...NATS, ...env }), credential);
+    settingsOf(
+      readValues(line === '' ? [] : line.split(' '), {
+        ...{ ...NATS, WINDROSE_INSECURE_UNSIGNED: '' },
+        ...env,
+      }),
+      credential,
+    );
 
   it('says who the proxy is', () => {
     const made = issue({ proxy: 'edge-1' });

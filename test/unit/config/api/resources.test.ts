@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { ResourceList } from '#contracts/api/config.ts';
 import type { GatewayStatus, RouteStatus } from '#contracts/resources/index.ts';
 import { readResource } from '#contracts/resources/read.ts';
+import { addGuard } from '#platform/access/guard.ts';
 import { addResourceRoutes } from '../../../../services/config/api/resources.ts';
 import type { RouteContext } from '../../../../services/config/api/routes.ts';
 import { Compiler } from '../../../../services/config/changes/compiler.ts';
@@ -21,6 +22,7 @@ function appOver({ state }: World, problems: object[]) {
     },
   };
   const app = fastify();
+  addGuard(app, undefined);
   addResourceRoutes(app, { plane: () => plane } as unknown as RouteContext);
   return app;
 }

@@ -1,5 +1,9 @@
+/** Comparing costs the product of the lengths; nobody mistypes a longer word. */
+const LENGTH_MAX = 100;
+
 /** The word that is most like what was typed, if any is alike enough to be meant. */
 export function nearest(text: string, words: readonly string[]): string | undefined {
+  if (text.length > LENGTH_MAX) return undefined;
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(text.length / 2));
   for (const word of words) {
