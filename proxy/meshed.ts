@@ -32,11 +32,11 @@ class MeshSource implements Source {
 
   constructor(parts: ProxyParts) {
     this.#parts = parts;
-    const { settings, fleet, clock, log } = parts;
+    const { settings, quarantine, clock, log } = parts;
     const { mesh } = settings.identity;
     this.#store = new SnapshotStore({ dir: settings.dataDir, mesh, clock, log });
     this.#applier = new Applier({
-      ...{ mesh, fleet, clock, log },
+      ...{ mesh, fleet: quarantine, clock, log },
       verdict: (verdict) => this.#link?.tell(verdict),
       applied: (served) => {
         this.#save();
@@ -73,10 +73,6 @@ class MeshSource implements Source {
     return this.#applier.served;
   }
 
-  state(): ReturnType<Source['state']> {
-    return this.#applier.state;
-  }
-
   link(): { connected: boolean; behind: number } {
     const { connected = false, behind = 0 } = this.#link ?? {};
     return { connected, behind };
@@ -110,7 +106,9 @@ class MeshSource implements Source {
     const stored = await this.#store.load();
     if (stored === undefined) return;
     for (const announced of stored.endpoints) this.#setEndpoints(announced, false);
-    await this.#applier.restore(stored.state, stored.epoch);
+    const { state, epoch, held } = stored;
+    this.#parts.quarantine.restore(state, { epoch, sequence: state.sequence }, held);
+    await this.#applier.restore(state, epoch);
     log.info({ revision: stored.state.sequence }, 'started from the snapshot on disk');
   }
 
@@ -142,7 +140,8 @@ class MeshSource implements Source {
       const { state, epoch, served } = this.#applier;
       // In the middle of reading: the next state that comes into service is saved again.
       if (served?.logDigest !== state.digest) return undefined;
-      return { epoch, state, endpoints: this.#endpoints.all() };
+      const held = this.#parts.quarantine.heldVersions;
+      return { epoch, state, held, endpoints: this.#endpoints.all() };
     });
   }
 }

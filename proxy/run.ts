@@ -4,7 +4,7 @@ import type { ResourceProblem } from '#contracts/problems.ts';
 import { type Clock, systemClock } from '#platform/clock.ts';
 import { type Log, createLog, sentenceOf } from '#platform/log.ts';
 import { ExitError } from '#platform/process.ts';
-import { type MeshState, withServerFields } from '#platform/state.ts';
+import { withServerFields } from '#platform/state.ts';
 import { adminSocketPath } from './admin/address.ts';
 import { Admin } from './admin/admin.ts';
 import { ownMetrics } from './admin/own-metrics.ts';
@@ -12,6 +12,9 @@ import type { ProxySettings } from './bootstrap.ts';
 import type { Fleet } from './fleet.ts';
 import { localSockets } from './listener/sockets.ts';
 import { LocalFleet } from './local-fleet.ts';
+import { Quarantine } from './quarantine/quarantine.ts';
+import { tooNew } from './quarantine/too-new.ts';
+import { heldVersions } from './quarantine/words.ts';
 import { announcementOf } from './sidecar.ts';
 import { engineOptions, telemetryLog } from './serving.ts';
 import type { Served } from './snapshot/applier.ts';
@@ -24,7 +27,6 @@ import { renderPrometheus } from './telemetry/index.ts';
 export interface Source {
   /** What is in service; undefined before the first snapshot. */
   served(): Served | undefined;
-  state(): MeshState;
   link(): { connected: boolean; behind: number } | undefined;
   /** Tells the config plane that this proxy is leaving, before it stops accepting. */
   draining(): Promise<void>;
@@ -35,6 +37,8 @@ export interface Source {
 export interface ProxyParts {
   settings: ProxySettings;
   fleet: Fleet;
+  /** Brings states into the fleet's service. */
+  quarantine: Quarantine;
   clock: Clock;
   log: Log;
   announces: () => Announcement | undefined;
@@ -52,6 +56,7 @@ export class Proxy {
   readonly #startedAtMs = Date.now();
   readonly #log: Log;
   readonly #fleet: Fleet;
+  readonly #quarantine: Quarantine;
   readonly #admin: Admin;
   readonly #stopReporting = new AbortController();
   readonly #fatal: (error: unknown) => void;
@@ -79,6 +84,9 @@ export class Proxy {
     });
     mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 });
     this.#fleet = this.#createFleet();
+    // Files are read by this very version.
+    const reads = settings.resources === undefined ? { tooNew } : {};
+    this.#quarantine = new Quarantine({ fleet: this.#fleet, log: this.#log, ...reads });
     this.#admin = new Admin(this.#adminSubject(options.quit), this.#log);
   }
 
@@ -93,6 +101,7 @@ export class Proxy {
     this.#source = await open({
       settings: this.#settings,
       fleet: this.#fleet,
+      quarantine: this.#quarantine,
       clock: this.#clock,
       log: this.#log,
       announces: () => this.#announces(),
@@ -200,23 +209,23 @@ export class Proxy {
       },
       snapshot: () => {
         const served = this.#source?.served();
-        const entries = [...(this.#source?.state().entries.values() ?? [])];
+        const entries = [...this.#quarantine.entries.values()];
         return {
           revision: served?.revision ?? null,
           digest: served?.logDigest ?? null,
           problems: served?.problems ?? [],
+          quarantined: served === undefined ? [] : heldVersions(this.#quarantine.held),
           resources: served === undefined ? [] : entries.map(withServerFields),
         };
       },
       status: async () => {
         const served = this.#source?.served();
-        const state = this.#source?.state();
-        if (served === undefined || state === undefined) return { revision: null, resources: [] };
+        if (served === undefined) return { revision: null, resources: [] };
         const { problems, revision } = served;
         const { defaultAddress: address } = this.#settings;
         const live = { problems, address };
         const { statusesOf } = await import('./snapshot/statuses.ts');
-        return { revision, resources: statusesOf(state, revision, live) };
+        return { revision, resources: statusesOf(this.#quarantine.entries, revision, live) };
       },
       endpoints: async () =>
         mergeViews((await this.#fleet.report()).map((report) => report.endpoints)),

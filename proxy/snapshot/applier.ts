@@ -7,7 +7,7 @@ import type { Clock } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { decodeJson } from '#platform/nats.ts';
 import { MeshState, type StateChange } from '#platform/state.ts';
-import type { Fleet } from '../fleet.ts';
+import type { Target } from '../fleet.ts';
 
 /** What is said of a revision; whoever sends it adds who says so. */
 export interface Verdict {
@@ -28,7 +28,8 @@ export interface Served {
 
 export interface ApplierOptions {
   mesh: string;
-  fleet: Fleet;
+  /** What brings a state into service, as far as it can be. */
+  fleet: Target;
   clock: Clock;
   log: Log;
   verdict: (verdict: Verdict) => void;
@@ -52,7 +53,7 @@ export class Applier {
   #epoch = NO_REVISION.epoch;
   #served: Served | undefined;
   /** Changes in `#state` that the workers do not serve yet; undefined: they need all of it. */
-  #pending: { changes: StateChange[]; changed: Set<ResourceKey> } | undefined;
+  #pending: { changes: number; changed: Set<ResourceKey> } | undefined;
   #newestTime = '';
   #rebuilding = false;
   #brokenAt = 0;
@@ -122,20 +123,22 @@ export class Applier {
       time: event.time,
       upserts: event.upserts,
       deletes: event.deletes,
+      minProxy: event.minProxy,
     };
-    if (event.previousDigest !== this.#state.digest) {
-      return this.#broken(sequence, 'it does not follow from the state before it', true);
-    }
-    if (event.digest !== this.#digestAfter(change)) {
-      return this.#broken(sequence, 'its digest is not that of the state it makes', true);
+    const broken = this.#breakIn(event, change);
+    if (broken !== undefined) {
+      // The digests tell whether an event of a newer form does what it seems to.
+      const isNewer = event.schema > EVENT_SCHEMA;
+      const why = isNewer ? 'it needs a newer version of the proxy' : broken;
+      return this.#broken(sequence, why, !isNewer);
     }
     const changed = this.#state.apply(change);
     this.#newestTime = event.time;
     if (this.#pending !== undefined) {
-      this.#pending.changes.push(change);
+      this.#pending.changes++;
       for (const key of changed) this.#pending.changed.add(key);
     }
-    const full = (this.#pending?.changes.length ?? 0) >= CHANGES_TOGETHER_MAX;
+    const full = (this.#pending?.changes ?? 0) >= CHANGES_TOGETHER_MAX;
     if (!more || (full && !this.#rebuilding)) await this.#flush(true);
     return true;
   }
@@ -152,13 +155,21 @@ export class Applier {
   }
 
   #refusalOf(event: ChangeSetEvent): string | undefined {
-    if (!(event.schema <= EVENT_SCHEMA)) return 'it needs a newer version of the proxy';
+    if (typeof event.schema !== 'number') return 'it has no schema version';
     if (event.mesh !== this.#options.mesh) return `it belongs to mesh ${String(event.mesh)}`;
     if (event.epoch !== this.#epoch) return `it belongs to epoch ${String(event.epoch)}`;
     if (!Array.isArray(event.upserts) || !Array.isArray(event.deletes)) {
       return 'it has no lists of resources';
     }
     return undefined;
+  }
+
+  #breakIn(event: ChangeSetEvent, change: StateChange): string | undefined {
+    if (event.previousDigest !== this.#state.digest) {
+      return 'it does not follow from the state before it';
+    }
+    if (event.digest === this.#digestAfter(change)) return undefined;
+    return 'its digest is not that of the state it makes';
   }
 
   /** The digest after a change; undefined when a resource in it has no readable form. */
@@ -195,16 +206,16 @@ export class Applier {
   async #flush(tell: boolean): Promise<void> {
     const { fleet, log, clock } = this.#options;
     const revision = { epoch: this.#epoch, sequence: this.#state.sequence };
-    const step = this.#served === undefined ? undefined : this.#pending;
+    const changed = this.#served === undefined ? undefined : this.#pending?.changed;
     this.#pending = undefined;
     this.#flushing = true;
     try {
       const { problems, applyMs } = await fleet.apply({
         state: this.#state,
         revision,
-        ...(step === undefined ? {} : { step }),
+        ...(changed === undefined ? {} : { changed }),
       });
-      this.#pending = { changes: [], changed: new Set() };
+      this.#pending = { changes: 0, changed: new Set() };
       this.#rebuilding = false;
       this.#served = { revision, logDigest: this.#state.digest, problems };
       const lagMs = Math.max(0, clock.wallMs() - Date.parse(this.#newestTime));
@@ -235,6 +246,8 @@ export class Applier {
     if (isDeepStrictEqual(problems, this.#served.problems)) return;
     this.#served = { ...this.#served, problems };
     this.#tell(0, 0);
+    // What is kept from earlier revisions may have changed with them.
+    this.#options.applied(this.#served);
   }
 
   /** The state changes in one place at a time, whoever asks. */

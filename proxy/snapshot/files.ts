@@ -5,12 +5,12 @@ import { type Log, sentenceOf } from '#platform/log.ts';
 import { readManifests, stampOf } from '#platform/manifests.ts';
 import { MeshState, keyOfResource } from '#platform/state.ts';
 import { refOf } from '#contracts/names.ts';
-import type { Applied, Fleet } from '../fleet.ts';
+import type { Applied, Target } from '../fleet.ts';
 import { Watch } from '../watch.ts';
 
 export interface FileSourceOptions {
   paths: readonly string[];
-  fleet: Fleet;
+  fleet: Target;
   clock: Clock;
   log: Log;
   /** Errors for the person who edits the files, one line each. */
@@ -111,7 +111,7 @@ export class FileSource {
     this.#applied = await fleet.apply({
       state: this.#state,
       revision: { epoch: 1, sequence: this.#state.sequence },
-      ...(first ? {} : { step: { changes: [change], changed } }),
+      ...(first ? {} : { changed }),
     });
     return this.#applied;
   }

@@ -5,6 +5,7 @@ import type { ServiceEndpoints } from '#contracts/events.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { MeshState, type StateEntry } from '#platform/state.ts';
+import type { HeldVersions } from '../quarantine/quarantine.ts';
 
 /** The form of the file; a file of another form is not read. */
 const FORMAT = 1;
@@ -18,6 +19,8 @@ const WRITE_INTERVAL_MS = 1_000;
 export interface StoredSnapshot {
   epoch: number;
   state: MeshState;
+  /** What of the state is not served as it stands there. */
+  held: HeldVersions;
   endpoints: ServiceEndpoints[];
 }
 
@@ -28,6 +31,7 @@ interface SnapshotFile {
   sequence: number;
   digest: string;
   entries: StateEntry[];
+  held?: HeldVersions;
   endpoints: ServiceEndpoints[];
 }
 
@@ -120,6 +124,7 @@ export class SnapshotStore {
       sequence: snapshot.state.sequence,
       digest: snapshot.state.digest,
       entries: [...snapshot.state.entries.values()],
+      held: snapshot.held,
       endpoints: snapshot.endpoints,
     };
     const body = JSON.stringify(file);
@@ -158,7 +163,8 @@ export class SnapshotStore {
     if (file.format !== FORMAT || file.mesh !== this.#options.mesh) return undefined;
     const state = MeshState.restore(file.entries, file.sequence);
     if (state.digest !== file.digest) return undefined;
-    return { epoch: file.epoch, state, endpoints: file.endpoints };
+    const { epoch, held = { kept: [], withheld: [] }, endpoints } = file;
+    return { epoch, state, held, endpoints };
   }
 }
 

@@ -58,8 +58,8 @@ export class EventChain {
     if (this.#digestAfter(event) !== event.digest) {
       return this.#breakAt(sequence, 'its content does not give the digest that it names');
     }
-    const { time, upserts, deletes } = event;
-    const changed = this.state.apply({ sequence, time, upserts, deletes });
+    const { time, upserts, deletes, minProxy } = event;
+    const changed = this.state.apply({ sequence, time, upserts, deletes, minProxy });
     this.#broken = undefined;
     return { kind: 'applied', event, changed };
   }

@@ -1,0 +1,45 @@
+import type { ResourceProblem } from '#contracts/problems.ts';
+import { type Scope, servedListeners } from './dataplane.ts';
+import { socketProblems } from './gateway.ts';
+import type { SocketFailure } from './listener/listeners.ts';
+import type { CompiledSnapshot } from './snapshot/compiled.ts';
+import type { Certificates } from './tls/certificates.ts';
+import { certificateProblems } from './tls/problems.ts';
+
+export interface ProblemSources {
+  scope: Scope;
+  snapshot: CompiledSnapshot;
+  /** Of the compile. */
+  compiled: readonly ResourceProblem[];
+  failures: readonly SocketFailure[];
+  certificates: Certificates;
+}
+
+/** Everything of a snapshot that a worker cannot serve as it should. */
+export function problemsOf(sources: ProblemSources): ResourceProblem[] {
+  const { scope, snapshot, compiled, failures, certificates } = sources;
+  const own = failures.filter(({ need }) => need.arrival.direction !== 'edge');
+  return mergeProblems([
+    compiled,
+    socketProblems(snapshot, scope, failures),
+    certificateProblems(snapshot, servedListeners(snapshot, scope), certificates),
+    own.map(({ need, message }) => ({
+      resource: `Proxy/-/${scope.proxy}`,
+      path: need.arrival.direction,
+      reason: 'cannot_apply' as const,
+      message,
+    })),
+  ]);
+}
+
+/** What tells a problem from others, whoever has it. */
+export function identityOf({ resource, path, message }: ResourceProblem): string {
+  return `${resource}\0${path}\0${message}`;
+}
+
+/** The union of several lists, sorted by resource, path and message, each problem once. */
+export function mergeProblems(lists: readonly (readonly ResourceProblem[])[]): ResourceProblem[] {
+  const byText = new Map<string, ResourceProblem>();
+  for (const problem of lists.flat()) byText.set(identityOf(problem), problem);
+  return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, problem]) => problem);
+}
