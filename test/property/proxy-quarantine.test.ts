@@ -116,7 +116,7 @@ function checkKeys(served: CompiledSnapshot, wanted: Versions, where: string): v
   for (const [key] of served.credentials.entries()) expect(left.has(key), where).toBe(true);
 }
 
-test('what cannot be applied is held: step by step as at once, in this process as in the next', async () => {
+test('what cannot be applied is held: stepwise as at once, here as after a restart', async () => {
   const seen = { kept: 0, withheld: 0, shut: 0, ended: 0 };
   for (let seed = 1; seed <= 12; seed++) {
     const random = seeded(seed);
