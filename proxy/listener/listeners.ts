@@ -69,7 +69,7 @@ export class Listeners {
 
   /**
    * Binds the sockets of `needs` that are not open, and lets go of what was bound for other needs
-   * and not committed. Returns what cannot be bound.
+   * and not committed. Returns what cannot be bound, unless the commit itself makes room for it.
    */
   async prepare(needs: readonly SocketNeed[]): Promise<SocketFailure[]> {
     for (const [need, got] of this.#prepared.acquired) this.#letGo(need, got);
@@ -86,17 +86,16 @@ export class Listeners {
       ]),
     );
     this.#prepared = { wanted, doubled, acquired };
-    return [...doubled, ...acquired.flatMap(([need, got]) => failuresOf(need, got))];
+    const leaving = new Set(this.#gone(wanted).map(({ need }) => need.port));
+    const failures = acquired.flatMap(([need, got]) => failuresOf(need, got));
+    return [...doubled, ...failures.filter(({ need }) => !leaving.has(need.port))];
   }
 
   /** Goes over to what was prepared; returns what could not be opened. */
   async commit(swap: () => void): Promise<SocketFailure[]> {
     const { wanted, doubled, acquired } = this.#prepared;
     this.#prepared = NOTHING_PREPARED;
-    const gone = [...this.#open.values()].filter(({ need }) => {
-      const now = wanted.get(need.arrival.socket);
-      return now === undefined || now.address !== need.address || now.port !== need.port;
-    });
+    const gone = this.#gone(wanted);
     swap();
     // In one step with the tables: no request is read by one revision and decided by another.
     for (const [socket, { server }] of this.#open) {
@@ -149,6 +148,13 @@ export class Listeners {
     let sum = 0;
     for (const { server } of this.#open.values()) sum += server.turnedAway;
     return sum;
+  }
+
+  #gone(wanted: ReadonlyMap<string, SocketNeed>): OpenSocket[] {
+    return [...this.#open.values()].filter(({ need }) => {
+      const now = wanted.get(need.arrival.socket);
+      return now === undefined || now.address !== need.address || now.port !== need.port;
+    });
   }
 
   #letGo(need: SocketNeed, got: Acquired): void {

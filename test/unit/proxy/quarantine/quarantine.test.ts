@@ -20,8 +20,8 @@ class Proxy {
   problems: ResourceProblem[] = [];
   epoch = 1;
 
-  constructor() {
-    this.quarantine = new Quarantine({ fleet: this.fleet, log, tooNew });
+  constructor(options: { tooNew?: typeof tooNew } = { tooNew }) {
+    this.quarantine = new Quarantine({ fleet: this.fleet, log, ...options });
     this.quarantine.onProblems((problems) => this.told.push(problems));
   }
 
@@ -189,6 +189,47 @@ it('a version that does not compile is not taken over from one that does', async
   expect(proxy.held).toEqual([['HTTPRoute/shop/r', 1]]);
   await proxy.apply([matching('/b+')]);
   expect([proxy.held, proxy.said.filter((line) => line.includes('/r '))]).toMatchObject([[], {}]);
+});
+
+describe('a resource over which the compiler stumbles', () => {
+  // Nothing has checked it before.
+  const limit = (limits: unknown, name = 'l') =>
+    own('RateLimitPolicy', name, { targetRefs: [{ kind: 'Service', name: 'app' }], limits });
+  const ONE = [{ name: 'all', requests: 1, per: '1s' }];
+
+  it('is held alone; without a version in service what it guards is shut', async () => {
+    const proxy = new Proxy({});
+    await proxy.apply([APP, limit(ONE)]);
+    await proxy.apply([limit(null), limit(null, 'new'), service('other')]);
+    expect(proxy.held).toEqual([
+      ['RateLimitPolicy/shop/l', 1],
+      ['RateLimitPolicy/shop/new', null],
+    ]);
+    expect(proxy.problems).toMatchObject([
+      { resource: 'RateLimitPolicy/shop/l', reason: 'cannot_apply' },
+      { resource: 'RateLimitPolicy/shop/new', reason: 'cannot_apply' },
+    ]);
+    const { services } = proxy.fleet.snapshot ?? {};
+    expect(services?.get('shop/app')?.security).toMatchObject({
+      limits: [{ name: 'all' }],
+      unavailable: ['RateLimitPolicy/shop/new'],
+    });
+    expect(services?.has('shop/other')).toBe(true);
+  });
+
+  it('and whose version in service it stumbles over, too, is not served at all', async () => {
+    const proxy = new Proxy({});
+    await proxy.apply([APP, limit(ONE)]);
+    // Behind the back of what has compiled it.
+    const entry = proxy.quarantine.entries.get('RateLimitPolicy/shop/l');
+    Object.assign(entry?.resource ?? {}, limit(undefined));
+    await proxy.apply([limit(null), service('app', [{ port: 81 }])]);
+    expect(proxy.held).toEqual([['RateLimitPolicy/shop/l', null]]);
+    expect(proxy.fleet.snapshot?.services.get('shop/app')?.security).toMatchObject({
+      limits: [],
+      unavailable: ['RateLimitPolicy/shop/l'],
+    });
+  });
 });
 
 describe('what is held', () => {

@@ -126,7 +126,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   return edge;
 }
 
-function telemetryInto(records: Exchange[]): Telemetry {
+export function telemetryInto(records: Exchange[]): Telemetry {
   const none = (): never => {
     throw new Error('this telemetry only records');
   };
