@@ -63,6 +63,8 @@ export class Proxy {
   readonly #say: (line: string) => void;
   #source: Source | undefined;
   #ready = false;
+  /** Problems that the log has; what stays is not said with each revision. */
+  #told: ReadonlySet<string> = new Set();
   #drained: Promise<void> | undefined;
 
   constructor(
@@ -139,9 +141,11 @@ export class Proxy {
       this.#fatal(new ExitError(1, own.map((problem) => problem.message).join('; ')));
       return;
     }
-    for (const problem of served.problems) {
-      this.#log.warn({ revision: served.revision.sequence }, lineOf(problem));
+    const lines = new Set(served.problems.map(lineOf));
+    for (const line of lines) {
+      if (!this.#told.has(line)) this.#log.warn({ revision: served.revision.sequence }, line);
     }
+    this.#told = lines;
     if (this.#ready) return;
     this.#ready = true;
     this.#say('ready');

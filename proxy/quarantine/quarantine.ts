@@ -174,7 +174,7 @@ export class Quarantine implements Target {
   /** Every round finds something new to hold, or is the last. */
   async #bring(attempt: Attempt): Promise<Applied> {
     const { fleet } = this.#options;
-    const { revision, touched, causes, isWhole } = attempt;
+    const { revision, causes, isWhole } = attempt;
     for (;;) {
       const plan = planOf({ ...attempt, unappliable: causes });
       const { edits, shut } = plan;
@@ -194,7 +194,6 @@ export class Quarantine implements Target {
       const applied = await fleet.commit(this.#served);
       this.#isUnknown = false;
       this.#problems = applied.problems;
-      this.#logHeld(touched);
       return { ...applied, problems: this.#all() };
     }
   }
@@ -223,13 +222,6 @@ export class Quarantine implements Target {
       hold(key, { isUsable: true });
     }
     return isMore;
-  }
-
-  #logHeld(touched: ReadonlySet<ResourceKey>): void {
-    const held = [...touched].filter((key) => this.#held.has(key));
-    if (held.length === 0) return;
-    const { sequence: revision } = this.#revision;
-    this.#options.log.warn({ revision, held }, 'held back: it cannot be applied');
   }
 
   #all(): ResourceProblem[] {

@@ -7,6 +7,9 @@ export interface Cause extends Unappliable {
   readonly problems: readonly ResourceProblem[];
 }
 
+/** Targets that a message names. */
+const NAMED_MAX = 3;
+
 /** What a receipt says of all that is held: of each resource why, and what is served instead. */
 export function heldProblems(
   held: ReadonlyMap<ResourceKey, Held>,
@@ -49,5 +52,7 @@ function insteadOf({ kept, shuts }: Held): string {
       ? 'it is not in service'
       : `its version of revision ${kept.changedAt} stays in service`;
   if (shuts.length === 0) return instead;
-  return `${instead}, and 503 is the answer of ${shuts.join(', ')}`;
+  const more = shuts.length > NAMED_MAX ? ` and ${shuts.length - NAMED_MAX} more` : '';
+  const named = shuts.slice(0, NAMED_MAX).join(', ');
+  return `${instead}, and 503 is the answer of ${named}${more}`;
 }

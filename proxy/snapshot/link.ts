@@ -9,6 +9,7 @@ import type { Applier, Verdict } from './applier.ts';
 import { readEndpoints } from './endpoints.ts';
 import { StreamFollower } from './follow-stream.ts';
 import { Heartbeats, defendName } from './heartbeats.ts';
+import { receiptProblems } from './receipt-problems.ts';
 import { Receipts } from './receipts.ts';
 
 export interface LinkOptions {
@@ -114,7 +115,7 @@ export class ConfigLink {
       revision: verdict.revision,
       result: verdict.result,
       logDigest: verdict.logDigest,
-      problems: verdict.problems,
+      problems: receiptProblems(verdict.problems),
       time: new Date(clock.wallMs()).toISOString(),
       lagMs: Math.round(verdict.lagMs),
       applyMs: Math.round(verdict.applyMs * 1_000) / 1_000,

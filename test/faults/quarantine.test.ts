@@ -8,6 +8,7 @@ import { encodeJson } from '#platform/nats.ts';
 import { eventually } from '#test/eventually.ts';
 import { freePort, natsUrl } from '#test/parts.ts';
 import { until } from '#test/processes.ts';
+import { childrenOf } from '#test/shop.ts';
 import { expect, it, onTestFinished } from 'vitest';
 import { TestMesh, gateway, route, service, slice } from '../integration/proxy/mesh.ts';
 import {
@@ -106,6 +107,15 @@ it.each([1, 2])('F32: a port in use, %i worker(s)', async (workers) => {
   mesh.connection.publish(meshSubjects(mesh.name).head, encodeJson(head));
   expect((await again).problems).toEqual(receipt.problems);
   expect(await served()).toEqual([200, 404]);
+
+  // A worker that comes later serves what the others serve.
+  if (workers > 1) {
+    for (const worker of childrenOf(proxy.child.pid ?? 0)) process.kill(worker, 'SIGKILL');
+    await until('workers serve again', async () => {
+      return childrenOf(proxy.child.pid ?? 0).length === workers && (await served())[0] === 200;
+    });
+    for (let i = 0; i < 10; i++) expect(await served()).toEqual([200, 404]);
+  }
 
   const restarted = next(mesh, 'edge-1', 'partial');
   await proxy.stop();
