@@ -202,26 +202,32 @@ export class Quarantine implements Target {
   #learn({ problems, failed }: Prepared, attempt: Attempt, { held }: Plan): boolean {
     const { causes, served, wanted, touched } = attempt;
     const known = new Set(this.#problems.map(identityOf));
-    let isMore = false;
-    const hold = (key: ResourceKey, cause: Omit<Cause, 'problems'>): void => {
-      isMore = true;
+    const own = new Map<ResourceKey, ResourceProblem[]>();
+    const isMore = failed.length > 0;
+    for (const key of failed) {
+      // Of what is held already it is the version in service that failed.
+      const { problems: said = [] } = causes.get(key) ?? {};
+      causes.set(key, { isUsable: false, isPreviousToo: held.has(key), problems: said });
       touched.add(key);
-      const before = causes.get(key)?.problems;
-      causes.set(key, { ...cause, problems: before ?? problems.filter(isOf(key)) });
-    };
-    // Of what is held already it is the version in service that failed.
-    for (const key of failed) hold(key, { isUsable: false, isPreviousToo: held.has(key) });
+      if (said.length === 0) own.set(key, []);
+    }
     for (const problem of problems) {
       const key = problem.resource as ResourceKey;
+      const told = own.get(key);
       const entry = wanted.get(key);
-      if (entry === undefined || !touched.has(key) || held.has(key) || causes.has(key)) continue;
+      if (told !== undefined) told.push(problem);
+      if (told !== undefined || entry === undefined || !touched.has(key)) continue;
+      if (held.has(key) || causes.has(key)) continue;
       // Its version in service has the same trouble, or there is none: this one is no worse.
       if (!OWN_REASONS.has(problem.reason) || known.has(identityOf(problem))) continue;
       const inService = served.get(key);
       if (inService?.createdAt !== entry.createdAt || isSame(entry, inService)) continue;
-      hold(key, { isUsable: true });
+      own.set(key, [problem]);
     }
-    return isMore;
+    for (const [key, list] of own) {
+      causes.set(key, { isUsable: true, ...causes.get(key), problems: list });
+    }
+    return isMore || own.size > 0;
   }
 
   #all(): ResourceProblem[] {
@@ -249,8 +255,4 @@ function chosenOf({ touched, wanted }: Attempt, { held }: Plan): Map<ResourceKey
 function refersTo({ resource }: StateEntry, nodes: ReadonlySet<string>): boolean {
   const { uses, attaches } = refsOf(resource);
   return [...uses, ...attaches].some((node) => nodes.has(node));
-}
-
-function isOf(key: ResourceKey): (problem: ResourceProblem) => boolean {
-  return ({ resource }) => resource === key;
 }
