@@ -1,18 +1,16 @@
 import type { Endpoint, ServiceEndpoints } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
-import type { Revision } from '#contracts/revision.ts';
 import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
-import type { MeshState } from '#platform/state.ts';
 import { DataPlane, type Scope, servedListeners } from './dataplane.ts';
-import type { Applied, WorkerReport } from './fleet.ts';
+import type { Applied, Candidate, Prepared, WorkerReport } from './fleet.ts';
 import { Connector } from './forward/connect.ts';
 import { Copies } from './forward/copies.ts';
 import { UpstreamPool } from './forward/pool.ts';
-import { gatewaySockets, socketProblems } from './gateway.ts';
+import { gatewaySockets } from './gateway.ts';
 import { Door, type DoorParts } from './listener/door.ts';
-import { Listeners, type SocketFailure } from './listener/listeners.ts';
+import { Listeners, type SocketNeed } from './listener/listeners.ts';
 import type { Entrance } from './listener/server.ts';
 import type { SocketSource } from './listener/sockets.ts';
 import { StreamDoor } from './listener/stream-door.ts';
@@ -21,6 +19,7 @@ import { RandomHex } from './listener/trace.ts';
 import { DESCRIPTORS_MAX } from './overload/descriptors.ts';
 import { V8Memory } from './overload/memory.ts';
 import { Overload } from './overload/overload.ts';
+import { type Made, problemsOf, usesOf } from './problems.ts';
 import { type SidecarAddresses, isOwnOutbound, sidecarSockets } from './sidecar.ts';
 import { compile } from './snapshot/compile.ts';
 import type { CompiledSnapshot } from './snapshot/compiled.ts';
@@ -28,9 +27,10 @@ import type { Telemetry } from './telemetry/index.ts';
 import type { CertificateRead } from './tls/broken.ts';
 import type { CertificateFiles } from './tls/certificate.ts';
 import { Certificates } from './tls/certificates.ts';
-import { type CertificateUse, certificateProblems, certificateUses } from './tls/problems.ts';
+import type { CertificateUse } from './tls/problems.ts';
 import type { SecretValues } from './tls/secrets.ts';
 import { ServerContexts } from './tls/server-contexts.ts';
+import { Turns } from './turns.ts';
 import { Wheel } from './wheel.ts';
 
 export interface EngineOptions {
@@ -50,6 +50,8 @@ export interface EngineOptions {
   log: Log;
   /** What could not be applied changed without an update. */
   onProblems: (problems: ResourceProblem[]) => void;
+  /** A candidate that was not committed may have fewer problems now. */
+  onRetry: () => void;
   /** Files of a certificate cannot be used, or can again. */
   onCertificate: (read: CertificateRead) => void;
 }
@@ -72,11 +74,13 @@ export class Engine {
   readonly #contexts: ServerContexts;
   #handshakesFailed = 0;
   #draining = false;
-  #compileProblems: ResourceProblem[] = [];
-  #failures: SocketFailure[] = [];
+  #serves: Made | undefined;
+  #candidate: (Made & { startedMs: number }) | undefined;
+  /** Sockets for want of which a candidate was not committed. */
+  readonly #refused = new Map<string, SocketNeed>();
   #retry: Timer | undefined;
   /** Updates and retries run one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -131,33 +135,54 @@ export class Engine {
     };
     this.#listeners = new Listeners(options.sockets, handlers, log);
     this.#certificates.watch(() => {
-      const { snapshot } = this.#dataPlane;
-      if (snapshot !== undefined) options.onProblems(this.#problems(snapshot));
+      if (this.#serves === undefined) return;
+      options.onProblems(this.#problems(this.#serves));
+      options.onRetry();
     });
   }
 
-  /** Compiles beside what serves now, then swaps in one step. */
-  apply(
-    state: MeshState,
-    revision: Revision,
-    changed: ReadonlySet<ResourceKey> | undefined,
-  ): Promise<Applied> {
-    return this.#inTurn(async () => {
-      const { clock } = this.#options;
-      const startedMs = clock.nowMs();
-      const previous = this.#dataPlane.snapshot;
+  /** Compiles beside what serves now, and binds what that needs; the last candidate counts. */
+  prepare({ entries, revision, changed, shut }: Candidate): Promise<Prepared> {
+    return this.#turns.run(async () => {
+      const startedMs = this.#options.clock.nowMs();
+      const previous = this.#serves?.snapshot;
       const { snapshot, problems } = compile({
-        entries: state.entries,
-        revision,
+        ...{ entries, revision, shut },
         ...(previous === undefined || changed === undefined ? {} : { previous, changed }),
       });
-      this.#compileProblems = problems;
-      await this.#certificates.follow(state.entries, changed, () =>
-        [...this.#uses(snapshot)].map(({ name }) => name),
-      );
-      await this.#open(snapshot, () => this.#dataPlane.swap(snapshot));
+      // What the candidate before lacked is why it was not committed.
+      for (const { need } of this.#candidate?.failures ?? []) {
+        this.#refused.set(`${need.address} ${need.port}`, need);
+      }
+      this.#candidate = undefined;
+      const uses = (): CertificateUse[] => usesOf(snapshot, this.#scope);
+      await this.#certificates.follow(entries, changed, uses);
+      const failures = this.#draining ? [] : await this.#listeners.prepare(this.#needs(snapshot));
+      this.#candidate = { snapshot, compiled: problems, failures, startedMs };
+      const failed = problems.filter(({ reason }) => reason === 'cannot_apply');
+      return {
+        problems: this.#problems(this.#candidate),
+        failed: failed.map(({ resource }) => resource as ResourceKey),
+      };
+    });
+  }
+
+  /** Swaps to what was prepared, in one step. */
+  commit(): Promise<Applied> {
+    return this.#turns.run(async () => {
+      const candidate = this.#candidate;
+      if (candidate === undefined) throw new Error('nothing was prepared');
+      this.#candidate = undefined;
+      const { snapshot, compiled, startedMs } = candidate;
+      const swap = (): void => this.#dataPlane.swap(snapshot);
+      if (this.#draining) swap();
+      const failures = this.#draining ? [] : await this.#listeners.commit(swap);
+      this.#serves = { snapshot, compiled, failures };
+      this.#certificates.committed();
       this.#contexts.keep(servedListeners(snapshot, this.#scope));
-      return { problems: this.#problems(snapshot), applyMs: clock.nowMs() - startedMs };
+      this.#retryLater();
+      const applyMs = this.#options.clock.nowMs() - startedMs;
+      return { problems: this.#problems(this.#serves), applyMs };
     });
   }
 
@@ -199,7 +224,7 @@ export class Engine {
     this.#retry?.cancel();
     this.#overload.stop();
     this.#certificates.stop();
-    await this.#turn.catch(() => undefined);
+    await this.#turns.run(async () => undefined);
     await this.#listeners.drain(limitMs);
     this.#dataPlane.close();
     this.#copies.destroy();
@@ -210,7 +235,7 @@ export class Engine {
   /** Sockets that come back do so between updates; letting go of them cannot wait for one. */
   #accept(accepting: boolean): Promise<boolean> {
     if (!accepting) return this.#listeners.accept(false);
-    return this.#inTurn(async () => this.#draining || this.#listeners.accept(true));
+    return this.#turns.run(async () => this.#draining || this.#listeners.accept(true));
   }
 
   #entrance(): Entrance {
@@ -228,64 +253,45 @@ export class Engine {
     };
   }
 
-  #uses(snapshot: CompiledSnapshot): Iterable<CertificateUse> {
-    return certificateUses(snapshot, servedListeners(snapshot, this.#scope));
+  #needs(snapshot: CompiledSnapshot): SocketNeed[] {
+    const { sidecar } = this.#options;
+    const scope = this.#scope;
+    return [...sidecarSockets(sidecar, snapshot, scope), ...gatewaySockets(snapshot, scope)];
   }
 
-  async #open(snapshot: CompiledSnapshot, swap: () => void): Promise<void> {
-    const needs = [
-      ...sidecarSockets(this.#options.sidecar, snapshot, this.#scope),
-      ...gatewaySockets(snapshot, this.#scope),
-    ];
-    if (this.#draining) {
-      swap();
-      return;
-    }
-    this.#failures = await this.#listeners.update(needs, swap);
+  #retryLater(): void {
     this.#retry?.cancel();
-    if (this.#failures.length === 0) return;
+    const missing = (this.#serves?.failures.length ?? 0) + this.#refused.size;
+    if (missing === 0 || this.#draining) return;
     this.#retry = this.#options.clock.after(RETRY_SOCKETS_MS, () => this.#retrySockets());
   }
 
   #retrySockets(): void {
-    void this.#inTurn(async () => {
-      const { snapshot } = this.#dataPlane;
-      if (snapshot === undefined || this.#draining) return;
-      const before = this.#failures.length;
-      await this.#open(snapshot, () => undefined);
-      if (this.#failures.length !== before) this.#options.onProblems(this.#problems(snapshot));
+    void this.#turns.run(async () => {
+      const serves = this.#serves;
+      // A commit is on its way, and tries what it needs.
+      if (serves === undefined || this.#candidate !== undefined || this.#draining) return;
+      if (serves.failures.length > 0) {
+        const needs = this.#needs(serves.snapshot);
+        const failures = await this.#listeners.update(needs, () => undefined);
+        this.#serves = { ...serves, failures };
+        if (failures.length !== serves.failures.length) {
+          this.#options.onProblems(this.#problems(this.#serves));
+        }
+      }
+      const refused = [...this.#refused.values()];
+      const can = await Promise.all(refused.map((need) => this.#listeners.canBind(need)));
+      if (can.includes(true)) {
+        this.#refused.clear();
+        this.#options.onRetry();
+      }
+      this.#retryLater();
     });
   }
 
-  #problems(snapshot: CompiledSnapshot): ResourceProblem[] {
-    const scope = this.#scope;
-    return mergeProblems([
-      this.#compileProblems,
-      socketProblems(snapshot, scope, this.#failures),
-      certificateProblems(this.#uses(snapshot), this.#certificates),
-      this.#failures
-        .filter(({ need }) => need.arrival.direction !== 'edge')
-        .map(({ need, message }) => ({
-          resource: `Proxy/-/${scope.proxy}`,
-          path: need.arrival.direction,
-          reason: 'cannot_apply' as const,
-          message,
-        })),
-    ]);
+  /** Of a snapshot, with what its compile found and its sockets lack. */
+  #problems({ snapshot, compiled, failures }: Made): ResourceProblem[] {
+    const [scope, certificates] = [this.#scope, this.#certificates];
+    return problemsOf({ scope, snapshot, compiled, failures, certificates });
   }
-
-  #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(run, run);
-    this.#turn = result.catch(() => undefined);
-    return result;
-  }
-}
-
-/** The union of several lists, sorted by resource, path and message, each problem once. */
-export function mergeProblems(lists: readonly (readonly ResourceProblem[])[]): ResourceProblem[] {
-  const byText = new Map<string, ResourceProblem>();
-  for (const problem of lists.flat()) {
-    byText.set(`${problem.resource}\0${problem.path}\0${problem.message}`, problem);
-  }
-  return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, problem]) => problem);
 }

@@ -5,7 +5,10 @@ import { Engine, type EngineOptions } from './engine.ts';
 import { BrokenCertificates } from './tls/broken.ts';
 import type { SecretValues } from './tls/secrets.ts';
 import { TicketKeys } from './tls/ticket-keys.ts';
-import type { Applied, Fleet, LogLevel, StateUpdate, WorkerReport } from './fleet.ts';
+import type { Applied, Candidate, Fleet, LogLevel, Prepared, WorkerReport } from './fleet.ts';
+
+/** What an engine tells, and is told while it runs. */
+type Told = 'onProblems' | 'onRetry' | 'onCertificate' | 'ticketKey';
 
 /** The only worker is this process. */
 export class LocalFleet implements Fleet {
@@ -14,8 +17,9 @@ export class LocalFleet implements Fleet {
   readonly #ticketKeys: TicketKeys;
   readonly #log: Log;
   #onProblems: (problems: ResourceProblem[]) => void = () => undefined;
+  #onRetry: () => void = () => undefined;
 
-  constructor(options: Omit<EngineOptions, 'onProblems' | 'onCertificate' | 'ticketKey'>) {
+  constructor(options: Omit<EngineOptions, Told>) {
     this.#log = options.log;
     this.#ticketKeys = new TicketKeys(options.clock, (key) => this.#engine.setTicketKey(key));
     const broken = new BrokenCertificates(options.log);
@@ -23,12 +27,17 @@ export class LocalFleet implements Fleet {
       ...options,
       ticketKey: this.#ticketKeys.key,
       onProblems: (problems) => this.#onProblems(problems),
+      onRetry: () => this.#onRetry(),
       onCertificate: (read) => broken.tell(read),
     });
   }
 
-  apply(update: StateUpdate): Promise<Applied> {
-    return this.#engine.apply(update.state, update.revision, update.step?.changed);
+  prepare(candidate: Candidate): Promise<Prepared> {
+    return this.#engine.prepare(candidate);
+  }
+
+  commit(): Promise<Applied> {
+    return this.#engine.commit();
   }
 
   setEndpoints(announced: ServiceEndpoints): void {
@@ -54,6 +63,10 @@ export class LocalFleet implements Fleet {
 
   onProblems(run: (problems: ResourceProblem[]) => void): void {
     this.#onProblems = run;
+  }
+
+  onRetry(run: () => void): void {
+    this.#onRetry = run;
   }
 
   drain(): Promise<void> {

@@ -44,7 +44,7 @@ class MeshSource implements Source {
 
   constructor(parts: ProxyParts) {
     this.#parts = parts;
-    const { settings, fleet, clock, log } = parts;
+    const { settings, quarantine, clock, log } = parts;
     const { mesh } = settings.identity;
     const trust = trustOf(settings.trust);
     const alarms = new Alarms(clock, log);
@@ -57,7 +57,7 @@ class MeshSource implements Source {
       refused: (sentence) => alarms.refused('snapshot', sentence),
     });
     this.#applier = new Applier({
-      ...{ mesh, fleet, clock, log, trust },
+      ...{ mesh, fleet: quarantine, clock, log, trust },
       refused: (sentence) => alarms.refused('event', sentence),
       verdict: (verdict) => this.#link?.tell(verdict),
       applied: (served) => {
@@ -99,10 +99,6 @@ class MeshSource implements Source {
     return this.#applier.served;
   }
 
-  state(): ReturnType<Source['state']> {
-    return this.#applier.state;
-  }
-
   link(): LinkState {
     const { connected = false, behind = 0 } = this.#link ?? {};
     const { standing, counts } = this.#alarms;
@@ -142,8 +138,10 @@ class MeshSource implements Source {
       if (refusal === undefined) this.#setEndpoints(announced, false);
       else this.#refuseEndpoints(announced, `${refusal} (on disk)`);
     }
-    await this.#secrets?.restore((name) => stored.state.entries.has(secretKey(name)));
-    await this.#applier.restore(stored.state, stored.epoch, stored.proof);
+    const { state, epoch, held, proof } = stored;
+    await this.#secrets?.restore((name) => state.entries.has(secretKey(name)));
+    this.#parts.quarantine.restore(state, { epoch, sequence: state.sequence }, held);
+    await this.#applier.restore(state, epoch, proof);
     log.info({ revision: stored.state.sequence }, 'started from the snapshot on disk');
   }
 
@@ -188,7 +186,8 @@ class MeshSource implements Source {
       if (served?.logDigest !== state.digest) return undefined;
       // The empty log has no message that could vouch for it, and nothing that is worth keeping.
       if (this.#trust !== undefined && proof === undefined) return undefined;
-      return { epoch, state, endpoints: this.#endpoints.all(), proof };
+      const held = this.#parts.quarantine.heldVersions;
+      return { epoch, state, held, endpoints: this.#endpoints.all(), proof };
     });
   }
 }

@@ -4,7 +4,7 @@ import type { ResourceProblem } from '#contracts/problems.ts';
 import { type Clock, systemClock } from '#platform/clock.ts';
 import { type Log, createLog, sentenceOf } from '#platform/log.ts';
 import { ExitError } from '#platform/process.ts';
-import { type MeshState, withServerFields } from '#platform/state.ts';
+import { withServerFields } from '#platform/state.ts';
 import { adminSocketPath } from './admin/address.ts';
 import { Admin } from './admin/admin.ts';
 import { ownMetrics } from './admin/own-metrics.ts';
@@ -12,6 +12,9 @@ import type { ProxySettings } from './bootstrap.ts';
 import type { Fleet } from './fleet.ts';
 import { localSockets } from './listener/sockets.ts';
 import { LocalFleet } from './local-fleet.ts';
+import { Quarantine } from './quarantine/quarantine.ts';
+import { tooNew } from './quarantine/too-new.ts';
+import { heldVersions } from './quarantine/words.ts';
 import { announcementOf } from './sidecar.ts';
 import { engineOptions, telemetryLog } from './serving.ts';
 import type { Served } from './snapshot/applier.ts';
@@ -34,7 +37,6 @@ export interface LinkState {
 export interface Source {
   /** What is in service; undefined before the first snapshot. */
   served(): Served | undefined;
-  state(): MeshState;
   link(): LinkState | undefined;
   /** Tells the config plane that this proxy is leaving, before it stops accepting. */
   draining(): Promise<void>;
@@ -45,6 +47,8 @@ export interface Source {
 export interface ProxyParts {
   settings: ProxySettings;
   fleet: Fleet;
+  /** Brings states into the fleet's service. */
+  quarantine: Quarantine;
   clock: Clock;
   log: Log;
   announces: () => Announcement | undefined;
@@ -62,12 +66,15 @@ export class Proxy {
   readonly #startedAtMs = Date.now();
   readonly #log: Log;
   readonly #fleet: Fleet;
+  readonly #quarantine: Quarantine;
   readonly #admin: Admin;
   readonly #stopReporting = new AbortController();
   readonly #fatal: (error: unknown) => void;
   readonly #say: (line: string) => void;
   #source: Source | undefined;
   #ready = false;
+  /** Problems that the log has; what stays is not said with each revision. */
+  #told: ReadonlySet<string> = new Set();
   #drained: Promise<void> | undefined;
 
   constructor(
@@ -89,6 +96,9 @@ export class Proxy {
     });
     mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 });
     this.#fleet = this.#createFleet();
+    // Files are read by this very version.
+    const reads = settings.resources === undefined ? { tooNew } : {};
+    this.#quarantine = new Quarantine({ fleet: this.#fleet, log: this.#log, ...reads });
     this.#admin = new Admin(this.#adminSubject(options.quit), this.#log);
   }
 
@@ -103,6 +113,7 @@ export class Proxy {
     this.#source = await open({
       settings: this.#settings,
       fleet: this.#fleet,
+      quarantine: this.#quarantine,
       clock: this.#clock,
       log: this.#log,
       announces: () => this.#announces(),
@@ -140,9 +151,11 @@ export class Proxy {
       this.#fatal(new ExitError(1, own.map((problem) => problem.message).join('; ')));
       return;
     }
-    for (const problem of served.problems) {
-      this.#log.warn({ revision: served.revision.sequence }, lineOf(problem));
+    const lines = new Set(served.problems.map(lineOf));
+    for (const line of lines) {
+      if (!this.#told.has(line)) this.#log.warn({ revision: served.revision.sequence }, line);
     }
+    this.#told = lines;
     if (this.#ready) return;
     this.#ready = true;
     this.#say('ready');
@@ -210,24 +223,24 @@ export class Proxy {
       },
       snapshot: () => {
         const served = this.#source?.served();
-        const entries = [...(this.#source?.state().entries.values() ?? [])];
+        const entries = [...this.#quarantine.entries.values()];
         return {
           revision: served?.revision ?? null,
           digest: served?.logDigest ?? null,
           problems: served?.problems ?? [],
           alarms: this.#source?.link()?.alarms ?? [],
+          quarantined: served === undefined ? [] : heldVersions(this.#quarantine.held),
           resources: served === undefined ? [] : entries.map(withServerFields),
         };
       },
       status: async () => {
         const served = this.#source?.served();
-        const state = this.#source?.state();
-        if (served === undefined || state === undefined) return { revision: null, resources: [] };
+        if (served === undefined) return { revision: null, resources: [] };
         const { problems, revision } = served;
         const { defaultAddress: address } = this.#settings;
         const live = { problems, address };
         const { statusesOf } = await import('./snapshot/statuses.ts');
-        return { revision, resources: statusesOf(state, revision, live) };
+        return { revision, resources: statusesOf(this.#quarantine.entries, revision, live) };
       },
       endpoints: async () =>
         mergeViews((await this.#fleet.report()).map((report) => report.endpoints)),

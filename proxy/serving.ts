@@ -10,7 +10,7 @@ export function engineOptions(
   worker: number,
   clock: Clock,
   log: Log,
-): Omit<EngineOptions, 'sockets' | 'onProblems' | 'onCertificate' | 'ticketKey'> {
+): Omit<EngineOptions, 'sockets' | 'onProblems' | 'onRetry' | 'onCertificate' | 'ticketKey'> {
   const { identity, accessLog, otlpEndpoint } = settings;
   const { mesh, proxy, instance, role, workload, zone } = identity;
   const random = Math.random;

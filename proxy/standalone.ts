@@ -8,13 +8,13 @@ const STATUS_INVALID = 3;
 
 /** Resources from files: the whole proxy without NATS and Kafka. */
 export async function openStandalone(parts: ProxyParts): Promise<Source> {
-  const { settings, fleet, clock, log } = parts;
+  const { settings, quarantine, fleet, clock, log } = parts;
   const complain = (line: string): void => {
     process.stderr.write(`${line}\n`);
   };
   const source = new FileSource({
     paths: settings.resources ?? [],
-    ...{ fleet, clock, log, complain },
+    ...{ fleet: quarantine, secrets: fleet.setSecrets.bind(fleet), clock, log, complain },
   });
   const served = (): Served | undefined => {
     if (source.applied === undefined) return undefined;
@@ -43,7 +43,6 @@ export async function openStandalone(parts: ProxyParts): Promise<Source> {
   if (now !== undefined) parts.served(now);
   return {
     served,
-    state: () => source.state,
     link: () => undefined,
     draining: async () => undefined,
     stop: async () => source.stop(),

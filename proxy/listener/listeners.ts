@@ -23,6 +23,20 @@ interface OpenSocket {
   server: ListenerServer;
 }
 
+/** What bound sockets and native handles have in common; node's types are silent on the latter. */
+interface Closable {
+  close?: () => void;
+}
+
+/** Sockets that are bound and do not accept yet. */
+interface PreparedSockets {
+  wanted: ReadonlyMap<string, SocketNeed>;
+  doubled: readonly SocketFailure[];
+  acquired: readonly (readonly [SocketNeed, Acquired])[];
+}
+
+const NOTHING_PREPARED: PreparedSockets = { wanted: new Map(), doubled: [], acquired: [] };
+
 /**
  * The sockets on which this process accepts. An update opens what is new and drains what is gone;
  * everything else is not touched.
@@ -32,6 +46,7 @@ export class Listeners {
   readonly #handlers: ServerHandlers;
   readonly #log: Log;
   readonly #open = new Map<string, OpenSocket>();
+  #prepared: PreparedSockets = NOTHING_PREPARED;
   /** Servers that no longer accept and whose connections are ending. */
   readonly #leaving = new Map<ListenerServer, Promise<void>>();
   #accepting = true;
@@ -48,11 +63,18 @@ export class Listeners {
    * not be opened; asking again later tries again.
    */
   async update(needs: readonly SocketNeed[], swap: () => void): Promise<SocketFailure[]> {
+    await this.prepare(needs);
+    return this.commit(swap);
+  }
+
+  /**
+   * Binds the sockets of `needs` that are not open, and lets go of what was bound for other needs
+   * and not committed. Returns what cannot be bound, unless the commit itself makes room for it.
+   */
+  async prepare(needs: readonly SocketNeed[]): Promise<SocketFailure[]> {
+    for (const [need, got] of this.#prepared.acquired) this.#letGo(need, got);
+    this.#prepared = NOTHING_PREPARED;
     const { wanted, doubled } = apart(needs);
-    const gone = [...this.#open.values()].filter(({ need }) => {
-      const now = wanted.get(need.arrival.socket);
-      return now === undefined || now.address !== need.address || now.port !== need.port;
-    });
     const missing = [...wanted.values()].filter((need) => {
       const open = this.#open.get(need.arrival.socket)?.need;
       return open === undefined || open.address !== need.address || open.port !== need.port;
@@ -63,6 +85,17 @@ export class Listeners {
         await this.#source.acquire(need.address, need.port),
       ]),
     );
+    this.#prepared = { wanted, doubled, acquired };
+    const leaving = new Set(this.#gone(wanted).map(({ need }) => need.port));
+    const failures = acquired.flatMap(([need, got]) => failuresOf(need, got));
+    return [...doubled, ...failures.filter(({ need }) => !leaving.has(need.port))];
+  }
+
+  /** Goes over to what was prepared; returns what could not be opened. */
+  async commit(swap: () => void): Promise<SocketFailure[]> {
+    const { wanted, doubled, acquired } = this.#prepared;
+    this.#prepared = NOTHING_PREPARED;
+    const gone = this.#gone(wanted);
     swap();
     // In one step with the tables: no request is read by one revision and decided by another.
     for (const [socket, { server }] of this.#open) {
@@ -72,6 +105,13 @@ export class Listeners {
     for (const open of gone) this.#close(open);
     const results = await Promise.all(acquired.map(([need, got]) => this.#listen(need, got)));
     return [...doubled, ...results.filter((result) => result !== undefined)];
+  }
+
+  /** Whether a socket can be bound now; it is not kept. */
+  async canBind(need: SocketNeed): Promise<boolean> {
+    const got = await this.#source.acquire(need.address, need.port);
+    this.#letGo(need, got);
+    return got.ok;
   }
 
   /**
@@ -110,8 +150,21 @@ export class Listeners {
     return sum;
   }
 
+  #gone(wanted: ReadonlyMap<string, SocketNeed>): OpenSocket[] {
+    return [...this.#open.values()].filter(({ need }) => {
+      const now = wanted.get(need.arrival.socket);
+      return now === undefined || now.address !== need.address || now.port !== need.port;
+    });
+  }
+
+  #letGo(need: SocketNeed, got: Acquired): void {
+    if (!got.ok) return;
+    (got.handle as Closable).close?.();
+    this.#source.release(need.address, need.port);
+  }
+
   async #listen(need: SocketNeed, acquired: Acquired): Promise<SocketFailure | undefined> {
-    if (!acquired.ok) return { need, ...acquired.failure };
+    if (!acquired.ok) return failuresOf(need, acquired)[0];
     const server = new ListenerServer(need.arrival, this.#handlers, settingsOf(need));
     try {
       await server.listen(acquired.handle);
@@ -149,6 +202,10 @@ export class Listeners {
     this.#leaving.set(server, ended);
     this.#log.info({ address: need.address, port: need.port }, 'no longer listening');
   }
+}
+
+function failuresOf(need: SocketNeed, got: Acquired): SocketFailure[] {
+  return got.ok ? [] : [{ need, ...got.failure }];
 }
 
 function settingsOf({ settings, arrival }: SocketNeed): PortSettings {

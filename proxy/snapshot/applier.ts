@@ -7,8 +7,9 @@ import type { Clock } from '#platform/clock.ts';
 import { EventChain, type RefusalCause } from '#platform/config-log/chain.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import type { Trust } from '#platform/signing.ts';
-import type { MeshState, StateChange } from '#platform/state.ts';
-import type { Fleet } from '../fleet.ts';
+import type { MeshState } from '#platform/state.ts';
+import type { Target } from '../fleet.ts';
+import { Turns } from '../turns.ts';
 
 /** What is said of a revision; whoever sends it adds who says so. */
 export interface Verdict {
@@ -29,7 +30,8 @@ export interface Served {
 
 export interface ApplierOptions {
   mesh: string;
-  fleet: Fleet;
+  /** What brings a state into service, as far as it can be. */
+  fleet: Target;
   clock: Clock;
   log: Log;
   /** Whose signatures are believed; undefined: the mesh is unsigned. */
@@ -58,12 +60,13 @@ export class Applier {
   #proof: Uint8Array | undefined;
   #served: Served | undefined;
   /** Changes in `state` that the workers do not serve yet; undefined: they need all of it. */
-  #pending: { changes: StateChange[]; changed: Set<ResourceKey> } | undefined;
+  #pending: { changes: number; changed: Set<ResourceKey> } | undefined;
   #newestTime = '';
   #rebuilding = false;
   /** The newest message that was refused: what is read again is not said again. */
   #refusedUpTo = 0;
-  #turn: Promise<unknown> = Promise.resolve();
+  /** The state changes in one place at a time, whoever asks. */
+  readonly #turns = new Turns();
   #noResyncBeforeMs = Number.NEGATIVE_INFINITY;
   #verdict: Verdict | undefined;
   #flushing = false;
@@ -103,7 +106,7 @@ export class Applier {
 
   /** Puts a snapshot from disk into service, which is worth a receipt: this instance is new. */
   restore(state: MeshState, epoch: number, proof?: Uint8Array): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       this.#chain = this.#newChain({ state, epoch });
       this.#proof = proof;
       this.#pending = undefined;
@@ -113,19 +116,19 @@ export class Applier {
 
   /** The log is known to hold nothing that was not read: an empty log is a state too. */
   reachedHead(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       if (this.#served === undefined && !this.#rebuilding) await this.#flush(false);
     });
   }
 
   /** False: the log has to be read again from `position + 1`. */
   accept(sequence: number, data: Uint8Array, more: boolean): Promise<boolean> {
-    return this.#inTurn(() => this.#accept(sequence, data, more));
+    return this.#turns.run(() => this.#accept(sequence, data, more));
   }
 
   /** The state is known to be wrong: true when the log is to be read again from its beginning. */
   resync(): Promise<boolean> {
-    return this.#inTurn(async () => this.#forget());
+    return this.#turns.run(async () => this.#forget());
   }
 
   async #accept(sequence: number, data: Uint8Array, more: boolean): Promise<boolean> {
@@ -137,14 +140,13 @@ export class Applier {
       return true;
     }
     const { event, changed } = taken;
-    const { time, upserts, deletes } = event;
     this.#proof = data;
-    this.#newestTime = time;
+    this.#newestTime = event.time;
     if (this.#pending !== undefined) {
-      this.#pending.changes.push({ sequence, time, upserts, deletes });
+      this.#pending.changes++;
       for (const key of changed) this.#pending.changed.add(key);
     }
-    const full = (this.#pending?.changes.length ?? 0) >= CHANGES_TOGETHER_MAX;
+    const full = (this.#pending?.changes ?? 0) >= CHANGES_TOGETHER_MAX;
     if (!more || (full && !this.#rebuilding)) await this.#flush(true);
     return true;
   }
@@ -197,22 +199,23 @@ export class Applier {
 
   #newChain(from?: { state: MeshState; epoch: number }): EventChain {
     const { mesh, trust } = this.#options;
-    return new EventChain(mesh, { trust, ...(from === undefined ? {} : { from }) });
+    const options = { trust, readsNewer: true };
+    return new EventChain(mesh, { ...options, ...(from === undefined ? {} : { from }) });
   }
 
   async #flush(tell: boolean): Promise<void> {
     const { fleet, log, clock } = this.#options;
     const revision = { epoch: this.epoch, sequence: this.state.sequence };
-    const step = this.#served === undefined ? undefined : this.#pending;
+    const changed = this.#served === undefined ? undefined : this.#pending?.changed;
     this.#pending = undefined;
     this.#flushing = true;
     try {
       const { problems, applyMs } = await fleet.apply({
         state: this.state,
         revision,
-        ...(step === undefined ? {} : { step }),
+        ...(changed === undefined ? {} : { changed }),
       });
-      this.#pending = { changes: [], changed: new Set() };
+      this.#pending = { changes: 0, changed: new Set() };
       this.#rebuilding = false;
       this.#served = { revision, logDigest: this.state.digest, problems };
       const lagMs = Math.max(0, clock.wallMs() - Date.parse(this.#newestTime));
@@ -243,13 +246,8 @@ export class Applier {
     if (isDeepStrictEqual(problems, this.#served.problems)) return;
     this.#served = { ...this.#served, problems };
     this.#tell(0, 0);
-  }
-
-  /** The state changes in one place at a time, whoever asks. */
-  #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(run, run);
-    this.#turn = result.catch(() => undefined);
-    return result;
+    // What is kept from earlier revisions may have changed with them.
+    this.#options.applied(this.#served);
   }
 
   #say(verdict: Verdict): void {

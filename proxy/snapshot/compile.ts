@@ -1,6 +1,7 @@
 import type { ResourceKey } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import type { Revision } from '#contracts/revision.ts';
+import { sentenceOf } from '#platform/log.ts';
 import type { StateEntry } from '#platform/state.ts';
 import type { Credential } from '../policy/api-key/config.ts';
 import { AddressRules } from '../upstream/addresses.ts';
@@ -16,14 +17,17 @@ import { credentialOf } from './consumers.ts';
 import { type Graph, NO_INDEX, follow } from './graph.ts';
 import { type Finding, Report, compareProblems } from './report.ts';
 import { meshOf } from './services.ts';
+import { NOTHING_SHUT, type Shut, lostBy, shutOtherwise } from './shut.ts';
 import { Table } from './table.ts';
 import { KIND_ORDER, compileUnit } from './unit.ts';
-import { THE_MESH, type Unit, apiKeyNode } from './units.ts';
-import { type View, byAge } from './view.ts';
+import { type CompiledUnit, THE_MESH, type Unit, apiKeyNode } from './units.ts';
+import { type Entries, type View, byAge } from './view.ts';
 
 export interface CompileInput {
-  entries: ReadonlyMap<ResourceKey, StateEntry>;
+  entries: Entries;
   revision: Revision;
+  /** What is closed whatever the entries say; absent: nothing. */
+  shut?: Shut;
   /**
    * Wall clock, given by whoever judges a new change: a fault that is written after its own expiry
    * is then a problem. A proxy that serves what is in the log leaves it out, for whether a state
@@ -48,12 +52,16 @@ export interface CompileResult {
  * left out or answers with an error (see the table in proxy/README.md); the rest is served.
  */
 export function compile(input: CompileInput): CompileResult {
-  const { entries, previous } = input;
+  const { entries, previous, shut = NOTHING_SHUT } = input;
   const isPartial = previous !== undefined && input.changed !== undefined;
   const index = isPartial ? previous.index : NO_INDEX;
-  const changed = isPartial ? (input.changed ?? new Set()) : new Set(entries.keys());
+  const changed = new Set(isPartial ? input.changed : entries.keys());
+  const known = (): Iterable<string> => [...index.units.entries()].map(([key]) => key);
+  for (const key of shutOtherwise(index.shut, shut, known)) {
+    if (entries.has(key)) changed.add(key);
+  }
   const graph = follow(index, entries, changed);
-  const { units, troubled, changes, view } = compileUnits(index, entries, graph);
+  const { units, troubled, changes, view } = compileUnits(index, entries, graph, shut);
   const base = isPartial ? previous : undefined;
   const places = placeEdits(changes);
   const edge = assembleEdge(base?.edge ?? Table.empty(), changes, places);
@@ -65,7 +73,7 @@ export function compile(input: CompileInput): CompileResult {
     meshRoutes: assembleMeshRoutes(base?.meshRoutes ?? Table.empty(), places),
     mesh: meshSettings(base, graph, view),
     credentials: credentials(base?.credentials ?? Table.empty(), changes, view),
-    index: Object.freeze({ units, users: graph.users, attached: graph.attached, troubled }),
+    index: Object.freeze({ units, users: graph.users, attached: graph.attached, troubled, shut }),
   }) as unknown as CompiledSnapshot;
   const problems = [...problemsIn(troubled), ...expired(input)].sort(compareProblems);
   return { snapshot, problems };
@@ -86,15 +94,16 @@ interface CompiledUnits {
 
 function compileUnits(
   index: CompiledSnapshot['index'],
-  entries: ReadonlyMap<ResourceKey, StateEntry>,
+  entries: Entries,
   graph: Graph,
+  shut: Shut,
 ): CompiledUnits {
   const done = new Map<ResourceKey, Unit | undefined>();
   const findings = new Map<ResourceKey, readonly Finding[] | undefined>();
   const lookup = { get: (key: string) => unitAt(key as ResourceKey) };
   const unitAt = (key: ResourceKey): Unit | undefined =>
     done.has(key) ? done.get(key) : index.units.get(key);
-  const view = viewOf(entries, lookup, graph);
+  const view = viewOf(entries, lookup, graph, shut);
   const waves = inWaves(graph.dirty);
   for (const key of waves.flat()) {
     const entry = entries.get(key);
@@ -104,7 +113,7 @@ function compileUnits(
       continue;
     }
     const report = new Report(key);
-    const compiled = Object.freeze(compileUnit(entry, view, report));
+    const compiled = Object.freeze(compileGuarded(entry, view, report));
     const refs = graph.refs.get(key) ?? index.units.get(key)?.refs ?? { uses: [], attaches: [] };
     done.set(key, Object.freeze({ entry, refs, compiled }));
     if (report.findings.length > 0) findings.set(key, report.findings);
@@ -112,6 +121,16 @@ function compileUnits(
   }
   const changes = [...done].map(([key, after]) => ({ before: index.units.get(key), after }));
   return { units: index.units.edit(done), troubled: index.troubled.edit(findings), changes, view };
+}
+
+/** A mistake of ours in one resource is a problem of that one, and leaves the others alone. */
+function compileGuarded(entry: StateEntry, view: View, report: Report): CompiledUnit {
+  try {
+    return compileUnit(entry, view, report);
+  } catch (error) {
+    report.add('', 'cannot_apply', `the proxy fails to compile it: ${sentenceOf(error)}`);
+    return { kind: 'plain' };
+  }
 }
 
 /** Every key once, kinds that others look at first. */
@@ -128,14 +147,16 @@ function inWaves(dirty: ReadonlySet<ResourceKey>): ResourceKey[][] {
 const NOTHING: readonly StateEntry[] = Object.freeze([]);
 
 function viewOf(
-  entries: ReadonlyMap<ResourceKey, StateEntry>,
+  entries: Entries,
   units: { get(key: string): Unit | undefined },
   graph: Graph,
+  shut: Shut,
 ): View {
   const sorted = new Map<string, StateEntry[]>();
   return {
     entry: (key) => entries.get(key),
     compiled: (key) => units.get(key)?.compiled,
+    lost: (key, section) => lostBy(shut, key, section),
     attached: (node) => {
       const keys = graph.attached.get(node);
       if (keys === undefined) return NOTHING;

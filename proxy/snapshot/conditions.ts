@@ -17,6 +17,7 @@ import { type Live, type Subject, subjectOf } from './conditions/subject.ts';
 
 export type { Live } from './conditions/subject.ts';
 
+const ACCEPTED: ReadonlySet<string> = new Set(['Accepted']);
 const NOTHING_LIVE: Live = Object.freeze({ problems: Object.freeze([]) });
 
 /**
@@ -87,5 +88,6 @@ function classStatus(
 function plainStatus({ entry, findings }: Subject): ObjectStatus {
   const conditions = new Conditions(entry);
   const said = sayAll(findings, plainTag);
-  return { conditions: [conditions.unless(said, 'Accepted', 'Accepted', 'it is valid')] };
+  const accepted = conditions.unless(said, 'Accepted', 'Accepted', 'it is valid');
+  return { conditions: [accepted, ...conditions.others(said, ACCEPTED)] };
 }

@@ -5,13 +5,16 @@ import { type Log, sentenceOf } from '#platform/log.ts';
 import { readManifests, stampOf } from '#platform/manifests.ts';
 import { MeshState, keyOfResource } from '#platform/state.ts';
 import { refOf } from '#contracts/names.ts';
-import type { Applied, Fleet } from '../fleet.ts';
+import type { Applied, Target } from '../fleet.ts';
+import type { SecretValues } from '../tls/secrets.ts';
 import { Watch } from '../watch.ts';
 import { FileSecrets } from './file-secrets.ts';
 
 export interface FileSourceOptions {
   paths: readonly string[];
-  fleet: Fleet;
+  fleet: Target;
+  /** Values of Secrets, before the state that asks for them. */
+  secrets: (values: readonly SecretValues[]) => void;
   clock: Clock;
   log: Log;
   /** Errors for the person who edits the files, one line each. */
@@ -98,7 +101,7 @@ export class FileSource {
   async #bring(resources: Parameters<typeof keyOfResource>[0][]): Promise<Applied> {
     const { fleet, clock } = this.#options;
     const { upserts, values } = this.#secrets.take(resources);
-    if (values.length > 0) fleet.setSecrets(values);
+    if (values.length > 0) this.#options.secrets(values);
     const keys = new Set(upserts.map(keyOfResource));
     const gone = [...this.#state.entries.keys()].filter((key) => !keys.has(key));
     const change = {
@@ -115,7 +118,7 @@ export class FileSource {
     this.#applied = await fleet.apply({
       state: this.#state,
       revision: { epoch: 1, sequence: this.#state.sequence },
-      ...(first ? {} : { step: { changes: [change], changed } }),
+      ...(first ? {} : { changed }),
     });
     return this.#applied;
   }

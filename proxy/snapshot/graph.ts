@@ -1,9 +1,10 @@
 import type { ResourceKey } from '#contracts/names.ts';
-import type { StateEntry } from '#platform/state.ts';
 import { hasMoved, touchedAt } from './host-kinds.ts';
 import { refsOf } from './refs.ts';
+import { NOTHING_SHUT } from './shut.ts';
 import { Table } from './table.ts';
 import { HOST_ROUTES, MESH_ROUTES, type NodeKey, type Refs, type SnapshotIndex } from './units.ts';
+import type { Entries } from './view.ts';
 
 type Links = Table<ReadonlySet<ResourceKey>>;
 
@@ -22,6 +23,7 @@ export const NO_INDEX: SnapshotIndex = Object.freeze<SnapshotIndex>({
   users: Table.empty(),
   attached: Table.empty(),
   troubled: Table.empty(),
+  shut: NOTHING_SHUT,
 });
 
 /**
@@ -40,7 +42,7 @@ const NO_REFS: Refs = Object.freeze({ uses: [], attaches: [] });
  */
 export function follow(
   index: SnapshotIndex,
-  entries: ReadonlyMap<ResourceKey, StateEntry>,
+  entries: Entries,
   changed: ReadonlySet<ResourceKey>,
 ): Graph {
   const links = relink(index, entries, changed);
@@ -100,7 +102,7 @@ interface Relinked {
 
 function relink(
   index: SnapshotIndex,
-  entries: ReadonlyMap<ResourceKey, StateEntry>,
+  entries: Entries,
   changed: ReadonlySet<ResourceKey>,
 ): Relinked {
   const refs = new Map<ResourceKey, Refs>();

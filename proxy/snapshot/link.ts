@@ -12,6 +12,7 @@ import { readEndpoints } from './endpoints.ts';
 import { StreamFollower } from './follow-stream.ts';
 import { HeadWatch } from './heads.ts';
 import { Heartbeats, defendName } from './heartbeats.ts';
+import { receiptProblems } from './receipt-problems.ts';
 import { Receipts } from './receipts.ts';
 import { followSecrets } from './secret-follower.ts';
 import type { Secrets } from './secrets.ts';
@@ -133,7 +134,7 @@ export class ConfigLink {
       revision: verdict.revision,
       result: verdict.result,
       logDigest: verdict.logDigest,
-      problems: verdict.problems,
+      problems: receiptProblems(verdict.problems),
       time: new Date(clock.wallMs()).toISOString(),
       lagMs: Math.round(verdict.lagMs),
       applyMs: Math.round(verdict.applyMs * 1_000) / 1_000,

@@ -133,6 +133,7 @@ export function securityOf(
   const limits: LimitConfig[] = [];
   const unavailable: ResourceKey[] = [];
   for (const [key, section] of targets) {
+    unavailable.push(...view.lost(key, section));
     for (const policy of policiesOf(view, key, section)) {
       const { config } = policy;
       if (!SECURITY_KINDS.has(policy.key.slice(0, policy.key.indexOf('/')))) continue;

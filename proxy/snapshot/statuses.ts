@@ -1,6 +1,7 @@
+import type { ResourceKey } from '#contracts/names.ts';
 import type { ResourceStatus } from '#contracts/resources/index.ts';
 import type { Revision } from '#contracts/revision.ts';
-import type { MeshState } from '#platform/state.ts';
+import type { StateEntry } from '#platform/state.ts';
 import { compile } from './compile.ts';
 import { type Live, statusOf } from './conditions.ts';
 import { compareText } from './report.ts';
@@ -17,9 +18,13 @@ export interface Reported {
  * The status of each resource of a state that has one, in the order of their keys. The state is
  * compiled anew, for whoever asks need not be the process that serves it.
  */
-export function statusesOf(state: MeshState, revision: Revision, live: Live): Reported[] {
-  const { snapshot } = compile({ entries: state.entries, revision });
-  const entries = [...state.entries.values()].sort((a, b) => compareText(a.key, b.key));
+export function statusesOf(
+  state: ReadonlyMap<ResourceKey, StateEntry>,
+  revision: Revision,
+  live: Live,
+): Reported[] {
+  const { snapshot } = compile({ entries: state, revision });
+  const entries = [...state.values()].sort((a, b) => compareText(a.key, b.key));
   return entries.flatMap(({ key, resource, generation }) => {
     const status = statusOf(snapshot, key, live);
     if (status === undefined) return [];

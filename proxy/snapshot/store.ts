@@ -7,6 +7,7 @@ import { decodeEvent } from '#platform/config-log/event.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import type { Trust } from '#platform/signing.ts';
 import { MeshState, type StateEntry } from '#platform/state.ts';
+import type { HeldVersions } from '../quarantine/quarantine.ts';
 
 /** The form of the file; a file of another form is not read. */
 const FORMAT = 1;
@@ -20,6 +21,8 @@ const WRITE_INTERVAL_MS = 1_000;
 export interface StoredSnapshot {
   epoch: number;
   state: MeshState;
+  /** What of the state is not served as it stands there. */
+  held: HeldVersions;
   endpoints: ServiceEndpoints[];
   /** The message of the log whose digest is the state's; nothing else makes it believed. */
   proof?: Uint8Array | undefined;
@@ -38,6 +41,7 @@ interface SnapshotFile {
   sequence: number;
   digest: string;
   entries: StateEntry[];
+  held?: HeldVersions;
   endpoints: ServiceEndpoints[];
   /** Base64. */
   proof?: string;
@@ -141,6 +145,7 @@ export class SnapshotStore {
       sequence: snapshot.state.sequence,
       digest: snapshot.state.digest,
       entries: [...snapshot.state.entries.values()],
+      held: snapshot.held,
       endpoints: snapshot.endpoints,
       ...(snapshot.proof === undefined
         ? {}
@@ -188,9 +193,9 @@ export class SnapshotStore {
     }
     const state = MeshState.restore(file.entries, file.sequence);
     if (state.digest !== file.digest) return damaged('has another digest than it names');
-    const { epoch, endpoints } = file;
+    const { epoch, held = { kept: [], withheld: [] }, endpoints } = file;
     const proof = file.proof === undefined ? undefined : Buffer.from(file.proof, 'base64');
-    const stored = { epoch, state, endpoints, proof };
+    const stored = { epoch, state, held, endpoints, proof };
     const why = this.#distrust(stored);
     return why === undefined ? stored : { why, isDamaged: false };
   }

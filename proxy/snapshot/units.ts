@@ -9,6 +9,7 @@ import type { CompiledRule, CompiledService, ListenerSpec, Security } from './co
 import type { ListenerStanding } from './listener-conflicts.ts';
 import type { GatewayContext } from './listeners.ts';
 import type { Finding } from './report.ts';
+import type { Shut } from './shut.ts';
 import type { Table } from './table.ts';
 
 /**
@@ -141,4 +142,5 @@ export interface SnapshotIndex {
   readonly attached: Table<ReadonlySet<ResourceKey>>;
   /** Only resources of which there is something to say: their problems and notes. */
   readonly troubled: Table<readonly Finding[]>;
+  readonly shut: Shut;
 }

@@ -4,6 +4,9 @@ import type { StateEntry } from '#platform/state.ts';
 import { compareText } from './report.ts';
 import type { CompiledUnit, NodeKey } from './units.ts';
 
+/** The resources of a state by their keys. */
+export type Entries = Pick<ReadonlyMap<ResourceKey, StateEntry>, 'get' | 'has' | 'keys'>;
+
 /** What the compilers of single resources may look at. */
 export interface View {
   entry(key: ResourceKey): StateEntry | undefined;
@@ -11,6 +14,8 @@ export interface View {
   compiled(key: ResourceKey): CompiledUnit | undefined;
   /** What attaches to a node, the oldest first. */
   attached(node: NodeKey): readonly StateEntry[];
+  /** The policies that a target, or a section of it, has lost (shut.ts). */
+  lost(key: ResourceKey, section: string | undefined): readonly ResourceKey[];
 }
 
 export function resourceAt<K extends Kind>(

@@ -1,10 +1,12 @@
 import type { ServiceEndpoints } from '#contracts/events.ts';
+import type { ResourceKey } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import type { ProxySettings } from '../bootstrap.ts';
-import { mergeProblems } from '../engine.ts';
-import type { Applied, Fleet, LogLevel, StateUpdate, WorkerReport } from '../fleet.ts';
+import type { StateEntry } from '#platform/state.ts';
+import type { Applied, Candidate, Fleet, LogLevel, Prepared, WorkerReport } from '../fleet.ts';
+import { mergeProblems } from '../problems.ts';
 import { LIMITS } from '../listener/limits.ts';
 import { EndpointBook } from '../snapshot/endpoints.ts';
 import { type RequestSeries, sumSeries } from '../telemetry/index.ts';
@@ -55,9 +57,12 @@ export class WorkerFleet implements Fleet {
   readonly #reports = new Map<number, WorkerReport>();
   /** What dead workers had told: the counters of a proxy never go back. */
   #ended: RequestSeries[] = [];
-  /** The newest update that each worker serves. */
-  readonly #serves = new WeakMap<WorkerProcess, StateUpdate>();
-  #latest: StateUpdate | undefined;
+  /** The newest commit that each worker serves. */
+  readonly #serves = new WeakMap<WorkerProcess, Candidate>();
+  #candidate: Candidate | undefined;
+  #latest: Candidate | undefined;
+  /** Commits so far: numbers the latest. */
+  #commits = 0;
   #nextNumber = 0;
   #shortLives = 0;
   #logLevel: LogLevel | undefined;
@@ -65,6 +70,7 @@ export class WorkerFleet implements Fleet {
   /** Called when any worker has come to serve the latest state. */
   #onServing: (() => void)[] = [];
   #onProblems: (problems: ResourceProblem[]) => void = () => undefined;
+  #onRetry: () => void = () => undefined;
 
   constructor(options: WorkerFleetOptions) {
     this.#options = options;
@@ -77,11 +83,28 @@ export class WorkerFleet implements Fleet {
     this.#countBeats();
   }
 
-  async apply(update: StateUpdate): Promise<Applied> {
-    const latest = { state: update.state, revision: update.revision };
+  async prepare(candidate: Candidate): Promise<Prepared> {
+    this.#candidate = candidate;
+    const asked = [...this.#live].map((worker) => worker.prepare(candidate, this.#commits));
+    const told = (await Promise.all(asked)).filter((prepared) => prepared !== undefined);
+    return {
+      problems: mergeProblems(told.map(({ problems }) => problems)),
+      failed: [...new Set(told.flatMap(({ failed }) => failed))],
+    };
+  }
+
+  async commit(entries: ReadonlyMap<ResourceKey, StateEntry>): Promise<Applied> {
+    const candidate = this.#candidate;
+    if (candidate === undefined) throw new Error('nothing was prepared');
+    const { revision, shut } = candidate;
+    const latest = { entries, revision, shut };
+    this.#candidate = undefined;
     this.#latest = latest;
+    this.#commits++;
     const workers = [...this.#live];
-    const results = await Promise.all(workers.map((worker) => this.#bring(worker, update, latest)));
+    const results = await Promise.all(
+      workers.map((worker) => this.#bring(worker, latest, candidate)),
+    );
     const applied = results.filter((result) => result !== undefined);
     if (applied.length === 0) return this.#whenServing();
     return {
@@ -128,6 +151,10 @@ export class WorkerFleet implements Fleet {
     for (const worker of this.#live) worker.setLogLevel(level);
   }
 
+  onRetry(run: () => void): void {
+    this.#onRetry = run;
+  }
+
   onProblems(run: (problems: ResourceProblem[]) => void): void {
     this.#onProblems = run;
   }
@@ -172,6 +199,7 @@ export class WorkerFleet implements Fleet {
           this.#problemsOf.set(number, problems);
           this.#onProblems(this.#problems());
         },
+        retry: () => this.#onRetry(),
         certificate: (read) => this.#broken.tell(read),
         exit: (ended, how) => this.#onExit(ended, how),
       },
@@ -181,8 +209,7 @@ export class WorkerFleet implements Fleet {
     worker.setEndpoints(this.#endpoints.all());
     worker.setSecrets(this.#secrets.all());
     if (this.#latest === undefined) return;
-    const update = this.#latest;
-    this.#bring(worker, update, update).then(
+    this.#bring(worker, this.#latest).then(
       (applied) => {
         if (applied === undefined) return;
         this.#onProblems(this.#problems());
@@ -197,12 +224,18 @@ export class WorkerFleet implements Fleet {
     );
   }
 
+  /** `candidate`: what `latest` was prepared as. */
   async #bring(
     worker: WorkerProcess,
-    update: StateUpdate,
-    latest: StateUpdate,
+    latest: Candidate,
+    candidate?: Candidate,
   ): Promise<Applied | undefined> {
-    const applied = await worker.apply(update);
+    const isPrepared = candidate !== undefined && worker.hasPrepared(candidate);
+    // Said in one go, so that nothing else is prepared in between.
+    const [, applied] = await Promise.all([
+      isPrepared ? undefined : worker.prepare(latest, this.#commits),
+      worker.commit(this.#commits),
+    ]);
     if (applied === undefined || !this.#live.has(worker)) return undefined;
     this.#problemsOf.set(worker.number, applied.problems);
     this.#serves.set(worker, latest);

@@ -5,7 +5,7 @@ import type { ServiceEndpoints } from '#contracts/events.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { ProxySettings } from '../bootstrap.ts';
-import type { Applied, LogLevel, StateUpdate, WorkerReport } from '../fleet.ts';
+import type { Applied, Candidate, LogLevel, Prepared, WorkerReport } from '../fleet.ts';
 import type { BindFailure } from '../listener/sockets.ts';
 import type { SecretValues } from '../tls/secrets.ts';
 import type { CertificateRead } from '../tls/broken.ts';
@@ -25,14 +25,14 @@ export interface WorkerEvents {
   ) => { ok: true; handle: Socket } | { ok: false; failure: BindFailure };
   release: (worker: number, address: string, port: number) => void;
   problems: (worker: number, problems: ResourceProblem[]) => void;
+  retry: () => void;
   certificate: (read: CertificateRead) => void;
   /** The process has ended, whyever. */
   exit: (worker: WorkerProcess, how: string) => void;
 }
 
-interface Waiting {
-  update: StateUpdate;
-  resolve: (applied: Applied | undefined) => void;
+interface Waiting<T> {
+  resolve: (answer: T | undefined) => void;
   reject: (error: Error) => void;
 }
 
@@ -53,15 +53,18 @@ export class WorkerProcess {
   readonly #child: ChildProcess;
   readonly #events: WorkerEvents;
   readonly #clock: Clock;
-  readonly #applies = new Map<number, Waiting>();
+  readonly #prepares = new Map<number, Waiting<Prepared> & { candidate: Candidate }>();
+  readonly #commits = new Map<number, Waiting<Applied>>();
   readonly #reports = new Map<number, (report: WorkerReport | undefined) => void>();
   #nextId = 1;
   #alive = true;
   #drained: (() => void) | undefined;
   /** Beats that were due since its last word; it is not held to them before its first. */
   #missedBeats = Number.NEGATIVE_INFINITY;
-  /** It has a state: the next one may come as a step. */
-  #hasState = false;
+  /** The candidate that it has prepared. */
+  #prepared: Candidate | undefined;
+  /** Number of the commit that it serves: the next candidate may come as what differs from it. */
+  #serves: number | undefined;
   readonly startedMs: number;
 
   constructor(options: WorkerProcessOptions) {
@@ -85,27 +88,40 @@ export class WorkerProcess {
   }
 
   /**
-   * Resolves when the worker serves the state, with undefined when it died before, which one that
-   * takes too long is made to.
+   * What the worker says of a candidate, which may differ from the commit `base`. Undefined: it
+   * died before, which one that takes too long is made to.
    */
-  apply(update: StateUpdate): Promise<Applied | undefined> {
-    if (!this.#alive) return Promise.resolve(undefined);
-    const timer = this.#clock.after(APPLY_TIMEOUT_MS, () => this.kill());
-    return this.#ask(update).finally(() => timer.cancel());
+  prepare(candidate: Candidate, base: number): Promise<Prepared | undefined> {
+    const isWhole = candidate.changed === undefined || this.#serves !== base;
+    return this.#ask<Prepared>((id, waiting) => {
+      this.#prepares.set(id, { ...waiting, candidate });
+      this.#sendCandidate(id, candidate, isWhole);
+    });
   }
 
-  #ask(update: StateUpdate): Promise<Applied | undefined> {
-    return new Promise((resolve, reject) => {
-      const id = this.#nextId++;
-      this.#applies.set(id, { update, resolve, reject });
-      const { step, state, revision } = update;
-      if (step === undefined || !this.#hasState) {
-        this.#sendState(id, update);
-        return;
-      }
-      const changes = [...step.changes];
-      this.#send({ type: 'step', id, revision, changes, digest: state.digest });
+  /** Resolves when the worker serves what it has prepared; undefined as above. */
+  commit(number: number): Promise<Applied | undefined> {
+    this.#serves = undefined;
+    const applied = this.#ask<Applied>((id, waiting) => {
+      this.#commits.set(id, waiting);
+      this.#send({ type: 'commit', id });
     });
+    return applied.then((answer) => {
+      this.#serves = number;
+      return answer;
+    });
+  }
+
+  hasPrepared(candidate: Candidate): boolean {
+    return this.#prepared === candidate;
+  }
+
+  #ask<T>(ask: (id: number, waiting: Waiting<T>) => void): Promise<T | undefined> {
+    if (!this.#alive) return Promise.resolve(undefined);
+    const timer = this.#clock.after(APPLY_TIMEOUT_MS, () => this.kill());
+    return new Promise<T | undefined>((resolve, reject) => {
+      ask(this.#nextId++, { resolve, reject });
+    }).finally(() => timer.cancel());
   }
 
   setSecrets(values: readonly SecretValues[]): void {
@@ -161,12 +177,15 @@ export class WorkerProcess {
     this.#child.kill('SIGKILL');
   }
 
-  #sendState(id: number, { state, revision: asked }: StateUpdate): void {
-    const entries = [...state.entries.values()];
-    this.#hasState = true;
-    // The state may be ahead of the update by events that are being read: said as it is.
-    const revision = { epoch: asked.epoch, sequence: state.sequence };
-    this.#send({ type: 'state', id, revision, entries });
+  #sendCandidate(id: number, candidate: Candidate, isWhole: boolean): void {
+    const { entries: all, revision, changed = [], shut } = candidate;
+    const keys = isWhole ? [] : [...changed];
+    const some = keys.map((key) => all.get(key)).filter((entry) => entry !== undefined);
+    this.#send({
+      ...{ type: 'prepare', id, revision, isWhole, shut, size: all.size },
+      entries: isWhole ? [...all.values()] : some,
+      removed: keys.filter((key) => !all.has(key)),
+    });
   }
 
   #send(message: ToWorker, handle?: Socket): void {
@@ -180,17 +199,22 @@ export class WorkerProcess {
       case 'hello':
       case 'beat':
         return;
-      case 'applied':
-        this.#answerApply(message.id)?.resolve({
-          problems: message.problems,
-          applyMs: message.applyMs,
-        });
+      case 'prepared':
+        this.#onPrepared(message);
         return;
+      case 'applied': {
+        const { id, problems, applyMs } = message;
+        taken(this.#commits, id)?.resolve({ problems, applyMs });
+        return;
+      }
       case 'failed':
         this.#onFailed(message);
         return;
       case 'problems':
         this.#events.problems(this.number, message.problems);
+        return;
+      case 'retry':
+        this.#events.retry();
         return;
       case 'certificate':
         this.#events.certificate(message.read);
@@ -215,33 +239,41 @@ export class WorkerProcess {
     }
   }
 
-  #onFailed(message: Extract<FromWorker, { type: 'failed' }>): void {
-    const waiting = this.#answerApply(message.id);
-    if (waiting === undefined) return;
-    if (message.differs) {
-      const id = this.#nextId++;
-      this.#applies.set(id, waiting);
-      this.#sendState(id, waiting.update);
-    } else {
-      this.#hasState = false;
-      waiting.reject(new Error(message.message));
-    }
+  #onPrepared({ id, problems, failed }: Extract<FromWorker, { type: 'prepared' }>): void {
+    const waiting = taken(this.#prepares, id);
+    this.#prepared = waiting?.candidate;
+    waiting?.resolve({ problems, failed });
   }
 
-  #answerApply(id: number): Waiting | undefined {
-    const waiting = this.#applies.get(id);
-    this.#applies.delete(id);
-    return waiting;
+  #onFailed({ id, differs, message }: Extract<FromWorker, { type: 'failed' }>): void {
+    const prepare = taken(this.#prepares, id);
+    if (prepare !== undefined && differs) {
+      const again = this.#nextId++;
+      this.#prepares.set(again, prepare);
+      this.#sendCandidate(again, prepare.candidate, true);
+      return;
+    }
+    this.#serves = undefined;
+    const waiting = prepare ?? taken(this.#commits, id);
+    waiting?.reject(new Error(message));
   }
 
   #onExit(how: string): void {
     this.#alive = false;
-    for (const { resolve } of this.#applies.values()) resolve(undefined);
-    this.#applies.clear();
+    for (const { resolve } of this.#prepares.values()) resolve(undefined);
+    for (const { resolve } of this.#commits.values()) resolve(undefined);
+    this.#prepares.clear();
+    this.#commits.clear();
     for (const answer of [...this.#reports.values()]) answer(undefined);
     this.#drained?.();
     this.#events.exit(this, how);
   }
+}
+
+function taken<T>(waiting: Map<number, T>, id: number): T | undefined {
+  const found = waiting.get(id);
+  waiting.delete(id);
+  return found;
 }
 
 function forkWorker(): ChildProcess {

@@ -1,12 +1,14 @@
 import { flushCompileCache } from 'node:module';
 import type { ServiceEndpoints } from '#contracts/events.ts';
+import type { ResourceKey } from '#contracts/names.ts';
 import { systemClock } from '#platform/clock.ts';
 import { type Log, createLog, sentenceOf } from '#platform/log.ts';
-import { MeshState } from '#platform/state.ts';
+import type { StateEntry } from '#platform/state.ts';
 import type { ProxySettings } from '../bootstrap.ts';
 import { Engine } from '../engine.ts';
 import type { ListenHandle } from '../listener/server.ts';
 import type { Acquired, BindFailure, SocketSource } from '../listener/sockets.ts';
+import { Overlay } from '../quarantine/overlay.ts';
 import { engineOptions } from '../serving.ts';
 import { setV8Flags } from '../v8-flags.ts';
 import { BEAT_MS, type FromWorker, type ToWorker } from './protocol.ts';
@@ -47,7 +49,9 @@ class WorkerMain {
   readonly #sockets = new SupervisorSockets();
   readonly #engine: Engine;
   readonly #log: Log;
-  #state = new MeshState();
+  /** What is served; candidates are edits of it. */
+  #entries = new Map<ResourceKey, StateEntry>();
+  #candidate: Overlay | undefined;
   /** Updates one after the other, in the order in which they came. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -63,6 +67,7 @@ class WorkerMain {
       sockets: this.#sockets,
       ticketKey: Buffer.from(ticketKey),
       onProblems: (problems) => send({ type: 'problems', problems }),
+      onRetry: () => send({ type: 'retry' }),
       onCertificate: (read) => send({ type: 'certificate', read }),
     });
   }
@@ -71,9 +76,11 @@ class WorkerMain {
     switch (message.type) {
       case 'start':
         return;
-      case 'state':
-      case 'step':
-        this.#turn = this.#turn.then(() => this.#apply(message));
+      case 'prepare':
+        this.#turn = this.#turn.then(() => this.#prepare(message));
+        return;
+      case 'commit':
+        this.#turn = this.#turn.then(() => this.#commit(message.id));
         return;
       case 'endpoints':
         this.#setEndpoints(message.announced);
@@ -101,28 +108,40 @@ class WorkerMain {
     }
   }
 
-  async #apply(message: Extract<ToWorker, { type: 'state' | 'step' }>): Promise<void> {
-    const { id, revision } = message;
-    let changed: Set<Parameters<MeshState['entries']['get']>[0]> | undefined;
+  async #prepare(message: Extract<ToWorker, { type: 'prepare' }>): Promise<void> {
+    const { id, revision, isWhole, entries, removed, size, shut } = message;
     try {
-      if (message.type === 'state') {
-        this.#state = MeshState.restore(message.entries, revision.sequence);
-      } else {
-        changed = new Set();
-        for (const change of message.changes) {
-          for (const key of this.#state.apply(change)) changed.add(key);
-        }
-        if (this.#state.digest !== message.digest) {
-          send({ type: 'failed', id, differs: true, message: 'the state differs' });
-          return;
-        }
+      const edits = new Map<ResourceKey, StateEntry | undefined>();
+      for (const entry of entries) edits.set(entry.key, entry);
+      for (const key of removed) edits.set(key, undefined);
+      const next = new Overlay(isWhole ? new Map() : this.#entries, edits);
+      if (next.size !== size) {
+        send({ type: 'failed', id, differs: true, message: 'the entries differ' });
+        return;
       }
-      const { problems, applyMs } = await this.#engine.apply(this.#state, revision, changed);
-      send({ type: 'applied', id, problems, applyMs });
+      const step = isWhole ? {} : { changed: new Set(edits.keys()) };
+      const prepared = await this.#engine.prepare({ entries: next, revision, shut, ...step });
+      this.#candidate = next;
+      send({ type: 'prepared', id, ...prepared });
     } catch (error) {
-      this.#log.error({ error: error instanceof Error ? error.stack : error }, 'cannot apply');
-      send({ type: 'failed', id, differs: false, message: sentenceOf(error) });
+      this.#failed(id, error);
     }
+  }
+
+  async #commit(id: number): Promise<void> {
+    try {
+      const applied = await this.#engine.commit();
+      if (this.#candidate !== undefined) this.#entries = this.#candidate.fold();
+      this.#candidate = undefined;
+      send({ type: 'applied', id, ...applied });
+    } catch (error) {
+      this.#failed(id, error);
+    }
+  }
+
+  #failed(id: number, error: unknown): void {
+    this.#log.error({ error: error instanceof Error ? error.stack : error }, 'cannot apply');
+    send({ type: 'failed', id, differs: false, message: sentenceOf(error) });
   }
 
   #setEndpoints(announced: ServiceEndpoints[]): void {

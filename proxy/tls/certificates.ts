@@ -3,9 +3,10 @@ import { readFile } from 'node:fs/promises';
 import type { ResourceKey } from '#contracts/names.ts';
 import type { Clock } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
-import type { StateEntry } from '#platform/state.ts';
 import { Watch } from '../watch.ts';
 import type { CertificateRead } from './broken.ts';
+import type { CertificateUse } from './problems.ts';
+import type { Entries } from '../snapshot/view.ts';
 import {
   type Authorities,
   type CertificateFiles,
@@ -47,6 +48,8 @@ export class Certificates {
   readonly #watch: Watch;
   #onChange: (() => void) | undefined;
   readonly #secrets: SecretCertificates;
+  /** Changed since the state that is served; undefined: everything. */
+  #uncommitted: Set<ResourceKey> | undefined;
   #version = 1;
 
   constructor(options: CertificatesOptions) {
@@ -90,16 +93,25 @@ export class Certificates {
     if (this.#secrets.give(values)) this.#onChange?.();
   }
 
-  /** A state is about to be served: waits a moment for the Secrets of these names. */
+  /** A state is about to be served: waits a moment for the Secrets that it uses. */
   async follow(
-    entries: ReadonlyMap<ResourceKey, StateEntry>,
+    entries: Entries,
     changed: ReadonlySet<ResourceKey> | undefined,
-    names: () => string[],
+    uses: () => Iterable<CertificateUse>,
   ): Promise<void> {
-    this.#secrets.follow(entries, changed);
+    // Of a state that was not served after all, too.
+    if (changed === undefined) this.#uncommitted = undefined;
+    else for (const key of changed) this.#uncommitted?.add(key);
+    this.#secrets.follow(entries, this.#uncommitted);
     if (this.#secrets.isMissingAny) {
-      await this.#secrets.arrived(names().filter((name) => !this.#entries.has(name)));
+      const names = [...uses()].map(({ name }) => name);
+      await this.#secrets.arrived(names.filter((name) => !this.#entries.has(name)));
     }
+  }
+
+  /** The state that was followed last is served. */
+  committed(): void {
+    this.#uncommitted = new Set();
   }
 
   /** Another number whenever something can be served, or trusted, that could not before. */

@@ -1,7 +1,6 @@
 import type { ResourceKey } from '#contracts/names.ts';
 import type { Clock } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
-import type { StateEntry } from '#platform/state.ts';
 import type { CertificateRead } from './broken.ts';
 import {
   type Authorities,
@@ -9,6 +8,7 @@ import {
   readAuthorities,
   readServerCertificate,
 } from './certificate.ts';
+import type { Entries } from '../snapshot/view.ts';
 import { SecretBook, type SecretValues, WantedSecrets } from './secrets.ts';
 
 interface Entry {
@@ -59,10 +59,7 @@ export class SecretCertificates {
   }
 
   /** The state is about to be served; `changed` undefined: it is a whole other one. */
-  follow(
-    entries: ReadonlyMap<ResourceKey, StateEntry>,
-    changed: ReadonlySet<ResourceKey> | undefined,
-  ): void {
+  follow(entries: Entries, changed: ReadonlySet<ResourceKey> | undefined): void {
     for (const name of this.#wanted.follow(entries, changed)) this.#bring(name);
   }
 

@@ -5,7 +5,7 @@ import {
   type Resource,
 } from '#contracts/resources/index.ts';
 import type { ResourceKey } from '#contracts/names.ts';
-import type { StateEntry } from '#platform/state.ts';
+import type { Entries } from '../snapshot/view.ts';
 
 /** One version of a Secret's values, opened: nothing but memory ever holds it. */
 export interface SecretValues {
@@ -75,10 +75,7 @@ export class WantedSecrets {
   readonly #digests = new Map<string, string>();
 
   /** `changed` undefined: the state is another one. Returns the Secrets that are other now. */
-  follow(
-    entries: ReadonlyMap<ResourceKey, StateEntry>,
-    changed: ReadonlySet<ResourceKey> | undefined,
-  ): string[] {
+  follow(entries: Entries, changed: ReadonlySet<ResourceKey> | undefined): string[] {
     const touched: string[] = [];
     if (changed === undefined) {
       for (const name of this.#digests.keys()) {

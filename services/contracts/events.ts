@@ -4,14 +4,17 @@ import type { Resource } from './resources/index.ts';
 import type { Revision } from './revision.ts';
 import type { ProxyGrant, Signed } from './signing.ts';
 
-/** The version of the event's own shape; a proxy refuses a larger one. */
+/**
+ * The version of the event's own shape. A proxy takes a larger one only where the digests show that
+ * it has understood what the event does.
+ */
 export const EVENT_SCHEMA = 1;
 
 /**
  * One message of the config log: one change-set, one revision (its sequence is the message's own).
  */
 export interface ChangeSetEvent extends Signed {
-  schema: typeof EVENT_SCHEMA;
+  schema: number;
   /** The least version of a proxy that understands every resource in it. */
   minProxy: string;
   mesh: string;

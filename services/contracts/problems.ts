@@ -18,6 +18,8 @@ export const PROBLEM_REASONS = {
   conflict: 'another, older resource already holds this',
   expired: 'the time named here has passed',
   cannot_apply: 'the proxy could not bring it into service',
+  too_new: 'only a newer version of the proxy understands it',
+  quarantined: 'it depends on what the proxy could not apply',
 } as const;
 
 export type ProblemReason = keyof typeof PROBLEM_REASONS;

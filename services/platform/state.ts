@@ -14,6 +14,8 @@ export interface StateEntry {
   createdTime: string;
   /** Number of its changes, from 1. */
   generation: number;
+  /** The least proxy version that understands it as it is now; absent: every one does. */
+  minProxy?: string;
 }
 
 /** One change-set's content, with what the log knows of the message that carries it. */
@@ -22,6 +24,8 @@ export interface StateChange {
   time: string;
   upserts: readonly Resource[];
   deletes: readonly ResourceRef[];
+  /** As the event has it; absent where there is none, as in files. */
+  minProxy?: string;
 }
 
 type Hash = Buffer | undefined;
@@ -128,6 +132,7 @@ export class MeshState {
       createdTime: before?.createdTime ?? change.time,
       changedAt: change.sequence,
       generation: (before?.generation ?? 0) + 1,
+      ...(change.minProxy === undefined ? {} : { minProxy: change.minProxy }),
     };
     this.#place(entry, hash);
     return entry;

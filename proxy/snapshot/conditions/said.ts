@@ -2,6 +2,8 @@ import type { Condition } from '#contracts/resources/index.ts';
 import type { StateEntry } from '#platform/state.ts';
 import type { ConditionTag, Finding } from '../report.ts';
 
+const QUARANTINED = 'windrose.dev/Quarantined';
+
 /** A finding whose condition is decided. */
 export interface Said {
   readonly path: string;
@@ -16,9 +18,16 @@ export function sayAll(
   infer: (finding: Finding) => ConditionTag,
 ): Said[] {
   return findings.map((finding) => {
-    const { type, reason } = finding.condition ?? infer(finding);
+    const { type, reason } = finding.condition ?? heldTag(finding) ?? infer(finding);
     return { path: finding.path, message: finding.message, type, reason };
   });
+}
+
+/** Of a resource that proxies hold back though it is valid: they serve another version, or none. */
+function heldTag({ problem }: Finding): ConditionTag | undefined {
+  if (problem?.reason === 'too_new') return { type: QUARANTINED, reason: 'TooNew' };
+  if (problem?.reason !== 'quarantined') return undefined;
+  return { type: QUARANTINED, reason: 'DependsOnQuarantined' };
 }
 
 /** Makes the conditions of one resource. */

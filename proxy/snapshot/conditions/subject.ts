@@ -1,5 +1,5 @@
 import type { ResourceKey } from '#contracts/names.ts';
-import type { ResourceProblem } from '#contracts/problems.ts';
+import type { ProblemReason, ResourceProblem } from '#contracts/problems.ts';
 import type { StateEntry } from '#platform/state.ts';
 import type { CompiledSnapshot } from '../compiled.ts';
 import { type Finding, findingOf } from '../report.ts';
@@ -12,6 +12,11 @@ export interface Live {
   /** Where Gateways without addresses of their own listen. */
   readonly address?: string;
 }
+
+/** What compile never finds. */
+const OF_PROXIES: ReadonlySet<ProblemReason> = new Set<ProblemReason>([
+  ...(['cannot_apply', 'too_new', 'quarantined'] as const),
+]);
 
 /** What the conditions of one resource are made from. */
 export interface Subject {
@@ -34,7 +39,7 @@ export function subjectOf(
   const { entry, compiled } = unit;
   const known = snapshot.index.troubled.get(key) ?? [];
   const more = live.problems.filter(
-    ({ resource, reason }) => resource === key && reason === 'cannot_apply',
+    ({ resource, reason }) => resource === key && OF_PROXIES.has(reason),
   );
   const findings = [...known, ...more.map((problem) => findingOf(problem))];
   return { snapshot, key, entry, compiled, findings, live };

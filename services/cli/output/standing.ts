@@ -2,9 +2,16 @@ import type { Reported } from '#contracts/api/config.ts';
 import type { Condition } from '#contracts/resources/index.ts';
 
 /** Of these the opposite of `True` is what is wanted. */
-const NEGATIVE: ReadonlySet<string> = new Set(['Conflicted', 'PartiallyInvalid']);
+const NEGATIVE: ReadonlySet<string> = new Set([
+  'Conflicted',
+  'PartiallyInvalid',
+  'windrose.dev/Quarantined',
+]);
 /** Read in this order: what was not accepted cannot be served either. */
-const TELLING = ['Accepted', 'PartiallyInvalid', 'ResolvedRefs', 'Programmed'] as const;
+const TELLING = [
+  ...(['Accepted', 'PartiallyInvalid', 'ResolvedRefs', 'Programmed'] as const),
+  'windrose.dev/Quarantined',
+];
 
 /**
  * What became of a resource, in one word: `OK`, or the reason of the first condition that is not

@@ -1,6 +1,7 @@
 import type { ResourceProblem } from '#contracts/problems.ts';
 import type { Resource } from '#contracts/resources/index.ts';
 import { metadataOf } from '#contracts/resources/index.ts';
+import { isOlder } from '#contracts/version.ts';
 import { keyOfResource } from '#platform/state.ts';
 import type { History } from '../log/history.ts';
 import type { Candidate } from './candidate.ts';
@@ -103,16 +104,4 @@ function idle({ candidate }: WarningInput): string[] {
     const endpoints = 'endpoints are announced by sidecars or declared by EndpointSlices';
     return [`${keyOfResource(resource)}: ${what} here; ${endpoints}`];
   });
-}
-
-/** Compares `1.2.3` by its numbers; what is behind a dash or plus does not count. */
-export function isOlder(version: string, than: string): boolean {
-  const numbers = (text: string): number[] =>
-    (text.split(/[-+]/)[0] ?? '').split('.').map((part) => Number(part) || 0);
-  const [mine, other] = [numbers(version), numbers(than)];
-  for (let i = 0; i < Math.max(mine.length, other.length); i++) {
-    const difference = (mine[i] ?? 0) - (other[i] ?? 0);
-    if (difference !== 0) return difference < 0;
-  }
-  return false;
 }

@@ -2,7 +2,6 @@ import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Receipt } from '#contracts/events.ts';
 import { LABEL } from '#contracts/names.ts';
-import { PROBLEM_REASONS } from '#contracts/problems.ts';
 import { type Revision, compareRevisions } from '#contracts/revision.ts';
 import { decodeJson } from '#platform/nats.ts';
 
@@ -71,7 +70,8 @@ const validator = Compile(
       Type.Object({
         resource: Text,
         path: Text,
-        reason: Type.Enum(Object.keys(PROBLEM_REASONS)),
+        // Proxies are upgraded first, and may have reasons that this version does not know.
+        reason: Text,
         message: Text,
       }),
     ),

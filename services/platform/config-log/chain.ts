@@ -1,9 +1,9 @@
-import type { ChangeSetEvent } from '#contracts/events.ts';
+import { type ChangeSetEvent, EVENT_SCHEMA } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import { NO_REVISION } from '#contracts/revision.ts';
 import type { Trust } from '../signing.ts';
 import { MeshState } from '../state.ts';
-import { decodeEvent } from './event.ts';
+import { decodeEvent, newer } from './event.ts';
 
 export type Taken =
   | { kind: 'applied'; event: ChangeSetEvent; changed: ReadonlySet<ResourceKey> }
@@ -21,6 +21,11 @@ export type RefusalCause = 'foreign' | 'untrusted' | 'newer' | 'fit';
 export interface ChainOptions {
   /** Whose signatures are believed; undefined: the mesh is unsigned. */
   trust?: Trust | undefined;
+  /**
+   * Follows an event of a newer form where its digests are right: for a proxy, which keeps from
+   * service what it does not know (`minProxy`), and not for who writes after it.
+   */
+  readsNewer?: boolean;
   /** A state whose log is read on behind it. */
   from?: { state: MeshState; epoch: number };
 }
@@ -40,13 +45,13 @@ export class EventChain {
   readonly state: MeshState;
   readonly epoch: number;
   readonly #mesh: string;
-  readonly #trust: Trust | undefined;
+  readonly #options: ChainOptions;
   #lastSequence: number;
   #broken: string | undefined;
 
   constructor(mesh: string, options: ChainOptions = {}) {
     this.#mesh = mesh;
-    this.#trust = options.trust;
+    this.#options = options;
     this.state = options.from?.state ?? new MeshState();
     this.epoch = options.from?.epoch ?? NO_REVISION.epoch;
     this.#lastSequence = this.state.sequence;
@@ -69,21 +74,22 @@ export class EventChain {
   take(sequence: number, data: Uint8Array): Taken {
     if (sequence <= this.#lastSequence) return { kind: 'known' };
     this.#lastSequence = sequence;
-    const place = { mesh: this.#mesh, epoch: this.epoch, sequence, trust: this.#trust };
+    const { trust, readsNewer = false } = this.#options;
+    const place = { mesh: this.#mesh, epoch: this.epoch, sequence, trust, readsNewer };
     const decoded = decodeEvent(data, place);
     if (decoded.kind === 'newer') return this.#breakAt(sequence, 'newer', decoded.why);
     if (decoded.kind !== 'event') {
       return { kind: 'refused', cause: decoded.kind, why: decoded.why };
     }
     const { event } = decoded;
-    if (event.previousDigest !== this.state.digest) {
-      return this.#breakAt(sequence, 'fit', 'it does not continue from the change-set before it');
+    const misfit = this.#misfitOf(event);
+    if (misfit !== undefined) {
+      const { schema } = event as { schema: number };
+      if (schema > EVENT_SCHEMA) return this.#breakAt(sequence, 'newer', newer(schema).why);
+      return this.#breakAt(sequence, 'fit', misfit);
     }
-    if (this.#digestAfter(event) !== event.digest) {
-      return this.#breakAt(sequence, 'fit', 'its content does not give the digest that it names');
-    }
-    const { time, upserts, deletes } = event;
-    const changed = this.state.apply({ sequence, time, upserts, deletes });
+    const { time, upserts, deletes, minProxy } = event;
+    const changed = this.state.apply({ sequence, time, upserts, deletes, minProxy });
     this.#broken = undefined;
     return { kind: 'applied', event, changed };
   }
@@ -96,6 +102,14 @@ export class EventChain {
   /** What follows the state is to be read again: it may have been lost on the way. */
   rewind(): void {
     this.#lastSequence = this.state.sequence;
+  }
+
+  #misfitOf(event: ChangeSetEvent): string | undefined {
+    if (event.previousDigest !== this.state.digest) {
+      return 'it does not continue from the change-set before it';
+    }
+    if (this.#digestAfter(event) === event.digest) return undefined;
+    return 'its content does not give the digest that it names';
   }
 
   /** Undefined when a resource has no canonical form; no service of ours writes such a one. */

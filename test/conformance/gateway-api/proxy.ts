@@ -7,6 +7,7 @@ import { Engine, type EngineOptions } from '#proxy/engine.ts';
 import type { Exchange } from '#proxy/exchange.ts';
 import { type Acquired, type SocketSource, bindSocket } from '#proxy/listener/sockets.ts';
 import type { SidecarAddresses } from '#proxy/sidecar.ts';
+import { NOTHING_SHUT } from '#proxy/snapshot/shut.ts';
 import type { CertificateFiles } from '#proxy/tls/certificate.ts';
 import { TICKET_KEY_BYTES } from '#proxy/tls/ticket-keys.ts';
 import { seeded } from '../../unit/proxy/support/world.ts';
@@ -68,6 +69,7 @@ export class LiveProxy {
       onProblems: (problems) => {
         this.problems = problems;
       },
+      onRetry: () => undefined,
       onCertificate: () => undefined,
     });
   }
@@ -93,7 +95,8 @@ export class LiveProxy {
 
   async apply(state: MeshState): Promise<void> {
     const revision = { epoch: 1, sequence: state.sequence };
-    this.problems = (await this.#engine.apply(state, revision, undefined)).problems;
+    await this.#engine.prepare({ entries: state.entries, revision, shut: NOTHING_SHUT });
+    this.problems = (await this.#engine.commit()).problems;
   }
 
   announce(endpoints: ServiceEndpoints): void {

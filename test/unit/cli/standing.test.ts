@@ -14,6 +14,7 @@ const ACCEPTED = condition('Accepted', 'True', 'Accepted');
 test.each<[string, ResourceStatus]>([
   ['OK', { conditions: [ACCEPTED, condition('Conflicted', 'False', 'NoConflicts')] }],
   ['Invalid', { conditions: [ACCEPTED, condition('Programmed', 'False', 'Invalid')] }],
+  ['TooNew', { conditions: [ACCEPTED, condition('windrose.dev/Quarantined', 'True', 'TooNew')] }],
   [
     'BackendNotFound',
     {

@@ -29,6 +29,16 @@ describe('MeshState', () => {
     });
   });
 
+  it('knows the least proxy version of what each resource is now', () => {
+    const state = new MeshState();
+    const least = (name: string) => state.entries.get(`Service/shop/${name}`)?.minProxy;
+    state.apply({ ...change(1, [service('a'), service('b')]), minProxy: '2.0.0' });
+    state.apply({ ...change(2, [service('a', 81), service('b')]), minProxy: '1.0.0' });
+    expect([least('a'), least('b')]).toEqual(['1.0.0', '2.0.0']);
+    state.apply(change(3, [service('a', 82)]));
+    expect(least('a')).toBeUndefined();
+  });
+
   it('returns only what changed: not a repeated resource, not a delete of nothing', () => {
     const state = new MeshState();
     state.apply(change(1, [service('a')]));

@@ -1,7 +1,8 @@
 import type { Resource } from '#contracts/resources/index.ts';
 import { describe, expect, test } from 'vitest';
 import { candidateOf } from '../../../../services/config/changes/candidate.ts';
-import { isOlder, warningsOf } from '../../../../services/config/changes/warnings.ts';
+import { isOlder } from '#contracts/version.ts';
+import { warningsOf } from '../../../../services/config/changes/warnings.ts';
 import { History } from '../../../../services/config/log/history.ts';
 
 const service: Resource = {

@@ -74,6 +74,51 @@ const needAt = (port: number) => ({
   ...{ address: '127.0.0.1', port },
 });
 
+/** Hands out sockets and counts those that nobody let go of. */
+function counting(): SocketSource & { held: Set<string> } {
+  const held = new Set<string>();
+  return {
+    held,
+    isShared: false,
+    acquire: async (address, port) => {
+      const got = await localSockets.acquire(address, port);
+      if (got.ok) held.add(`${address} ${port}`);
+      return got;
+    },
+    release: (address, port) => void held.delete(`${address} ${port}`),
+  };
+}
+
+it('what is prepared and not committed is let go of', async () => {
+  const [one, two] = [await freePort(), await freePort()];
+  const source = counting();
+  const listeners = open(source);
+  expect(await listeners.prepare([needAt(one)])).toEqual([]);
+  expect(await listeners.prepare([needAt(two)])).toEqual([]);
+  expect([...source.held]).toEqual([`127.0.0.1 ${two}`]);
+  expect(await listeners.canBind(needAt(one))).toBe(true);
+  expect(await listeners.commit(() => undefined)).toEqual([]);
+  expect([...source.held]).toEqual([`127.0.0.1 ${two}`]);
+  expect(await listeners.canBind(needAt(two))).toBe(false);
+});
+
+it('a port that the commit itself gives up is no reason against it', async () => {
+  const port = await freePort();
+  const listeners = open(localSockets);
+  await listeners.update([needAt(port)], () => undefined);
+  const everywhere = {
+    ...needAt(port),
+    ...{ address: '0.0.0.0', arrival: { direction: 'edge', socket: 'everywhere' } as const },
+  };
+  expect(await listeners.prepare([everywhere, needAt(port)])).toMatchObject([{ need: everywhere }]);
+  expect(await listeners.prepare([everywhere])).toEqual([]);
+  // What the commit could not open yet is asked for again, as always.
+  await listeners.commit(() => undefined);
+  await until('it is open', async () => {
+    return (await listeners.update([everywhere], () => undefined)).length === 0;
+  });
+});
+
 async function dial(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => socket.destroy());

@@ -2,7 +2,7 @@ import type { ChangeSetEvent } from '#contracts/events.ts';
 import { FakeClock } from '#platform/clock.ts';
 import { createLog } from '#platform/log.ts';
 import { encodeJson } from '#platform/nats.ts';
-import { Applier, type Verdict } from '#proxy/snapshot/applier.ts';
+import { Applier, type Served, type Verdict } from '#proxy/snapshot/applier.ts';
 import { describe, expect, it } from 'vitest';
 import { LogWriter, RecordingFleet, service } from './log.ts';
 
@@ -10,18 +10,19 @@ function setUp() {
   const fleet = new RecordingFleet();
   const verdicts: Verdict[] = [];
   const refused: string[] = [];
+  const saved: Served[] = [];
   const clock = new FakeClock();
   const applier = new Applier({
     ...{ mesh: 'm', fleet, clock },
     log: createLog({ service: 'test', level: 'silent' }),
     refused: (sentence) => refused.push(sentence),
     verdict: (verdict) => verdicts.push(verdict),
-    applied: () => undefined,
+    applied: (served) => saved.push(served),
   });
   const writer = new LogWriter('m');
   const offer = (sequence: number, event: ChangeSetEvent | object, more = false) =>
     applier.accept(sequence, encodeJson(event), more);
-  return { fleet, verdicts, refused, clock, applier, writer, offer };
+  return { fleet, verdicts, refused, saved, clock, applier, writer, offer };
 }
 
 const PROBLEM = {
@@ -117,13 +118,31 @@ describe('Applier', () => {
   it.each([
     ['of another mesh', { mesh: 'other' }],
     ['of another epoch', { epoch: 2 }],
-    ['of a later schema', { schema: 2 }],
+    ['of a later schema that does more than is read', { schema: 2, upserts: [] }],
+    ['without a schema', { schema: undefined }],
     ['without resources', { upserts: 'x' }],
   ])('refuses an event %s', async (_name, wrong) => {
     const { fleet, verdicts, writer, offer } = setUp();
     expect(await offer(1, { ...writer.write([service('a')]), ...wrong })).toBe(true);
     expect(fleet.updates).toEqual([]);
     expect(verdicts).toMatchObject([{ result: 'rejected', revision: { sequence: 1 } }]);
+  });
+
+  it('takes an event of a later schema whose digests show that it was understood', async () => {
+    const { fleet, verdicts, writer, offer, applier } = setUp();
+    const event = { ...writer.write([service('a')]), schema: 2, minProxy: '9.0.0', more: true };
+    await offer(1, event);
+    expect(fleet.updates).toMatchObject([{ keys: ['Service/shop/a'] }]);
+    expect(verdicts).toMatchObject([{ result: 'applied', logDigest: writer.state.digest }]);
+    expect(applier.state.entries.get('Service/shop/a')?.minProxy).toBe('9.0.0');
+  });
+
+  it('has what is held written again when that changes between two events', async () => {
+    const { fleet, writer, offer, saved } = setUp();
+    fleet.problems = [PROBLEM];
+    await offer(1, writer.write([service('a')]));
+    fleet.changeProblems([]);
+    expect(saved.map(({ problems }) => problems.length)).toEqual([1, 0]);
   });
 
   it('says partial when something could not be applied, and again when that changes', async () => {

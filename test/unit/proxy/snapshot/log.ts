@@ -4,7 +4,7 @@ import type { ResourceProblem } from '#contracts/problems.ts';
 import type { Resource } from '#contracts/resources/index.ts';
 import type { Signer } from '#platform/signing.ts';
 import { MeshState } from '#platform/state.ts';
-import type { Applied, Fleet, StateUpdate } from '#proxy/fleet.ts';
+import type { Applied, StateUpdate, Target } from '#proxy/fleet.ts';
 
 export function service(name: string, port = 80): Resource {
   return {
@@ -57,36 +57,21 @@ export class LogWriter {
 }
 
 /** Remembers what it was asked to serve; problems and failures on demand. */
-export class RecordingFleet implements Fleet {
-  readonly workers = 1;
+export class RecordingFleet implements Target {
   readonly updates: { sequence: number; changed: string[] | 'all'; keys: string[] }[] = [];
   problems: ResourceProblem[] = [];
   failure: Error | undefined;
   #onProblems: (problems: ResourceProblem[]) => void = () => undefined;
 
-  async apply({ state, revision, step }: StateUpdate): Promise<Applied> {
+  async apply({ state, revision, changed }: StateUpdate): Promise<Applied> {
     if (this.failure !== undefined) throw this.failure;
     this.updates.push({
       sequence: revision.sequence,
-      changed: step === undefined ? 'all' : [...step.changed].sort(),
+      changed: changed === undefined ? 'all' : [...changed].sort(),
       keys: [...state.entries.keys()].sort(),
     });
     return { problems: this.problems, applyMs: 1 };
   }
-
-  setEndpoints(): void {}
-
-  setSecrets(): void {}
-
-  async report(): Promise<never[]> {
-    return [];
-  }
-
-  stalled(): undefined {
-    return undefined;
-  }
-
-  setLogLevel(): void {}
 
   onProblems(run: (problems: ResourceProblem[]) => void): void {
     this.#onProblems = run;
@@ -95,6 +80,4 @@ export class RecordingFleet implements Fleet {
   changeProblems(problems: ResourceProblem[]): void {
     this.#onProblems(problems);
   }
-
-  async drain(): Promise<void> {}
 }

@@ -11,7 +11,7 @@ test('every resource of a state that has a status has it here, by its key', () =
   );
   world.apply(gateway('edge', [{ port: 81 }]));
   const live = { problems: [], address: '127.0.0.1' };
-  const list = statusesOf(world.state, world.snapshot.revision, live);
+  const list = statusesOf(world.state.entries, world.snapshot.revision, live);
   expect(list.map(({ kind, metadata }) => [kind, metadata])).toEqual([
     ['Gateway', { namespace: 'shop', name: 'edge', generation: 2 }],
     ['HTTPRoute', { namespace: 'shop', name: 'r', generation: 1 }],

@@ -19,6 +19,8 @@ const strangers = new Signer(newSigningKeys().privateKey, 'a stranger');
 type File = Record<string, unknown>;
 
 /** Two snapshots on disk, the second of which somebody has changed: with a right checksum. */
+const NOTHING_HELD = { kept: [], withheld: [] };
+
 async function forged(change: (file: File, events: ChangeSetEvent[]) => void) {
   const dir = tempDir();
   const refused: string[] = [];
@@ -31,7 +33,7 @@ async function forged(change: (file: File, events: ChangeSetEvent[]) => void) {
   const writer = new LogWriter('m', signer);
   for (const name of ['a', 'b']) {
     const proof = encodeJson(writer.write([service(name)]));
-    store.save(() => ({ epoch: 1, state: writer.state, endpoints: [], proof }));
+    store.save(() => ({ epoch: 1, state: writer.state, endpoints: [], held: NOTHING_HELD, proof }));
     await store.flush();
   }
   const name = path.join(dir, 'snapshot.json');
@@ -107,7 +109,7 @@ test('a wrong --trust costs no snapshot, and what is refused takes no place of o
   };
   const save = async (store: SnapshotStore, writer: LogWriter, name: string): Promise<void> => {
     const proof = encodeJson(writer.write([service(name)]));
-    store.save(() => ({ epoch: 1, state: writer.state, endpoints: [], proof }));
+    store.save(() => ({ epoch: 1, state: writer.state, endpoints: [], held: NOTHING_HELD, proof }));
     await store.flush();
   };
   const names = async (store: SnapshotStore) => [...((await store.load())?.state.entries ?? [])];

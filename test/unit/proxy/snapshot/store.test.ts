@@ -15,7 +15,11 @@ function setUp(dir = tempDir()) {
   const store = new SnapshotStore({ dir, mesh: 'm', clock, log, refused });
   const writer = new LogWriter('m');
   const endpoints = [{ mesh: 'm', service: 'shop/a', endpoints: [], time: '' }];
-  const snapshot = (): StoredSnapshot => ({ epoch: 1, state: writer.state, endpoints });
+  const snapshot = (): StoredSnapshot => {
+    const kept = [...writer.state.entries.values()].slice(0, 1);
+    const held = { kept, withheld: ['HTTPRoute/shop/new' as const] };
+    return { epoch: 1, state: writer.state, held, endpoints };
+  };
   return { dir, clock, store, writer, snapshot, file: path.join(dir, 'snapshot.json') };
 }
 
@@ -35,6 +39,10 @@ describe('SnapshotStore', () => {
     const { store, writer } = await saveTwo();
     const stored = await store.load();
     expect(stored).toMatchObject({ epoch: 1, endpoints: [{ service: 'shop/a' }] });
+    expect(stored?.held).toMatchObject({
+      kept: [{ key: 'Service/shop/a' }],
+      withheld: ['HTTPRoute/shop/new'],
+    });
     expect(stored?.state.digest).toBe(writer.state.digest);
     expect(stored?.state.sequence).toBe(2);
   });

@@ -2,13 +2,15 @@ import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { FakeClock } from '#platform/clock.ts';
 import { createLog } from '#platform/log.ts';
-import { MeshState } from '#platform/state.ts';
+import type { StateEntry } from '#platform/state.ts';
 import type { ProxySettings } from '#proxy/bootstrap.ts';
+import type { ResourceKey } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import type { FromWorker, ToWorker } from '#proxy/supervisor/protocol.ts';
 import { WorkerFleet } from '#proxy/supervisor/worker-fleet.ts';
 import { APPLY_TIMEOUT_MS } from '#proxy/supervisor/worker-process.ts';
-import type { WorkerReport } from '#proxy/fleet.ts';
+import type { Applied, WorkerReport } from '#proxy/fleet.ts';
+import { NOTHING_SHUT } from '#proxy/snapshot/shut.ts';
 import type { RequestSeries } from '#proxy/telemetry/index.ts';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
@@ -28,11 +30,18 @@ class FakeWorker extends EventEmitter {
     return true;
   }
 
-  /** Answers every update that is still open. */
-  serve(problems: ResourceProblem[] = []): void {
-    for (const message of this.asked.splice(0)) {
-      if (message.type !== 'state' && message.type !== 'step') continue;
-      this.say({ type: 'applied', id: message.id, problems, applyMs: 1 });
+  /** Prepares every candidate that is still open, and serves what is committed then. */
+  async serve(problems: ResourceProblem[] = []): Promise<void> {
+    for (let step = 0; step < 2; step++) {
+      for (const message of this.asked.splice(0)) {
+        const { type } = message;
+        if (type === 'prepare') {
+          this.say({ type: 'prepared', id: message.id, problems, failed: [] });
+        } else if (type === 'commit') {
+          this.say({ type: 'applied', id: message.id, problems, applyMs: 1 });
+        }
+      }
+      await new Promise(setImmediate);
     }
   }
 
@@ -78,8 +87,12 @@ function setUp(workers: number) {
     if (worker === undefined) throw new Error('no worker was started');
     return worker;
   };
-  const update = { state: new MeshState(), revision: { epoch: 1, sequence: 1 } };
-  return { fleet, clock, log, spawned, crashed, last, update };
+  const entries = new Map<ResourceKey, StateEntry>();
+  const apply = async (): Promise<Applied> => {
+    await fleet.prepare({ entries, revision: { epoch: 1, sequence: 1 }, shut: NOTHING_SHUT });
+    return fleet.commit(entries);
+  };
+  return { fleet, clock, log, spawned, crashed, last, apply };
 }
 
 const PROBLEM: ResourceProblem = {
@@ -127,52 +140,53 @@ describe('a worker that dies', () => {
   });
 
   it('soon after it has come to serve: is replaced at once, however often', async () => {
-    const { fleet, clock, spawned, last, update } = setUp(1);
-    const applied = fleet.apply(update);
-    last().serve();
+    const { clock, spawned, last, apply } = setUp(1);
+    const applied = apply();
+    await last().serve();
     await applied;
     for (let deaths = 1; deaths <= 5; deaths++) {
       last().kill();
       clock.advance(20);
       expect(spawned).toHaveLength(1 + deaths);
-      last().serve();
+      await last().serve();
       await new Promise(setImmediate);
     }
   });
 
   it('in the middle of an update: the others carry it, the next one gets it whole', async () => {
-    const { fleet, clock, spawned, update } = setUp(2);
-    const applied = fleet.apply(update);
+    const { clock, spawned, apply } = setUp(2);
+    const applied = apply();
     spawned[0]?.kill();
-    spawned[1]?.serve();
+    await spawned[1]?.serve();
     expect(await applied).toMatchObject({ problems: [] });
     clock.advance(10_000);
-    expect(spawned[2]?.asked.map(({ type }) => type)).toContain('state');
+    const asked = spawned[2]?.asked.filter(({ type }) => type === 'prepare' || type === 'commit');
+    expect(asked).toMatchObject([{ type: 'prepare', isWhole: true }, { type: 'commit' }]);
   });
 
   it('with all others: the update counts once one that replaces them serves it', async () => {
-    const { fleet, clock, spawned, update, last } = setUp(2);
+    const { clock, spawned, apply, last } = setUp(2);
     let done = false;
-    const applied = fleet.apply(update).finally(() => (done = true));
+    const applied = apply().finally(() => (done = true));
     for (const worker of [...spawned]) worker.kill();
     await new Promise(setImmediate);
     expect(done).toBe(false);
     clock.advance(10_000);
-    last().serve();
+    await last().serve();
     expect(await applied).toMatchObject({ problems: [] });
   });
 
   it('and whose successor cannot open its sockets: that is told', async () => {
-    const { fleet, clock, spawned, update, last } = setUp(1);
+    const { fleet, clock, spawned, apply, last } = setUp(1);
     const told: ResourceProblem[][] = [];
     fleet.onProblems((problems) => told.push(problems));
-    const applied = fleet.apply(update);
-    last().serve();
+    const applied = apply();
+    await last().serve();
     await applied;
     last().kill();
     clock.advance(10_000);
     expect(spawned).toHaveLength(2);
-    last().serve([PROBLEM]);
+    await last().serve([PROBLEM]);
     await new Promise(setImmediate);
     expect(told).toEqual([[PROBLEM]]);
   });
@@ -200,12 +214,14 @@ it('counters never go back: not when a worker is busy, nor when it dies', async 
 });
 
 it('a worker that hangs under an update is ended, so that the others go on', async () => {
-  const { fleet, clock, spawned, crashed, update } = setUp(2);
-  const applied = fleet.apply(update);
-  spawned[0]?.serve();
+  const { clock, spawned, crashed, apply } = setUp(2);
+  const applied = apply();
+  await spawned[0]?.serve();
   await new Promise(setImmediate);
   clock.advance(APPLY_TIMEOUT_MS);
   expect(crashed).toEqual([1]);
+  await new Promise(setImmediate);
+  await spawned[0]?.serve();
   expect(await applied).toMatchObject({ problems: [] });
 });
 

@@ -10,6 +10,7 @@ import type { Exchange } from '#proxy/exchange.ts';
 import type { SidecarAddresses } from '#proxy/sidecar.ts';
 import { localSockets } from '#proxy/listener/sockets.ts';
 import type { Telemetry } from '#proxy/telemetry/index.ts';
+import { NOTHING_SHUT } from '#proxy/snapshot/shut.ts';
 import type { CertificateFiles } from '#proxy/tls/certificate.ts';
 import { TICKET_KEY_BYTES } from '#proxy/tls/ticket-keys.ts';
 import { freePort, tempDir } from '#test/parts.ts';
@@ -106,6 +107,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     random: seeded(1),
     log: createLog({ service: 'test', level: 'silent' }),
     onProblems: (problems) => told.push(problems),
+    onRetry: () => undefined,
     onCertificate: () => undefined,
   });
   const world = new World();
@@ -115,7 +117,8 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     apply: async (...documents) => {
       world.apply(...documents);
       const revision = { epoch: 1, sequence: world.state.sequence };
-      edge.problems = (await engine.apply(world.state, revision, undefined)).problems;
+      await engine.prepare({ entries: world.state.entries, revision, shut: NOTHING_SHUT });
+      edge.problems = (await engine.commit()).problems;
     },
   };
   onTestFinished(() => engine.drain(0));
@@ -123,7 +126,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   return edge;
 }
 
-function telemetryInto(records: Exchange[]): Telemetry {
+export function telemetryInto(records: Exchange[]): Telemetry {
   const none = (): never => {
     throw new Error('this telemetry only records');
   };

@@ -110,3 +110,19 @@ describe('a route', () => {
     expect(said(parents[0]?.conditions)[0]).toBe('Accepted=False Conflicted');
   });
 });
+
+it('held back by a proxy: accepted, and it says so beside that', () => {
+  const world = new World(APP, gateway('edge', [{}]), route('r', { rules: [rule('/', 'app')] }));
+  const held = (reason: 'quarantined' | 'too_new') => ({
+    problems: [{ resource: 'HTTPRoute/shop/r', path: '', reason, message: 'held (proxy edge-1)' }],
+  });
+  const reasons = (['quarantined', 'too_new'] as const).map((reason) => {
+    const { parents } = statusIn<RouteStatus>(world, 'HTTPRoute/shop/r', held(reason));
+    return said(parents[0]?.conditions);
+  });
+  const fine = ['Accepted=True Accepted', 'ResolvedRefs=True ResolvedRefs'];
+  expect(reasons).toEqual([
+    [...fine, 'windrose.dev/Quarantined=True DependsOnQuarantined'],
+    [...fine, 'windrose.dev/Quarantined=True TooNew'],
+  ]);
+});
