@@ -1,7 +1,7 @@
 // F33: bad signature, wrong mesh, older revision: refused and alarmed, by config services and
 // proxies alike. Whoever forges here may publish whatever he likes on NATS, but holds no key.
 import { createHash } from 'node:crypto';
-import type { LogHead, ServiceEndpoints } from '#contracts/events.ts';
+import type { ChangeSetEvent, LogHead, ServiceEndpoints } from '#contracts/events.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import { FakeClock, systemClock } from '#platform/clock.ts';
 import { followLog } from '#platform/follow-log.ts';
@@ -265,6 +265,32 @@ it('F33: a snapshot on disk that nobody trusted has signed is not served', async
   await again.ready();
   expect((await fetchOnce({ port })).status).toBe(200);
   await again.stop();
+});
+
+it('services that write at once, with junk between, sign each try for its place', async () => {
+  const mesh = await SignedMesh.start();
+  const second = testKey('second');
+  const left = await mesh.service(mesh.key, [second]);
+  const right = await mesh.service(second, [mesh.key]);
+  const writes = Array.from({ length: 20 }, async (_, i) => {
+    const { api } = i % 2 === 0 ? left : right;
+    const answer = await api.write({ upserts: [service(`s${i}`)] });
+    if (i % 5 === 0) await mesh.forge(mesh.event(i, answer.digest));
+    return sequenceOf(answer);
+  });
+  const sequences = await Promise.all(writes);
+  expect(new Set(sequences).size).toBe(20);
+  for (const sequence of sequences) {
+    const event = decodeJson(await mesh.message(sequence)) as unknown as ChangeSetEvent;
+    expect(event.sequence).toBe(sequence);
+    expect(trustIn(mesh.key, second).refusalOf('change-set', event)).toBeUndefined();
+  }
+  const count = async (api: Api): Promise<number> =>
+    (await api.get<{ items: object[] }>('/v1/resources')).body.items.length;
+  for (const { api } of [left, right]) {
+    await eventually('all are there', async () => (await count(api)) === 20);
+    expect((await api.get('/readyz')).status).toBe(200);
+  }
 });
 
 it('keys are changed by overlap; who forgets the old one too early stops and says so', async () => {
