@@ -8,7 +8,8 @@ export type Refused = (typeof REFUSED)[number];
 /** What is wrong for as long as it lasts. */
 export type Condition = 'head-silent' | 'log-lost' | 'log-truncated';
 
-/** Whoever sends rubbish fast fills no disk with it: it is counted, and told this often at most. */
+/** Whoever sends rubbish fast fills no disk with it: all is counted, and this much of it told. */
+const TOLD_AT_ONCE = 10;
 const TOLD_EVERY_MS = 1_000;
 
 /**
@@ -19,7 +20,8 @@ export class Alarms {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #counts = new Map<Refused, number>(REFUSED.map((what) => [what, 0]));
-  readonly #toldMs = new Map<Refused, number>();
+  /** How much more may be told of each now. */
+  readonly #allowance = new Map<Refused, { left: number; atMs: number }>();
   readonly #standing = new Map<Condition, string>();
 
   constructor(clock: Clock, log: Log) {
@@ -31,10 +33,15 @@ export class Alarms {
   refused(what: Refused, sentence: string, fields: object = {}): void {
     const count = (this.#counts.get(what) ?? 0) + 1;
     this.#counts.set(what, count);
+    if (this.#mayTell(what)) this.#log.error({ ...fields, refused: count }, sentence);
+  }
+
+  #mayTell(what: Refused): boolean {
     const nowMs = this.#clock.nowMs();
-    if (nowMs - (this.#toldMs.get(what) ?? Number.NEGATIVE_INFINITY) < TOLD_EVERY_MS) return;
-    this.#toldMs.set(what, nowMs);
-    this.#log.error({ ...fields, refused: count }, sentence);
+    const before = this.#allowance.get(what) ?? { left: TOLD_AT_ONCE, atMs: nowMs };
+    const left = Math.min(TOLD_AT_ONCE, before.left + (nowMs - before.atMs) / TOLD_EVERY_MS);
+    this.#allowance.set(what, { left: left < 1 ? left : left - 1, atMs: nowMs });
+    return left >= 1;
   }
 
   /** Told once, when it begins. */

@@ -1,13 +1,16 @@
 // F33: bad signature, wrong mesh, older revision: refused and alarmed, by config services and
 // proxies alike. Whoever forges here may publish whatever he likes on NATS, but holds no key.
 import { createHash } from 'node:crypto';
-import type { LogHead } from '#contracts/events.ts';
-import { systemClock } from '#platform/clock.ts';
+import type { ChangeSetEvent, LogHead, ServiceEndpoints } from '#contracts/events.ts';
+import { meshSubjects } from '#contracts/subjects.ts';
+import { FakeClock, systemClock } from '#platform/clock.ts';
 import { followLog } from '#platform/follow-log.ts';
+import { decodeJson } from '#platform/nats.ts';
 import { createServiceLog } from '#platform/service-log.ts';
 import { freePort, tempDir } from '#test/parts.ts';
 import { expect, it, onTestFinished } from 'vitest';
-import { type Api, eventually, ref, service } from '../integration/config/support.ts';
+import { TICK_MS } from '../../services/config/registry/registry.ts';
+import { type Api, SpokenProxy, eventually, ref, service } from '../integration/config/support.ts';
 import { gateway, route, slice } from '../integration/proxy/mesh.ts';
 import {
   type ProxyProcess,
@@ -105,8 +108,9 @@ it('F33: forged change-sets are passed over alike by all, the next one is applie
   expect(await revisionOf(right.api)).toBe('1-3');
   for (const { api } of [left, right]) {
     expect((await api.get('/readyz')).status).toBe(200);
-    const counts = ['untrusted', 'foreign'].map((why) => metric(api, `${REFUSED}{why="${why}"}`));
-    expect(await Promise.all(counts)).toEqual([7, 2]);
+    const counted = (why: string): Promise<number> => metric(api, `${REFUSED}{why="${why}"}`);
+    await eventually('all are counted', async () => (await counted('untrusted')) === 7);
+    await eventually('all are counted', async () => (await counted('foreign')) === 2);
   }
   expect(await refusals(proxy, 'event')).toBe(forgeries.length);
   expect((await fetchOnce({ port })).status).toBe(200);
@@ -172,6 +176,67 @@ it('F33: a head that is forged, or older than what is served, is no order to go 
   expect(await proxy.stop()).toBe(0);
 });
 
+it('F33: endpoints that are forged, or of before, are refused and written over', async () => {
+  const mesh = await SignedMesh.start();
+  const clock = new FakeClock();
+  const heads: unknown[] = [];
+  mesh.connection.subscribe(meshSubjects(mesh.name).head, {
+    callback: (_error, message) => heads.push(decodeJson(message.data)),
+  });
+  await mesh.connection.flush();
+  const { api } = await mesh.service(mesh.key, [], { clock });
+  const trust = trustIn(mesh.key);
+  await eventually('the head is published', () => heads.length > 0);
+  expect(trust.refusalOf('head', heads[0] as LogHead)).toBeUndefined();
+  const [here, moved, evil] = [
+    await startApp('here'),
+    await startApp('moved'),
+    await startApp('evil'),
+  ];
+  const sidecar = new SpokenProxy(mesh.connection, mesh.name, 'echo-1', { workload: 'shop/echo' });
+  const beat = (port: number): Promise<void> =>
+    sidecar.beat({ announces: { service: 'shop/echo', address: '127.0.0.1', port } });
+  const proxy = mesh.proxy();
+  await proxy.ready();
+  const port = await freePort();
+  await api.write({ upserts: [gateway([port]), service('echo'), route('echo', 'echo')] });
+  const answering = async (name: string): Promise<boolean> => {
+    const { status, body } = await fetchOnce({ port });
+    return status === 200 && (JSON.parse(body) as { name: string }).name === name;
+  };
+  await receiptOf(api, 1);
+  await beat(here.port);
+  await eventually('the announced endpoint is used', () => answering('here'));
+  const old = await mesh.published();
+  await beat(moved.port);
+  await eventually('the endpoint has moved', () => answering('moved'));
+
+  const set = decodeJson(await mesh.published()) as unknown as ServiceEndpoints;
+  const endpoints = set.endpoints.map((each) => ({ ...each, port: evil.port }));
+  const forgeries: [string, unknown, string][] = [
+    ['unsigned', { ...set, endpoints, signature: undefined }, 'is not signed'],
+    ['a stranger’s', mesh.stranger.signer.sign('endpoints', { ...set, endpoints }), 'not trusted'],
+    ['changed', { ...set, endpoints }, 'does not match its signature'],
+    ['from before', old, 'is older than'],
+  ];
+  for (const [i, [what, forged, why]] of forgeries.entries()) {
+    await mesh.forgeEndpoints(forged);
+    await eventually(`${what}: refused`, async () => (await refusals(proxy, 'endpoints')) > i);
+    await eventually(`${what}: told`, () => proxy.stderr().includes(why));
+    expect(await answering('moved'), what).toBe(true);
+    await eventually(`${what}: written over`, async () => {
+      clock.advance(TICK_MS);
+      await beat(moved.port);
+      const now = decodeJson(await mesh.published()) as unknown as ServiceEndpoints;
+      const isBelieved = trust.refusalOf('endpoints', now) === undefined;
+      return isBelieved && now.endpoints[0]?.port === moved.port && now.time > set.time;
+    });
+  }
+  expect(await metric(api, 'windrose_config_endpoints_refused_total')).toBe(forgeries.length);
+  expect(await refusals(proxy, 'endpoints')).toBe(forgeries.length);
+  expect(evil.seen).toEqual([]);
+});
+
 it('F33: a snapshot on disk that nobody trusted has signed is not served', async () => {
   const mesh = await SignedMesh.start();
   const { api } = await mesh.service();
@@ -200,6 +265,32 @@ it('F33: a snapshot on disk that nobody trusted has signed is not served', async
   await again.ready();
   expect((await fetchOnce({ port })).status).toBe(200);
   await again.stop();
+});
+
+it('services that write at once, with junk between, sign each try for its place', async () => {
+  const mesh = await SignedMesh.start();
+  const second = testKey('second');
+  const left = await mesh.service(mesh.key, [second]);
+  const right = await mesh.service(second, [mesh.key]);
+  const writes = Array.from({ length: 20 }, async (_, i) => {
+    const { api } = i % 2 === 0 ? left : right;
+    const answer = await api.write({ upserts: [service(`s${i}`)] });
+    if (i % 5 === 0) await mesh.forge(mesh.event(i, answer.digest));
+    return sequenceOf(answer);
+  });
+  const sequences = await Promise.all(writes);
+  expect(new Set(sequences).size).toBe(20);
+  for (const sequence of sequences) {
+    const event = decodeJson(await mesh.message(sequence)) as unknown as ChangeSetEvent;
+    expect(event.sequence).toBe(sequence);
+    expect(trustIn(mesh.key, second).refusalOf('change-set', event)).toBeUndefined();
+  }
+  const count = async (api: Api): Promise<number> =>
+    (await api.get<{ items: object[] }>('/v1/resources')).body.items.length;
+  for (const { api } of [left, right]) {
+    await eventually('all are there', async () => (await count(api)) === 20);
+    expect((await api.get('/readyz')).status).toBe(200);
+  }
 });
 
 it('keys are changed by overlap; who forgets the old one too early stops and says so', async () => {

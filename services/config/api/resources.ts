@@ -106,7 +106,7 @@ function liveOf(plane: Plane): Live {
   const { receipts } = plane.receipts;
   const found = new Map<string, { problem: ResourceProblem; proxies: string[] }>();
   for (const { heartbeat } of plane.registry.registry.up()) {
-    for (const problem of receipts.newest(heartbeat.proxy)?.problems ?? []) {
+    for (const problem of receipts.inForce(heartbeat.proxy)?.problems ?? []) {
       const name = JSON.stringify([problem.resource, problem.path, problem.message]);
       const known = found.get(name) ?? { problem, proxies: [] };
       known.proxies.push(heartbeat.proxy);

@@ -40,6 +40,11 @@ export class Receipts {
     return this.#byProxy.get(proxy)?.at(-1);
   }
 
+  /** The newest that is no refusal: what a proxy serves while it refuses something later. */
+  inForce(proxy: string): Receipt | undefined {
+    return this.#byProxy.get(proxy)?.findLast(({ result }) => result !== 'rejected');
+  }
+
   /**
    * The receipt that answers for a revision: its own, else the first later one with which the
    * proxy went on (a later revision contains this one), else a later refusal.

@@ -13,6 +13,7 @@ import {
   natsClient,
   startService,
 } from '../../integration/config/support.ts';
+import type { ConfigServiceOptions } from '../../../services/config/service.ts';
 import { type ProxyProcess, startProxy } from '../../integration/proxy/proxy-process.ts';
 
 /** A key pair with its public key in a file. */
@@ -48,8 +49,12 @@ export class SignedMesh {
   }
 
   /** A config service that signs with `key` and believes `also` beside it. */
-  async service(key = this.key, also: TestKey[] = []): Promise<{ api: Api; stop: () => unknown }> {
-    return startService(this.name, { signer: key.signer, trust: trustIn(...also) });
+  async service(
+    key = this.key,
+    also: TestKey[] = [],
+    more: Partial<ConfigServiceOptions> = {},
+  ): Promise<{ api: Api; stop: () => Promise<void> }> {
+    return startService(this.name, { signer: key.signer, trust: trustIn(...also), ...more });
   }
 
   proxy(trust: TestKey[] = [this.key], options: { url?: string; dataDir?: string } = {}) {
@@ -73,6 +78,14 @@ export class SignedMesh {
     return (await manager.streams.getMessage(config, { seq: sequence })).data;
   }
 
+  /** The bytes that stand in the endpoints stream for `shop/echo`. */
+  async published(): Promise<Uint8Array> {
+    const manager = await this.connection.jetstreamManager();
+    const { streams, endpoints } = meshSubjects(this.name);
+    const query = { last_by_subj: endpoints('shop', 'echo') };
+    return (await manager.streams.getMessage(streams.endpoints, query)).data;
+  }
+
   /** A change-set that fits behind a state in all but its signature. */
   event(sequence: number, digest: string, more: Partial<ChangeSetEvent> = {}): ChangeSetEvent {
     return {
@@ -87,10 +100,11 @@ export class SignedMesh {
     this.connection.publish(meshSubjects(this.name).head, encodeJson(value));
   }
 
-  endpoints(service: string, data: Uint8Array): Promise<unknown> {
-    const [namespace = '', name = ''] = service.split('/');
-    const subject = meshSubjects(this.name).endpoints(namespace, name);
-    return this.connection.jetstream().publish(subject, data);
+  /** Puts anything in the place of the endpoints of `shop/echo`. */
+  async forgeEndpoints(value: unknown): Promise<void> {
+    const data = value instanceof Uint8Array ? value : encodeJson(value);
+    const subject = meshSubjects(this.name).endpoints('shop', 'echo');
+    await this.connection.jetstream().publish(subject, data);
   }
 }
 

@@ -255,6 +255,7 @@ describe('the process', () => {
     [{ webhook: 'oncall' }, '--webhook oncall is not name=url'],
     [{ webhook: ['a=http://x.test', 'a=http://y.test'] }, '--webhook a is given twice'],
     [{ interval: '5' }, '--interval 5 is no duration of at least 1s'],
+    [{ trust: 'x.pem' }, '--insecure-unsigned and --trust contradict each other; give one'],
     [{ mesh: 'No_Label' }, '--mesh No_Label is no name of a mesh'],
   ])('refuses %j with one sentence', async (wrong, sentence) => {
     const flags: Record<string, string | string[]> = { 'data-dir': tempDir(), ...wrong };

@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type {
   ChangeSetList,
@@ -12,8 +14,9 @@ import type { LogHead } from '#contracts/events.ts';
 import type { ProblemDetails } from '#contracts/problems.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import { decodeJson } from '#platform/nats.ts';
+import { Trust, newSigningKeys } from '#platform/signing.ts';
 import { MeshState } from '#platform/state.ts';
-import { natsUrl, uniqueMesh } from '#test/parts.ts';
+import { natsUrl, tempDir, uniqueMesh } from '#test/parts.ts';
 import { isAlive } from '#test/processes.ts';
 import { expect, onTestFinished, test } from 'vitest';
 import { decodeEvent } from '#platform/config-log/event.ts';
@@ -317,11 +320,26 @@ test.each([
   expect(said.trim().split('\n')).toHaveLength(1);
 });
 
+test('a service that is started with a key signs with it what it writes', async () => {
+  const mesh = uniqueMesh();
+  const keys = newSigningKeys();
+  const key = join(tempDir(), 'key.pem');
+  writeFileSync(key, keys.privateKey);
+  const { url } = await spawnService(mesh, ['--signing-key', key, '--no-insecure-unsigned']);
+  await new Api(url).write({ upserts: [service('a')] });
+  const manager = await (await natsClient()).jetstreamManager();
+  const stream = meshSubjects(mesh).streams.config;
+  const { data } = await manager.streams.getMessage(stream, { seq: 1 });
+  const trust = new Trust([{ pem: keys.publicKey, from: 'the key' }]);
+  expect(trust.refusalOf('change-set', decodeJson(data) ?? {})).toBeUndefined();
+});
+
 /** The service as a process of its own; killed after the test. */
 async function spawnService(
   mesh: string,
+  flags: readonly string[] = [],
 ): Promise<{ child: ReturnType<typeof spawn>; url: string }> {
-  const args = [MAIN, '--mesh', mesh, '--nats', natsUrl(), '--listen', '127.0.0.1:0'];
+  const args = [MAIN, '--mesh', mesh, '--nats', natsUrl(), '--listen', '127.0.0.1:0', ...flags];
   const env = { ...process.env, WINDROSE_LOG_LEVEL: 'error', WINDROSE_INSECURE_UNSIGNED: 'true' };
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
   onTestFinished(() => {

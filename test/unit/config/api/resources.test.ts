@@ -18,7 +18,7 @@ function appOver({ state }: World, problems: object[]) {
     compiler: new Compiler(state, 1, () => 0),
     registry: { registry: { up: () => [{ heartbeat: { proxy: UP } }] } },
     receipts: {
-      receipts: { newest: (proxy: string) => (proxy === UP ? { problems } : undefined) },
+      receipts: { inForce: (proxy: string) => (proxy === UP ? { problems } : undefined) },
     },
   };
   const app = fastify();

@@ -93,6 +93,20 @@ describe('a board', () => {
   });
 });
 
+test('what is in force at a proxy is its newest receipt that is no refusal', () => {
+  const all = new Receipts();
+  for (const [sequence, result] of [
+    [4, 'applied'],
+    [5, 'partial'],
+    [6, 'rejected'],
+  ] as const) {
+    all.add(receipt('a', sequence, result));
+  }
+  expect(all.newest('a')?.revision.sequence).toBe(6);
+  expect(all.inForce('a')?.revision.sequence).toBe(5);
+  expect(all.inForce('b')).toBeUndefined();
+});
+
 describe('an audience that is not remembered', () => {
   test('is who was started by then, and who has answered', () => {
     const late = { startedAt: '2026-01-03T00:00:00Z' } as Heartbeat;

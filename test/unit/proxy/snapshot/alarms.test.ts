@@ -17,18 +17,20 @@ beforeEach(() => {
   alarms = new Alarms(clock, { error: write, info: write } as unknown as Log);
 });
 
-test('each refusal is counted, and a flood of them is told once a second', () => {
-  for (let i = 0; i < 1_000; i++) alarms.refused('event', `event ${i} is refused`, { i });
+test('each refusal is counted, and of a flood ten are told, then one a second', () => {
+  for (let i = 0; i < 1_000; i++) alarms.refused('event', 'an event is refused', { i });
+  expect(lines).toHaveLength(10);
+  expect(lines[9]).toBe('{"i":9,"refused":10} an event is refused');
   alarms.refused('head', 'a head is refused');
+  expect(lines[10]).toBe('{"refused":1} a head is refused');
   clock.advance(1_000);
-  alarms.refused('event', 'one more');
-  expect(lines).toEqual([
-    '{"i":0,"refused":1} event 0 is refused',
-    '{"refused":1} a head is refused',
-    '{"refused":1001} one more',
-  ]);
+  for (let i = 0; i < 2; i++) alarms.refused('event', 'one more');
+  expect(lines.slice(11)).toEqual(['{"refused":1001} one more']);
+  clock.advance(60_000);
+  for (let i = 0; i < 20; i++) alarms.refused('event', 'and again');
+  expect(lines).toHaveLength(22);
   expect(alarms.counts).toEqual([
-    ['event', 1_001],
+    ['event', 1_022],
     ['head', 1],
     ['endpoints', 0],
     ['snapshot', 0],
