@@ -38,6 +38,8 @@ export interface DataPlaneOptions {
   lookup?: Lookup;
   /** What is sent to this address comes back to this proxy; absent: nothing does. */
   isOwn?: (address: string, port: number) => boolean;
+  /** DNS says that a host is at these addresses, which may not be endpoints in this mesh. */
+  onRefused?: (host: string, addresses: readonly string[]) => void;
   /** An exception in a phase: that request gets `internal`, everything else goes on. */
   onError?: (error: unknown, exchange: Exchange) => void;
 }
@@ -69,8 +71,9 @@ export class DataPlane {
     const { clock, random, scope, app, lookup, isOwn = nobodys } = options;
     const wheel = options.wheel ?? new Wheel(clock);
     const { workers } = scope;
-    this.#states = new ServiceStates((onChange) => {
-      return new Hosts({ clock, random, lookup: lookup ?? dnsLookup(), onChange });
+    this.#states = new ServiceStates({
+      hosts: (onChange) => new Hosts({ clock, random, lookup: lookup ?? dnsLookup(), onChange }),
+      onRefused: options.onRefused ?? nobodys,
     });
     this.#gates = GATES.map((create) => create({ clock, workers }));
     this.#parts = {

@@ -107,6 +107,9 @@ export class Engine {
       random,
       ...(options.app === undefined ? {} : { app: options.app }),
       isOwn: (address, port) => isOwnOutbound(options.sidecar, address, port),
+      onRefused: (host, addresses) => {
+        log.error({ host, addresses }, 'DNS leads to what may be no endpoint in this mesh');
+      },
       onError: (error, exchange) => {
         const stack = error instanceof Error ? error.stack : sentenceOf(error);
         log.error({ error: stack, id: exchange.requestId }, 'a phase failed');

@@ -16,6 +16,13 @@ export interface ServiceState {
 
 const NO_HOSTS: ReadonlyMap<string, readonly string[]> = new Map();
 
+export interface HostParts {
+  /** Asks for the addresses of hosts, and tells when those of one have changed. */
+  hosts: (onChange: (host: string) => void) => Hosts;
+  /** A host leads to these addresses, which may be nobody's endpoint; told when they change. */
+  onRefused: (host: string, addresses: readonly string[]) => void;
+}
+
 /**
  * The services' states. Endpoints are always those of the newest snapshot, announcement and answer
  * of DNS, also for an exchange that began with an older one: where a service can be reached is
@@ -24,15 +31,15 @@ const NO_HOSTS: ReadonlyMap<string, readonly string[]> = new Map();
 export class ServiceStates {
   readonly #states = new Map<string, ServiceState>();
   readonly #announced = new Map<string, readonly Endpoint[]>();
-  readonly #makeHosts: (onChange: (host: string) => void) => Hosts;
+  readonly #parts: HostParts;
   /** Made when there are hosts to watch. */
   #hosts: Hosts | undefined;
   /** Names of the services that have endpoints at each host. */
   #users = NO_HOSTS;
   #snapshot: CompiledSnapshot | undefined;
 
-  constructor(makeHosts: (onChange: (host: string) => void) => Hosts) {
-    this.#makeHosts = makeHosts;
+  constructor(parts: HostParts) {
+    this.#parts = parts;
   }
 
   swap(snapshot: CompiledSnapshot): void {
@@ -87,11 +94,15 @@ export class ServiceStates {
       }
     }
     this.#users = users;
-    if (users.size > 0) this.#hosts ??= this.#makeHosts((host) => this.#onHost(host));
+    if (users.size > 0) this.#hosts ??= this.#parts.hosts((host) => this.#onHost(host));
     this.#hosts?.watch(new Set(users.keys()));
   }
 
   #onHost(host: string): void {
+    const rules = this.#snapshot?.mesh.addresses;
+    const addresses = this.#hosts?.addressesOf(host) ?? [];
+    const refused = addresses.filter((address) => rules?.allows(address) === false);
+    if (refused.length > 0) this.#parts.onRefused(host, refused);
     for (const name of this.#users.get(host) ?? []) {
       const service = this.#snapshot?.services.get(name);
       const state = this.#states.get(name);

@@ -118,8 +118,7 @@ export class Announcements {
       // A restart that moved it is a coming and going too.
       this.#withdraw(proxy);
       const until = this.#damping.untilOf(proxy);
-      // What flaps is better than nothing.
-      if (until !== undefined && !this.#sets.isEmpty(service)) {
+      if (until !== undefined && this.#canSpare(service, proxy)) {
         this.#damping.holdOut(heartbeat, until);
         return undefined;
       }
@@ -135,13 +134,18 @@ export class Announcements {
     this.#withdraw(proxy);
   }
 
-  /** The endpoint that a proxy had goes, by its own doing. */
+  /** What flaps is better than nothing: no more are held out than are taken. */
+  #canSpare(service: string, proxy: string): boolean {
+    const others = this.#damping.waitingFor(service).filter((each) => each.proxy !== proxy);
+    return others.length < this.#sets.sizeOf(service);
+  }
+
+  /** The endpoint that a proxy had goes, by its own doing; perhaps one held out comes in for it. */
   #withdraw(proxy: string): void {
     const service = this.#sets.serviceOf(proxy);
     if (service === undefined) return;
     this.#damping.note(proxy);
     this.#sets.remove(proxy);
-    if (!this.#sets.isEmpty(service)) return;
     for (const waiting of this.#damping.waitingFor(service)) {
       const { announces } = waiting;
       if (announces === undefined || waiting.proxy === proxy) continue;

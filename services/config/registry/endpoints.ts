@@ -52,8 +52,8 @@ export class EndpointSets {
     return held !== undefined && isSame(held.endpoint, endpoint);
   }
 
-  isEmpty(service: string): boolean {
-    return !this.#services.has(service);
+  sizeOf(service: string): number {
+    return this.#services.get(service)?.size ?? 0;
   }
 
   count(): number {

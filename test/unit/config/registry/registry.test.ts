@@ -372,6 +372,23 @@ describe('an endpoint that comes and goes', () => {
     expect(ports()).toEqual([9001, 9009]);
   });
 
+  test('many at once: no more are held out than are taken', () => {
+    const many = Array.from({ length: 10 }, (_, i) => heartbeat(`f${i}`, { port: 9000 + i }));
+    for (let turn = 0; turn < 6; turn++) {
+      const started = many.map((each) => ({ ...each, instance: `${each.proxy}-${turn}` }));
+      for (const each of started) registry.hear(each);
+      if (turn < 5) for (const each of started) registry.hear({ ...each, state: 'goodbye' });
+    }
+    expect([ports().length, registry.announcements.heldOut]).toEqual([5, 5]);
+    for (const { proxy } of registry.sets.of('shop/reviews').slice(0, 2)) {
+      const index = Number(proxy.slice(1));
+      registry.hear(
+        heartbeat(proxy, { port: 9000 + index, instance: `${proxy}-5`, state: 'goodbye' }),
+      );
+    }
+    expect([ports().length, registry.announcements.heldOut]).toEqual([4, 4]);
+  });
+
   test('is held out no longer when it leaves or falls silent', () => {
     registry.hear(calm);
     flap(6);
