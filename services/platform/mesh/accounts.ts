@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { sentenceOf } from '../log.ts';
 import { accountJwt, operatorJwt } from '../nats-accounts/jwt.ts';
 import type { NatsKeys } from '../nats-accounts/keys.ts';
+import { sharedWithProxies } from '../nats-accounts/permissions.ts';
 import {
   MeshFolderError,
   type MeshPaths,
@@ -26,7 +27,10 @@ export interface IssuedRecord {
 export interface AccountKeys {
   operator: NatsKeys;
   systemAccount: NatsKeys;
+  /** Of the services: it has the streams. */
   account: NatsKeys;
+  /** Of the proxies: it has nothing, and takes of the other what proxies need. */
+  proxyAccount: NatsKeys;
 }
 
 export interface AccountsOptions extends AccountKeys {
@@ -42,16 +46,23 @@ export interface AccountsOptions extends AccountKeys {
 
 /** The part of nats-server's configuration that says who may connect. */
 export function accountsConfig(options: AccountsOptions): string {
-  const { mesh, operator, systemAccount, account, madeAtMs, nowMs, revoked } = options;
+  const { mesh, operator, systemAccount, account, proxyAccount } = options;
+  const { madeAtMs, nowMs, revoked } = options;
   const issue = { issuer: operator, issuedAtMs: madeAtMs };
   const system = systemAccount.getPublicKey();
   const owner = operatorJwt({ ...issue, name: `windrose-${mesh}`, systemAccount: system });
   const systemJwt = accountJwt({
     ...{ ...issue, name: 'SYS', account: systemAccount.getPublicKey(), jetstream: false },
   });
+  const shared = sharedWithProxies(mesh);
   const meshJwt = accountJwt({
-    ...{ issuer: operator, issuedAtMs: nowMs, name: mesh },
-    ...{ account: account.getPublicKey(), jetstream: true },
+    ...{ ...issue, name: mesh, account: account.getPublicKey(), jetstream: true },
+    exports: shared,
+  });
+  const proxiesJwt = accountJwt({
+    ...{ issuer: operator, issuedAtMs: nowMs, name: `${mesh}-proxies`, jetstream: false },
+    account: proxyAccount.getPublicKey(),
+    imports: { from: account.getPublicKey(), shared },
     revocations: Object.fromEntries(revoked.map((one) => [one.user, revokedMs(one)])),
   });
   return `# Who may connect: written by \`windrose mesh\`, and again by \`windrose mesh revoke\`.
@@ -62,8 +73,10 @@ resolver: MEMORY
 resolver_preload: {
   # SYS: nats-server's own events and monitoring
   ${system}: ${systemJwt}
-  # the mesh ${mesh}
+  # the services of the mesh ${mesh}, with its streams
   ${account.getPublicKey()}: ${meshJwt}
+  # its proxies
+  ${proxyAccount.getPublicKey()}: ${proxiesJwt}
 }
 `;
 }
@@ -125,5 +138,6 @@ export function readAccountKeys({ keys }: MeshPaths): AccountKeys {
     operator: readKeys(keys.operator),
     systemAccount: readKeys(keys.systemAccount),
     account: readKeys(keys.account),
+    proxyAccount: readKeys(keys.proxyAccount),
   };
 }

@@ -87,6 +87,7 @@ function filesOf(paths: MeshPaths, options: CreateMeshOptions): FileToWrite[] {
   const operator = newOperatorKeys();
   const systemAccount = newAccountKeys();
   const account = newAccountKeys();
+  const proxyAccount = newAccountKeys();
   const signing = newSigningKeys();
   const sealing = newSealingKeys();
   const authority = authorityCertificate(mesh, nowMs);
@@ -94,7 +95,7 @@ function filesOf(paths: MeshPaths, options: CreateMeshOptions): FileToWrite[] {
   const madeAt = new Date(nowMs).toISOString();
   const about = aboutText({ mesh, natsHosts: [...natsHosts], madeAt });
   const accounts = accountsConfig({
-    ...{ operator, systemAccount, account, mesh, revoked: [] },
+    ...{ operator, systemAccount, account, proxyAccount, mesh, revoked: [] },
     ...{ madeAtMs: nowMs, nowMs },
   });
   const service = (name: NatsService): string => serviceCreds(name, mesh, account, nowMs);
@@ -103,6 +104,7 @@ function filesOf(paths: MeshPaths, options: CreateMeshOptions): FileToWrite[] {
     { path: paths.keys.operator, text: `${seedOf(operator)}\n` },
     { path: paths.keys.systemAccount, text: `${seedOf(systemAccount)}\n` },
     { path: paths.keys.account, text: `${seedOf(account)}\n` },
+    { path: paths.keys.proxyAccount, text: `${seedOf(proxyAccount)}\n` },
     { path: paths.keys.natsAuthority, text: authority.key },
     { path: paths.signingKey, text: signing.privateKey },
     { path: paths.trust, text: signing.publicKey, isPublic: true },

@@ -30,7 +30,7 @@ export function issueCredential(
 ): ProxyCredential {
   check(request);
   const { mesh } = readAbout(paths.dir);
-  const account = readKeys(paths.keys.account);
+  const account = readKeys(paths.keys.proxyAccount);
   const signer = Signer.read(paths.signingKey);
   const trust = readText(paths.trust, 'the trusted keys cannot be read');
   const natsCa = readText(paths.nats.ca, 'the authority of NATS cannot be read');

@@ -16,7 +16,13 @@ export interface MeshPaths {
   /** Which mesh this is. */
   about: string;
   /** Whoever has these can make credentials; they are needed for nothing else. */
-  keys: { operator: string; systemAccount: string; account: string; natsAuthority: string };
+  keys: {
+    operator: string;
+    systemAccount: string;
+    account: string;
+    proxyAccount: string;
+    natsAuthority: string;
+  };
   /** Signs change-sets, heads, endpoints and grants: for the config services. */
   signingKey: string;
   /** Public keys that proxies believe. */
@@ -40,6 +46,7 @@ export function meshPaths(dir: string): MeshPaths {
       operator: join(keys, 'operator.nk'),
       systemAccount: join(keys, 'system-account.nk'),
       account: join(keys, 'account.nk'),
+      proxyAccount: join(keys, 'proxy-account.nk'),
       natsAuthority: join(keys, 'nats-ca.key'),
     },
     signingKey: join(dir, 'signing.key'),

@@ -37,10 +37,22 @@ export function operatorJwt(options: IssueOptions & { systemAccount: string }): 
   });
 }
 
+/** Subjects of one account that another may use as if they were its own. */
+export interface Shared {
+  /** Asked of the account, or heard from it. */
+  kind: 'service' | 'stream';
+  subject: string;
+  /** A request may have several answers. */
+  manyAnswers?: boolean;
+}
+
 export interface AccountOptions extends IssueOptions {
   /** Public key of the account. */
   account: string;
   jetstream: boolean;
+  exports?: readonly Shared[];
+  /** What it takes from another account, by that one's public key. */
+  imports?: { from: string; shared: readonly Shared[] };
   /** Public keys of users whose tokens of that time (ms since 1970) and before are refused. */
   revocations?: Readonly<Record<string, number>>;
 }
@@ -62,9 +74,27 @@ export function accountJwt(options: AccountOptions): string {
         ...{ wildcards: true, mem_storage: storage, disk_storage: storage },
         ...{ streams: storage, consumer: storage },
       },
+      ...exportsOf(options.exports ?? []),
+      ...(options.imports === undefined ? {} : importsOf(options.imports)),
       ...(revocations.length === 0 ? {} : { revocations: Object.fromEntries(revocations) }),
     },
   });
+}
+
+function exportsOf(shared: readonly Shared[]): object {
+  if (shared.length === 0) return {};
+  const exports = shared.map(({ kind, subject, manyAnswers = false }) => ({
+    ...{ name: subject, subject, type: kind },
+    ...(kind === 'service' ? { response_type: manyAnswers ? 'Stream' : 'Singleton' } : {}),
+  }));
+  return { exports };
+}
+
+function importsOf({ from, shared }: NonNullable<AccountOptions['imports']>): object {
+  const imports = shared.map(({ kind, subject }) => ({
+    ...{ name: subject, subject, account: from, local_subject: subject, type: kind },
+  }));
+  return { imports };
 }
 
 export interface UserOptions extends IssueOptions {

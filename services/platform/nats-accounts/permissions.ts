@@ -1,7 +1,48 @@
 import { type NatsService, meshSubjects, proxyInbox, serviceInbox } from '#contracts/subjects.ts';
-import type { NatsPermissions } from './jwt.ts';
+import type { NatsPermissions, Shared } from './jwt.ts';
 
 const API = '$JS.API';
+
+/**
+ * What the account of the proxies takes from the account of the mesh, which has the streams.
+ *
+ * A server answers a request wherever its sender wants the answer, and asks no permission of the
+ * sender for that. In one account an answer could so be a change-set, or an order to JetStream to
+ * delete the log. Between accounts an answer stays in the account that asked, and reaches of the
+ * other only what stands here.
+ */
+export function sharedWithProxies(mesh: string): Shared[] {
+  const { allReceipts, allHeartbeats, head, streams, objects } = meshSubjects(mesh);
+  const asked = [
+    ...[allReceipts, allHeartbeats],
+    // No proxy asks it, but without it the server answers that this account has no JetStream.
+    `${API}.INFO`,
+    `${API}.STREAM.INFO.${streams.receipts}`,
+    ...proxyStreams(mesh).flatMap(({ stream, filter }) => [
+      `${API}.STREAM.INFO.${stream}`,
+      `${API}.CONSUMER.CREATE.${stream}.*.${filter('*')}`,
+      `${API}.CONSUMER.INFO.${stream}.*`,
+      `${API}.CONSUMER.DELETE.${stream}.*`,
+    ]),
+    ...objectReaderApi(objects),
+  ];
+  const polled = proxyStreams(mesh).map(({ stream }) => `${API}.CONSUMER.MSG.NEXT.${stream}.*`);
+  return [
+    ...asked.map((subject): Shared => ({ kind: 'service', subject })),
+    ...polled.map((subject): Shared => ({ kind: 'service', subject, manyAnswers: true })),
+    { kind: 'stream', subject: head },
+  ];
+}
+
+/** The streams that a proxy follows, each by the subjects that are meant for it. */
+function proxyStreams(mesh: string): { stream: string; filter: (proxy: string) => string }[] {
+  const { streams, config, allEndpoints, secretsOf } = meshSubjects(mesh);
+  return [
+    { stream: streams.config, filter: () => config },
+    { stream: streams.endpoints, filter: () => allEndpoints },
+    { stream: streams.secrets, filter: secretsOf },
+  ];
+}
 
 /**
  * What one proxy needs, and nothing else: it reads the config log, the endpoints, its own Secrets
@@ -13,7 +54,7 @@ const API = '$JS.API';
  */
 export function proxyPermissions(mesh: string, proxy: string): NatsPermissions {
   const subjects = meshSubjects(mesh);
-  const { config, allEndpoints, streams } = subjects;
+  const { streams } = subjects;
   const inbox = `${proxyInbox(proxy)}.>`;
   return {
     publish: [
@@ -21,17 +62,14 @@ export function proxyPermissions(mesh: string, proxy: string): NatsPermissions {
       `windrose.${mesh}.hint.${proxy}`,
       // Answers to a second proxy of the same name, which has the same inbox.
       inbox,
-      ...consumerApi(streams.config, proxy, config),
-      ...consumerApi(streams.endpoints, proxy, allEndpoints),
-      ...consumerApi(streams.secrets, proxy, subjects.secretsOf(proxy)),
+      ...proxyStreams(mesh).flatMap(({ stream, filter }) =>
+        consumerApi(stream, proxy, filter(proxy)),
+      ),
       // Whether its receipts are still there; their content is not told.
       `${API}.STREAM.INFO.${streams.receipts}`,
       ...objectReaderApi(subjects.objects),
     ],
-    subscribe: [
-      ...[subjects.head, subjects.claim(proxy), allEndpoints],
-      ...[subjects.secretsOf(proxy), inbox],
-    ],
+    subscribe: [...[subjects.head, subjects.claim(proxy), inbox]],
   };
 }
 
@@ -69,19 +107,8 @@ function consumerApi(stream: string, name: string, filter: string): string[] {
   ];
 }
 
-/**
- * The client asks for the account's limits and for the stream's name first, and reads an object's
- * chunks by a consumer with a name of its own making.
- */
+/** By requests alone: an answer to each, and no consumer. */
 function objectReaderApi(bucket: string): string[] {
   const stream = `OBJ_${bucket}`;
-  return [
-    ...[`${API}.INFO`, `${API}.STREAM.NAMES`],
-    `${API}.STREAM.INFO.${stream}`,
-    `${API}.STREAM.MSG.GET.${stream}`,
-    ...[`${API}.DIRECT.GET.${stream}`, `${API}.DIRECT.GET.${stream}.>`],
-    ...[`${API}.CONSUMER.CREATE.${stream}`, `${API}.CONSUMER.CREATE.${stream}.>`],
-    ...[`${API}.CONSUMER.INFO.${stream}.*`, `${API}.CONSUMER.DELETE.${stream}.*`],
-    `$JS.FC.${stream}.>`,
-  ];
+  return [`${API}.STREAM.INFO.${stream}`, `${API}.STREAM.MSG.GET.${stream}`];
 }

@@ -4,6 +4,7 @@ import { meshSubjects } from '#contracts/subjects.ts';
 import { revokeProxy } from '#platform/mesh/accounts.ts';
 import { freePort } from '#test/parts.ts';
 import { until } from '#test/processes.ts';
+import { AckPolicy, DeliverPolicy, nanos } from 'nats';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type ProxyProcess, startProxy } from '../proxy/proxy-process.ts';
 import { SecuredMesh } from './secured.ts';
@@ -133,27 +134,30 @@ test('a revoked proxy hears nothing more, says so, and serves what it has', asyn
   expect((await gateway.admin('/readyz')).status).toBe(200);
 });
 
-test('what a hostile proxy has the server put into the log is passed over', async () => {
+// The server holds the deliver subject of a consumer against no permission: what stays possible.
+test('what a hostile consumer pushes into the log is passed over by everyone', async () => {
   const api = await startConfig();
   await api.write({ upserts: [service('reviews')] });
   const gateway = start(secured.credentialFile({ proxy: 'edge' }));
   await gateway.ready();
-  const { config, streams } = meshSubjects(MESH);
+  const { config, allEndpoints, streams } = meshSubjects(MESH);
   const hostile = await secured.asProxy('hostile');
-  // The server answers where it is asked to, and holds that against no permission.
-  hostile.publish(`$JS.API.STREAM.INFO.${streams.config}`, '', { reply: config });
-  await hostile.flush();
   const manager = await hostile.jetstreamManager({ checkAPI: false });
-  await eventually('it is in the log', async () => {
-    return (await manager.streams.info(streams.config)).state.last_seq === 2;
+  await manager.consumers.add(streams.endpoints, {
+    ...{ name: 'hostile', ack_policy: AckPolicy.None, deliver_policy: DeliverPolicy.All },
+    ...{ filter_subject: allEndpoints, deliver_subject: config, idle_heartbeat: nanos(100) },
   });
+  await eventually('it has pushed', async () => {
+    return (await manager.streams.info(streams.config)).state.last_seq > 3;
+  });
+  await manager.consumers.delete(streams.endpoints, 'hostile');
   await eventually('a write gets through', async () => {
     const { status } = await api.post('/v1/changesets', { upserts: [service('orders')] });
     return status < 300;
   });
   await eventually('the gateway has it', async () => {
     const { body } = await gateway.admin('/snapshot');
-    return body.includes('orders');
+    return body.includes('"reviews"') && body.includes('"orders"');
   });
   expect(gateway.child.exitCode).toBeNull();
 });
