@@ -38,8 +38,10 @@ export function addExplainRoute(app: FastifyInstance, context: RouteContext): vo
         // Who announces is known for now only: a past revision shows what it declares.
         ...(body.at === undefined ? { endpoints: endpointsOf(plane, snapshot) } : {}),
       });
-      requireSeen(callerOf(request), explanation, from);
-      return explanation;
+      const caller = callerOf(request);
+      requireSeen(caller, explanation, from);
+      const lost = explanation.lost.filter(({ route }) => seesName(caller, 'HTTPRoute', route));
+      return { ...explanation, lost };
     },
   );
 }

@@ -8,6 +8,7 @@ import type {
   ReceiptBoard,
   ResourceList,
 } from '#contracts/api/config.ts';
+import type { Explanation } from '#contracts/api/explain.ts';
 import type { ProblemDetails } from '#contracts/problems.ts';
 import { tokenFile } from '#platform/access/token-file.ts';
 import { createServiceLog } from '#platform/service-log.ts';
@@ -201,6 +202,46 @@ describe('viewing', () => {
     expect(await ask('eve', 'pay/b', 'b.pay')).toBe(403);
     expect(await ask('bob', 'shop/a', 'b.pay')).toBe(200);
   });
+});
+
+test('an explanation names no route of others that has lost', async () => {
+  const gateway = {
+    ...{ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway' },
+    metadata: { name: 'edge', namespace: 'shop' },
+    spec: {
+      gatewayClassName: 'windrose',
+      listeners: [
+        {
+          ...{ name: 'http', port: 80, protocol: 'HTTP' },
+          allowedRoutes: { namespaces: { from: 'All' } },
+        },
+      ],
+    },
+  };
+  const edgeRoute = (namespace: string, path: string, backend: string): object => ({
+    ...{ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute' },
+    metadata: { name: 'r', namespace },
+    spec: {
+      parentRefs: [{ name: 'edge', namespace: 'shop' }],
+      rules: [
+        {
+          matches: [{ path: { type: 'PathPrefix', value: path } }],
+          backendRefs: [{ name: backend, port: 80 }],
+        },
+      ],
+    },
+  });
+  const routes = [edgeRoute('shop', '/a', 'a'), edgeRoute('pay', '/', 'b')];
+  const services = [inSpace('shop', 'a'), inSpace('pay', 'b')];
+  await api.write({ upserts: [gateway, ...services, ...routes] }, as('root'));
+  const lost = async (name: Name): Promise<string[]> => {
+    const body = { method: 'GET', url: 'http://x.example/a' };
+    const answer = await api.post<Explanation>('/v1/explain', body, as(name));
+    expect(answer.body.match?.route).toBe('shop/r');
+    return answer.body.lost.map(({ route }) => route);
+  };
+  expect(await lost('root')).toEqual(['pay/r']);
+  expect(await lost('eve')).toEqual([]);
 });
 
 test('a change of the file counts within a moment', async () => {
