@@ -2,6 +2,7 @@
 // proxies alike. Whoever forges here may publish whatever he likes on NATS, but holds no key.
 import { createHash } from 'node:crypto';
 import type { ChangeSetEvent, LogHead, ServiceEndpoints } from '#contracts/events.ts';
+import type { ProxyGrant } from '#contracts/signing.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import { FakeClock, systemClock } from '#platform/clock.ts';
 import { followLog } from '#platform/follow-log.ts';
@@ -193,7 +194,11 @@ it('F33: endpoints that are forged, or of before, are refused and written over',
     await startApp('moved'),
     await startApp('evil'),
   ];
-  const sidecar = new SpokenProxy(mesh.connection, mesh.name, 'echo-1', { workload: 'shop/echo' });
+  const cidrs = ['127.0.0.0/8'];
+  const allowed = { mesh: mesh.name, proxy: 'echo-1', service: 'shop/echo', cidrs };
+  const grant = mesh.key.signer.sign<ProxyGrant>('grant', allowed);
+  const said = { workload: 'shop/echo', grant };
+  const sidecar = new SpokenProxy(mesh.connection, mesh.name, 'echo-1', said);
   const beat = (port: number): Promise<void> =>
     sidecar.beat({ announces: { service: 'shop/echo', address: '127.0.0.1', port } });
   const proxy = mesh.proxy();

@@ -102,7 +102,7 @@ describe('a change-set is refused', () => {
     const details = await api.refused({
       upserts: [
         { ...service('a'), spec: { ports: [{ port: 0 }], selectors: {} } },
-        { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' } },
+        { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 's' } },
         { apiVersion: 'v1', kind: 'Servise', metadata: { name: 's' } },
         service('twice'),
         service('twice'),
@@ -111,7 +111,7 @@ describe('a change-set is refused', () => {
     });
     expect(details.status).toBe(422);
     expect(problems(details).sort()).toEqual([
-      'Secret/default/s kind not_supported_yet',
+      'ConfigMap/default/s kind not_supported_yet',
       'Service/shop/a spec.ports[0].port invalid_value',
       'Service/shop/a spec.selectors unknown_field',
       'Service/shop/twice metadata.name duplicate',
