@@ -2,6 +2,7 @@ import type { ProxyList, ReceiptBoard } from '#contracts/api/config.ts';
 import type { ServiceEndpoints } from '#contracts/events.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import { revokeProxy } from '#platform/mesh/accounts.ts';
+import { Signer } from '#platform/signing.ts';
 import { freePort } from '#test/parts.ts';
 import { until } from '#test/processes.ts';
 import { AckPolicy, DeliverPolicy, nanos } from 'nats';
@@ -23,6 +24,7 @@ async function startConfig(): Promise<Api> {
     natsUrl: secured.url,
     natsCreds: secured.paths.creds.config,
     natsCa: secured.paths.nats.ca,
+    signer: Signer.read(secured.paths.signingKey),
   });
   await config.ready;
   return config.api;

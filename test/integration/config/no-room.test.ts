@@ -52,7 +52,7 @@ test('without room for its streams the service says what is missing and what to 
 });
 
 test('a stream that is lost and cannot be made again is said in /readyz', async () => {
-  const natsUrl = await limitedNats('max_streams: 4');
+  const natsUrl = await limitedNats('max_streams: 5');
   const { api, ready } = await startService('m', { natsUrl });
   await ready;
   await eventually('the last one of them is made, the lease', async () => {
@@ -69,7 +69,7 @@ test('a stream that is lost and cannot be made again is said in /readyz', async 
 }, 60_000);
 
 test('without room for the lease of the registry /readyz says so', async () => {
-  const { api } = await startService('m', { natsUrl: await limitedNats('max_streams: 3') });
+  const { api } = await startService('m', { natsUrl: await limitedNats('max_streams: 4') });
   expect(await reasonWith(api, 'no room')).toContain('the lease of the registry cannot be kept');
 });
 
