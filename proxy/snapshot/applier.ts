@@ -1,5 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type ChangeSetEvent, EVENT_SCHEMA, type ReceiptResult } from '#contracts/events.ts';
+import {
+  type ChangeSetEvent,
+  EVENT_SCHEMA,
+  type ReceiptResult,
+  type StoredEvent,
+} from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import { NO_REVISION, type Revision } from '#contracts/revision.ts';
@@ -155,6 +160,8 @@ export class Applier {
     if (!(event.schema <= EVENT_SCHEMA)) return 'it needs a newer version of the proxy';
     if (event.mesh !== this.#options.mesh) return `it belongs to mesh ${String(event.mesh)}`;
     if (event.epoch !== this.#epoch) return `it belongs to epoch ${String(event.epoch)}`;
+    const { body } = event as Partial<StoredEvent>;
+    if (body !== undefined) return `its body, the object ${body.object}, is gone or damaged`;
     if (!Array.isArray(event.upserts) || !Array.isArray(event.deletes)) {
       return 'it has no lists of resources';
     }

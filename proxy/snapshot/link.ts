@@ -2,8 +2,10 @@ import { DeliverPolicy, Events, type JsMsg, type NatsConnection } from 'nats';
 import type { Announcement, LogHead, Receipt, ServiceEndpoints } from '#contracts/events.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import type { Clock, Random, Timer } from '#platform/clock.ts';
+import { EventBodies } from '#platform/config-log/bodies.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { decodeJson } from '#platform/nats.ts';
+import { ObjectStore } from '#platform/objects.ts';
 import type { Identity } from '../identity.ts';
 import type { Applier, Verdict } from './applier.ts';
 import { readEndpoints } from './endpoints.ts';
@@ -35,6 +37,7 @@ export class ConfigLink {
   readonly #options: LinkOptions;
   readonly #config: StreamFollower;
   readonly #endpoints: StreamFollower;
+  readonly #bodies: EventBodies;
   readonly #receipts: Receipts;
   readonly #heartbeats: Heartbeats;
   readonly #unsubscribe: (() => void)[] = [];
@@ -50,6 +53,7 @@ export class ConfigLink {
     this.#options = options;
     const { connection, identity, applier, clock, random, log } = options;
     const { streams, config, allEndpoints } = meshSubjects(identity.mesh);
+    this.#bodies = new EventBodies(new ObjectStore(connection, identity.mesh));
     this.#receipts = new Receipts(connection, clock, log);
     this.#heartbeats = new Heartbeats({
       connection,
@@ -181,7 +185,8 @@ export class ConfigLink {
 
   async #onEvent(message: JsMsg): Promise<boolean> {
     const { pending } = message.info;
-    const goOn = await this.#options.applier.accept(message.seq, message.data, pending > 0);
+    const data = await this.#bodies.whole(message.data);
+    const goOn = await this.#options.applier.accept(message.seq, data, pending > 0);
     this.#behind = pending;
     return goOn;
   }

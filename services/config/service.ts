@@ -1,10 +1,10 @@
 import type { NatsConnection } from 'nats';
+import { CHANGE_SET_BYTES_MAX } from '#contracts/events.ts';
 import { type Clock, systemClock } from '#platform/clock.ts';
 import { HttpProblem, createApi, listen } from '#platform/http.ts';
 import { sentenceOf } from '#platform/log.ts';
 import { connectNats, natsSentence, pause } from '#platform/nats.ts';
 import type { ServiceLog } from '#platform/service-log.ts';
-import { EVENT_BYTES_MAX } from './changes/writer.ts';
 import { BoardStreams } from './api/boards.ts';
 import { addRoutes } from './api/routes.ts';
 import { type ConfigMetrics, createMetrics } from './metrics.ts';
@@ -84,7 +84,7 @@ class Running implements ConfigService {
       description: 'Change-sets, resources, proxies and receipts of one mesh.',
       log,
       notReady: () => this.#notReady(),
-      bodyLimitBytes: EVENT_BYTES_MAX,
+      bodyLimitBytes: CHANGE_SET_BYTES_MAX,
     });
     const metrics = createMetrics(registry, {
       ready: () => this.#notReady() === undefined,

@@ -8,6 +8,27 @@ import type { ProxyGrant, Signed } from './signing.ts';
 export const EVENT_SCHEMA = 1;
 
 /**
+ * Where the upserts and deletes of a large change-set are: an object of the mesh's object store,
+ * JSON `{ upserts, deletes }` in UTF-8.
+ */
+export interface EventBody {
+  object: string;
+  /** SHA-256 of its bytes, in hex. */
+  digest: string;
+  bytes: number;
+}
+
+/** A change-set whose body is larger is a message without it (`StoredEvent`). */
+export const INLINE_BODY_BYTES_MAX = 512 * 1024;
+
+/** What one change-set may write and delete: in JSON, and in number. */
+export const CHANGE_SET_BYTES_MAX = 8 * 1024 * 1024;
+export const CHANGE_SET_RESOURCES_MAX = 10_000;
+
+/** How a large change-set stands in the log. With its body it is the event, signature and all. */
+export type StoredEvent = Omit<ChangeSetEvent, 'upserts' | 'deletes'> & { body: EventBody };
+
+/**
  * One message of the config log: one change-set, one revision (its sequence is the message's own).
  */
 export interface ChangeSetEvent extends Signed {

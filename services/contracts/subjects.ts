@@ -19,13 +19,16 @@ export interface MeshSubjects {
    * Request and reply: a starting proxy asks whether its name is taken (SEMANTICS.md, Registry).
    */
   claim: (proxy: string) => string;
-  streams: { config: string; endpoints: string; receipts: string };
-  /** Object store: snapshots, large bodies, the archive. */
+  streams: { config: string; endpoints: string; receipts: string; objects: string };
+  /** Object store: snapshots, large bodies, the archive. Its chunks and what is told of them. */
   objects: string;
+  objectChunks: string;
+  objectMetas: string;
 }
 
 export function meshSubjects(mesh: string): MeshSubjects {
   const root = `windrose.${mesh}`;
+  const bucket = `windrose_${mesh}_objects`;
   return {
     config: `${root}.config.all`,
     head: `${root}.head`,
@@ -40,7 +43,10 @@ export function meshSubjects(mesh: string): MeshSubjects {
       config: `WINDROSE_${mesh}_CONFIG`,
       endpoints: `WINDROSE_${mesh}_ENDPOINTS`,
       receipts: `WINDROSE_${mesh}_RECEIPTS`,
+      objects: `OBJ_${bucket}`,
     },
-    objects: `windrose_${mesh}_objects`,
+    objects: bucket,
+    objectChunks: `$O.${bucket}.C`,
+    objectMetas: `$O.${bucket}.M`,
   };
 }

@@ -2,10 +2,12 @@ import type { NatsConnection } from 'nats';
 import type { ResourceKey } from '#contracts/names.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import type { Clock } from './clock.ts';
+import { EventBodies } from './config-log/bodies.ts';
 import { EventChain } from './config-log/chain.ts';
 import { LogLostError, LogReader, NoLogError } from './config-log/reader.ts';
 import type { Log } from './log.ts';
 import { natsSentence } from './nats.ts';
+import { ObjectStore } from './objects.ts';
 import type { MeshState } from './state.ts';
 
 /**
@@ -44,6 +46,7 @@ export function followLog(options: FollowLogOptions): LogFollower {
 class Follower implements LogFollower {
   readonly #chain: EventChain;
   readonly #reader: LogReader;
+  readonly #bodies: EventBodies;
   readonly #options: FollowLogOptions;
   #problem: string | undefined = 'the config log has not been read yet';
   #reachedHead = false;
@@ -59,6 +62,7 @@ class Follower implements LogFollower {
     this.#options = options;
     const chain = new EventChain(options.mesh);
     this.#chain = chain;
+    this.#bodies = new EventBodies(new ObjectStore(options.connection, options.mesh));
     this.#reader = new LogReader({
       connection: options.connection,
       stream: meshSubjects(options.mesh).streams.config,
@@ -135,9 +139,9 @@ class Follower implements LogFollower {
     this.#options.changed?.(changed);
   }
 
-  #ingest(sequence: number, data: Uint8Array): void {
+  async #ingest(sequence: number, data: Uint8Array): Promise<void> {
     const { log, mesh } = this.#options;
-    const taken = this.#chain.take(sequence, data);
+    const taken = this.#chain.take(sequence, await this.#bodies.whole(data));
     if (taken.kind === 'applied') for (const key of taken.changed) this.#changed.add(key);
     if (taken.kind === 'refused') {
       log.warn({ mesh, sequence, why: taken.why }, 'a message of the config log is passed over');

@@ -7,9 +7,11 @@ import {
   type ChangeSetResponse,
   type ChangeSetSummary,
 } from '#contracts/api/config.ts';
+import { CHANGE_SET_BYTES_MAX, CHANGE_SET_RESOURCES_MAX } from '#contracts/events.ts';
 import { formatRevision } from '#contracts/revision.ts';
 import { HttpProblem } from '#platform/http.ts';
-import { EVENT_BYTES_MAX, type WriteRequest, tooLarge } from '../changes/writer.ts';
+import { tooLarge, tooMany } from '../changes/limits.ts';
+import type { WriteRequest } from '../changes/writer.ts';
 import { findRevision, findSequence } from '../changes/revisions.ts';
 import type { IndexedChangeSet } from '../log/history.ts';
 import { changesOf } from '../log/images.ts';
@@ -52,7 +54,7 @@ function addWriting(app: FastifyInstance, context: RouteContext): void {
     {
       onRequest: async (request) => {
         const bytes = Number(request.headers['content-length'] ?? 0);
-        if (bytes > EVENT_BYTES_MAX) throw tooLarge(bytes);
+        if (bytes > CHANGE_SET_BYTES_MAX) throw tooLarge(bytes);
       },
       schema: {
         tags: ['change-sets'],
@@ -67,6 +69,9 @@ function addWriting(app: FastifyInstance, context: RouteContext): void {
       },
     },
     async (request, reply) => {
+      const { upserts = [], deletes = [] } = request.body;
+      const count = upserts.length + deletes.length;
+      if (count > CHANGE_SET_RESOURCES_MAX) throw tooMany(count);
       const key = request.headers['idempotency-key'];
       const ifMatch = readIfMatch(request.headers['if-match']);
       const answer = await write(context, {

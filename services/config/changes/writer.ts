@@ -16,10 +16,9 @@ import { problemsBeyond } from './review.ts';
 import { invalid, readIntent } from './intent.ts';
 import { type Plan, planOf } from './plan.ts';
 import { findSequence, headOf } from './revisions.ts';
+import { refuseTooLarge } from './limits.ts';
 import { warningsOf } from './warnings.ts';
 
-/** The largest event that goes into the log as it is; NATS takes messages of 1 MiB at most. */
-export const EVENT_BYTES_MAX = 512 * 1024;
 const WAITING_MAX = 100;
 /** A bound on work; it is WRITE_TIMEOUT_MS that ends a writer whom others outrun. */
 const ATTEMPTS_MAX = 1_000;
@@ -163,12 +162,11 @@ export class Writer {
     refuseStaleVersions(history, asked.upserts);
     const time = new Date(clock.wallMs()).toISOString();
     const candidate = candidateOf(history.state, asked, history.lastSequence + 1, time);
+    refuseTooLarge(candidate);
     refuseOverlap(history, draft.base, candidate.changed, candidate.upserts);
     const { refusing, revoked, notes } = compiler.newProblems(candidate.state, candidate.changed);
     if (refusing.length > 0) throw invalid(refusing);
     const event = this.#event(draft, candidate, time);
-    const bytes = Buffer.byteLength(JSON.stringify(event));
-    if (bytes > EVENT_BYTES_MAX) throw tooLarge(bytes);
     const warnings = warningsOf({
       history,
       ...{ candidate, revoked, notes },
@@ -253,14 +251,4 @@ function notStored(why: string, perhaps: boolean): string {
     ? `the change-set could not be stored in time (${why}); whether it still arrives is not ` +
         'known: repeat it with the same Idempotency-Key, or look at the history'
     : `the change-set was not stored: ${why}`;
-}
-
-/** 413 with both sizes in the sentence. */
-export function tooLarge(bytes: number): HttpProblem {
-  const kib = (size: number): number => Math.ceil(size / 1024);
-  return new HttpProblem(
-    'too-large',
-    `this change-set takes ${kib(bytes)} KiB and one may take ${kib(EVENT_BYTES_MAX)} KiB; ` +
-      'split it into several',
-  );
 }

@@ -2,11 +2,13 @@ import type { NatsConnection } from 'nats';
 import type { ChangeSetEvent } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import type { MeshSubjects } from '#contracts/subjects.ts';
+import { EventBodies, type PackedEvent } from '#platform/config-log/bodies.ts';
 import { decodeEvent } from '#platform/config-log/event.ts';
 import { LogLostError, LogReader } from '#platform/config-log/reader.ts';
 import { HttpProblem } from '#platform/http.ts';
 import type { Log } from '#platform/log.ts';
-import { encodeJson, isNoRoom, isWrongLastSequence, natsSentence } from '#platform/nats.ts';
+import { isNoRoom, isWrongLastSequence, natsSentence } from '#platform/nats.ts';
+import { ObjectStore } from '#platform/objects.ts';
 import { EventCache } from './event-cache.ts';
 import { Follower } from './follow.ts';
 import type { History, IndexedChangeSet } from './history.ts';
@@ -46,12 +48,16 @@ export class ConfigLog {
   readonly #cache = new EventCache(CACHE_BYTES_MAX);
   #follower: Follower | undefined;
   readonly #reader: LogReader;
+  readonly #bodies: EventBodies;
   #lost: string | undefined;
+  /** Body of a publish without an answer: its message may be stored after all. */
+  #doubtful: string | undefined;
 
   constructor(options: ConfigLogOptions) {
     this.#options = options;
     this.#stream = options.subjects.streams.config;
     this.history = options.history;
+    this.#bodies = new EventBodies(new ObjectStore(options.connection, options.mesh));
     this.#reader = new LogReader({
       connection: options.connection,
       stream: this.#stream,
@@ -124,10 +130,19 @@ export class ConfigLog {
     throw new Error(`the config log no longer has the body of revision ${sequence}`);
   }
 
-  /** Adds to the end of the log, only if nothing was added since `history.lastSequence`. */
+  /**
+   * Adds to the end of the log, only if nothing was added since `history.lastSequence`. A large
+   * body is stored first; what is left of one that no message names is swept later.
+   */
   async publish(event: ChangeSetEvent, expectedSequence: number): Promise<PublishResult> {
+    let packed: PackedEvent;
     try {
-      const data = encodeJson(event);
+      packed = await this.#bodies.pack(event);
+    } catch (error) {
+      return { kind: 'refused', why: natsSentence(error) };
+    }
+    const { data, whole } = packed;
+    try {
       const ack = await this.#options.connection
         .jetstream()
         .publish(this.#options.subjects.config, data, {
@@ -135,16 +150,34 @@ export class ConfigLog {
           expect: { lastSequence: expectedSequence, streamName: this.#stream },
           timeout: PUBLISH_TIMEOUT_MS,
         });
-      if (!ack.duplicate) this.#ingest(ack.seq, data);
+      if (!ack.duplicate) this.#take(ack.seq, whole);
       return { kind: 'stored', sequence: ack.seq };
     } catch (error) {
       if (isWrongLastSequence(error)) return { kind: 'behind' };
-      const kind = isNoRoom(error) ? 'refused' : 'unknown';
-      return { kind, why: natsSentence(error) };
+      if (!isNoRoom(error)) {
+        this.#doubtful = packed.object;
+        return { kind: 'unknown', why: natsSentence(error) };
+      }
+      await this.#drop(packed);
+      return { kind: 'refused', why: natsSentence(error) };
     }
   }
 
-  #ingest(sequence: number, data: Uint8Array): void {
+  async #drop({ object }: PackedEvent): Promise<void> {
+    if (object === undefined || object === this.#doubtful) return;
+    try {
+      await this.#bodies.remove(object);
+    } catch (error) {
+      this.#options.log.warn({ object, why: natsSentence(error) }, 'a body without event is left');
+    }
+  }
+
+  async #ingest(sequence: number, data: Uint8Array): Promise<void> {
+    if (sequence <= this.history.lastSequence) return;
+    this.#take(sequence, await this.#bodies.whole(data));
+  }
+
+  #take(sequence: number, data: Uint8Array): void {
     const result = this.history.ingest(sequence, data);
     if (result.kind === 'refused') this.#options.onRefused(sequence, result.why);
     if (result.kind === 'applied') this.#options.onApplied(result.entry, result.changed);
@@ -152,7 +185,8 @@ export class ConfigLog {
 
   async #bodyOf(sequence: number): Promise<Uint8Array | undefined> {
     try {
-      return await this.#reader.body(sequence);
+      const data = await this.#reader.body(sequence);
+      return data === undefined ? undefined : await this.#bodies.whole(data);
     } catch (error) {
       throw new HttpProblem('unavailable', `the config log cannot be read: ${natsSentence(error)}`);
     }

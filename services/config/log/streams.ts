@@ -2,6 +2,7 @@ import {
   type JetStreamManager,
   type StreamConfig,
   type StreamInfo,
+  DiscardPolicy,
   StorageType,
   nanos,
 } from 'nats';
@@ -22,7 +23,10 @@ const ENDPOINTS_BYTES_MAX = 1024 * 1024;
 export type Wanted = Pick<StreamConfig, 'name' | 'subjects' | 'storage' | 'description'> &
   Partial<StreamConfig>;
 
-/** The three streams of one mesh. The first is the only store of configuration there is. */
+/**
+ * The streams of one mesh. The first is the only store of configuration there is; the last is an
+ * object store with what is too large for it (NATS ADR-20).
+ */
 export function wantedStreams(subjects: MeshSubjects, replicas: number): Wanted[] {
   return [
     {
@@ -51,6 +55,16 @@ export function wantedStreams(subjects: MeshSubjects, replicas: number): Wanted[
       max_msgs_per_subject: RECEIPTS_PER_PROXY,
       max_msgs: RECEIPTS_MAX,
       max_msg_size: RECEIPT_BYTES_MAX,
+    },
+    {
+      name: subjects.streams.objects,
+      description: 'Windrose: bodies of large change-sets, snapshots, the archive of the log',
+      subjects: [`${subjects.objectChunks}.>`, `${subjects.objectMetas}.>`],
+      storage: StorageType.File,
+      num_replicas: replicas,
+      discard: DiscardPolicy.New,
+      allow_rollup_hdrs: true,
+      allow_direct: true,
     },
   ];
 }

@@ -21,9 +21,12 @@ export const ChangeSetRequest = Type.Object(
   {
     author: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
     message: Type.Optional(Type.String({ maxLength: 2_000 })),
-    /** Each is checked as its kind asks (contracts/resources/read.ts). */
-    upserts: Type.Optional(Type.Array(Type.Unknown(), { maxItems: 10_000 })),
-    deletes: Type.Optional(Type.Array(Ref, { maxItems: 10_000 })),
+    /**
+     * Each is checked as its kind asks (contracts/resources/read.ts). With the deletes 10,000 at
+     * most, or 413.
+     */
+    upserts: Type.Optional(Type.Array(Type.Unknown())),
+    deletes: Type.Optional(Type.Array(Ref)),
     /** Deletes what carries these labels and is not among the upserts. */
     prune: Type.Optional(
       Type.Object(

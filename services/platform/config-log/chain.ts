@@ -50,7 +50,7 @@ export class EventChain {
     this.#lastSequence = sequence;
     const decoded = decodeEvent(data, this.#mesh, this.epoch);
     if (decoded.kind === 'foreign') return { kind: 'refused', why: decoded.why };
-    if (decoded.kind === 'newer') return this.#breakAt(sequence, decoded.why);
+    if (decoded.kind !== 'event') return this.#breakAt(sequence, decoded.why);
     const { event } = decoded;
     if (event.previousDigest !== this.state.digest) {
       return this.#breakAt(sequence, 'it does not continue from the change-set before it');

@@ -6,11 +6,13 @@ export type DecodedEvent =
   /** No change-set of this mesh: every reader of the log passes over it alike. */
   | { kind: 'foreign'; why: string }
   /** Written by a version that knows more: whoever cannot read it must not write after it. */
-  | { kind: 'newer'; why: string };
+  | { kind: 'newer'; why: string }
+  /** Its body is not in the object store any more, or is not what was put there. */
+  | { kind: 'bodiless'; why: string };
 
 const TEXTS = ['id', 'author', 'message', 'time', 'previousDigest', 'digest', 'minProxy'] as const;
 
-/** Reads one message of the config log. */
+/** Reads one message of the config log, a large one together with its body (bodies.ts). */
 export function decodeEvent(data: Uint8Array, mesh: string, epoch: number): DecodedEvent {
   const value = decodeJson(data);
   if (value === undefined) return foreign('it is no JSON object');
@@ -24,6 +26,10 @@ export function decodeEvent(data: Uint8Array, mesh: string, epoch: number): Deco
   if (value['epoch'] !== epoch) return foreign(`it belongs to the epoch ${String(value['epoch'])}`);
   const missing = TEXTS.find((name) => typeof value[name] !== 'string');
   if (missing !== undefined) return foreign(`it has no ${missing}`);
+  if (value['body'] !== undefined) {
+    const { object } = value['body'] as { object?: unknown };
+    return { kind: 'bodiless', why: `its body, the object ${String(object)}, is gone or damaged` };
+  }
   if (!isListOf(value['upserts'], hasIdentity)) return foreign('its upserts are not resources');
   if (!isListOf(value['deletes'], isRef)) return foreign('its deletes are not references');
   return { kind: 'event', event: value as unknown as ChangeSetEvent };

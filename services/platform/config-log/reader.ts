@@ -13,7 +13,8 @@ export interface LogReaderOptions {
   /** Who is told of the messages, and knows how far it has come (see chain.ts). */
   into: {
     readonly lastSequence: number;
-    ingest: (sequence: number, data: Uint8Array) => void;
+    /** What it throws ends `catchUp`, which goes on from the same message the next time. */
+    ingest: (sequence: number, data: Uint8Array) => Promise<void>;
     passOver: (sequence: number) => void;
   };
 }
@@ -71,10 +72,10 @@ export class LogReader {
     const bodies = await Promise.all(
       Array.from({ length: count }, (_, i) => this.#bodyTwice(manager, from + i)),
     );
-    bodies.forEach((body, i) => {
+    for (const [i, body] of bodies.entries()) {
       if (body === undefined) into.passOver(from + i);
-      else into.ingest(from + i, body);
-    });
+      else await into.ingest(from + i, body);
+    }
   }
 
   /** Asked twice before a message counts as deleted, as in `catchUp`. */

@@ -52,7 +52,7 @@ test('without room for its streams the service says what is missing and what to 
 });
 
 test('a stream that is lost and cannot be made again is said in /readyz', async () => {
-  const natsUrl = await limitedNats('max_streams: 3');
+  const natsUrl = await limitedNats('max_streams: 4');
   const { api, ready } = await startService('m', { natsUrl });
   await ready;
   const connection = await connect({ servers: natsUrl });
