@@ -1,18 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
-import {
-  type ChangeSetEvent,
-  EVENT_SCHEMA,
-  type ReceiptResult,
-  type StoredEvent,
-} from '#contracts/events.ts';
+import type { ChangeSetEvent, ReceiptResult } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import { NO_REVISION, type Revision } from '#contracts/revision.ts';
 import type { Clock } from '#platform/clock.ts';
+import { stateOf } from '#platform/config-log/chain.ts';
+import { epochBegunBy } from '#platform/config-log/event.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { decodeJson } from '#platform/nats.ts';
 import { MeshState, type StateChange } from '#platform/state.ts';
 import type { Fleet } from '../fleet.ts';
+import { refusalOf } from './refusal.ts';
+import { type Followed, Rebuild, olderThan } from './rebuild.ts';
 
 /** What is said of a revision; whoever sends it adds who says so. */
 export interface Verdict {
@@ -49,7 +48,9 @@ const RESYNC_INTERVAL_MS = 30_000;
 /**
  * Follows the config log event by event: each has to continue the chain of digests, and a state is
  * brought into service as a whole or not at all. A break in the chain asks for the log from its
- * beginning; a break that is still there then leaves in service what was.
+ * beginning; a break that is still there then leaves in service what was. So does a log that turns
+ * out not to hold the revision served: it was lost or restored from an older copy, and only an
+ * event that begins a new epoch is the order to go on with what it holds.
  */
 export class Applier {
   readonly #options: ApplierOptions;
@@ -59,7 +60,7 @@ export class Applier {
   /** Changes in `#state` that the workers do not serve yet; undefined: they need all of it. */
   #pending: { changes: StateChange[]; changed: Set<ResourceKey> } | undefined;
   #newestTime = '';
-  #rebuilding = false;
+  readonly #rebuild = new Rebuild();
   #brokenAt = 0;
   #turn: Promise<unknown> = Promise.resolve();
   #noResyncBeforeMs = Number.NEGATIVE_INFINITY;
@@ -101,7 +102,7 @@ export class Applier {
   /** The log is known to hold nothing that was not read: an empty log is a state too. */
   reachedHead(): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#served === undefined && !this.#rebuilding) await this.#flush(false);
+      if (this.#served === undefined || this.#rebuild.isRunning) await this.#flush(false);
     });
   }
 
@@ -116,9 +117,13 @@ export class Applier {
   }
 
   async #accept(sequence: number, data: Uint8Array, more: boolean): Promise<boolean> {
+    if ((epochBegunBy(data) ?? 0) > this.#epoch) return this.#begin(sequence, data, more);
     if (sequence <= this.#state.sequence) return true;
     const event = decodeJson(data) as ChangeSetEvent | undefined;
-    const refusal = event === undefined ? 'it is no JSON object' : this.#refusalOf(event);
+    const refusal =
+      event === undefined
+        ? 'it is no JSON object'
+        : refusalOf(event, this.#options.mesh, this.#epoch);
     if (event === undefined || refusal !== undefined) {
       return this.#broken(sequence, refusal ?? '', false);
     }
@@ -128,6 +133,11 @@ export class Applier {
       upserts: event.upserts,
       deletes: event.deletes,
     };
+    if (event.epoch > this.#epoch) {
+      return this.#broken(sequence, 'the first event of its epoch is not there', true);
+    }
+    const forked = this.#rebuild.refusal(this.#followed, this.#served, sequence);
+    if (forked !== undefined) return this.#broken(sequence, forked, false);
     if (event.previousDigest !== this.#state.digest) {
       return this.#broken(sequence, 'it does not follow from the state before it', true);
     }
@@ -141,7 +151,26 @@ export class Applier {
       for (const key of changed) this.#pending.changed.add(key);
     }
     const full = (this.#pending?.changes.length ?? 0) >= CHANGES_TOGETHER_MAX;
-    if (!more || (full && !this.#rebuilding)) await this.#flush(true);
+    if (!more || (full && !this.#rebuild.isRunning)) await this.#flush(true);
+    return true;
+  }
+
+  /** Takes the first event of a later epoch, wherever it stands in the log. */
+  async #begin(sequence: number, data: Uint8Array, more: boolean): Promise<boolean> {
+    const event = decodeJson(data) as unknown as ChangeSetEvent;
+    const wrong = refusalOf(event, this.#options.mesh, this.#epoch);
+    const next = wrong === undefined ? stateOf(event, sequence) : undefined;
+    if (next === undefined) {
+      return this.#broken(sequence, wrong ?? 'it does not hold what it names', false);
+    }
+    const { from } = event.genesis ?? {};
+    this.#options.log.warn({ epoch: event.epoch, from }, 'the config log begins a new epoch');
+    this.#state = next;
+    this.#epoch = event.epoch;
+    this.#pending = undefined;
+    this.#newestTime = event.time;
+    // Read anew, it is only on the way to the revision that is served.
+    if (!more || !this.#rebuild.isRunning) await this.#flush(true);
     return true;
   }
 
@@ -150,22 +179,11 @@ export class Applier {
     const nowMs = this.#options.clock.nowMs();
     if (nowMs < this.#noResyncBeforeMs) return false;
     this.#noResyncBeforeMs = nowMs + RESYNC_INTERVAL_MS;
+    this.#rebuild.begin(this.#followed);
     this.#state = new MeshState();
+    this.#epoch = NO_REVISION.epoch;
     this.#pending = undefined;
-    this.#rebuilding = true;
     return true;
-  }
-
-  #refusalOf(event: ChangeSetEvent): string | undefined {
-    if (!(event.schema <= EVENT_SCHEMA)) return 'it needs a newer version of the proxy';
-    if (event.mesh !== this.#options.mesh) return `it belongs to mesh ${String(event.mesh)}`;
-    if (event.epoch !== this.#epoch) return `it belongs to epoch ${String(event.epoch)}`;
-    const { body } = event as Partial<StoredEvent>;
-    if (body !== undefined) return `its body, the object ${body.object}, is gone or damaged`;
-    if (!Array.isArray(event.upserts) || !Array.isArray(event.deletes)) {
-      return 'it has no lists of resources';
-    }
-    return undefined;
   }
 
   /** The digest after a change; undefined when a resource in it has no readable form. */
@@ -179,29 +197,42 @@ export class Applier {
   }
 
   #broken(sequence: number, why: string, mayResync: boolean): boolean {
-    if (mayResync && !this.#rebuilding && this.#forget()) {
+    if (mayResync && !this.#rebuild.isRunning && this.#forget()) {
       this.#options.log.warn({ sequence }, `event refused: ${why}; reading the whole log again`);
       return false;
     }
-    this.#rebuilding = false;
+    this.#giveUp();
     if (sequence === this.#brokenAt) return true;
     this.#brokenAt = sequence;
     const message = `event ${sequence} of the config log is refused: ${why}`;
     this.#options.log.error({ sequence }, message);
-    this.#say({
-      revision: { epoch: this.#epoch, sequence },
-      result: 'rejected',
-      logDigest: this.#state.digest,
-      problems: [{ resource: '', path: '', reason: 'cannot_apply', message }],
-      lagMs: 0,
-      applyMs: 0,
-    });
+    this.#reject({ epoch: this.#epoch, sequence }, message);
     return true;
+  }
+
+  get #followed(): Followed {
+    return { state: this.#state, epoch: this.#epoch };
+  }
+
+  /** Reading anew led nowhere: what is served is what is followed. */
+  #giveUp(): void {
+    const before = this.#rebuild.giveUp();
+    if (before === undefined) return;
+    this.#state = before.state;
+    this.#epoch = before.epoch;
+    this.#pending = undefined;
   }
 
   async #flush(tell: boolean): Promise<void> {
     const { fleet, log, clock } = this.#options;
     const revision = { epoch: this.#epoch, sequence: this.#state.sequence };
+    const lost =
+      olderThan(revision, this.#served?.revision) ??
+      this.#rebuild.refusal(this.#followed, this.#served);
+    if (lost !== undefined) {
+      this.#broken(revision.sequence, lost, false);
+      return;
+    }
     const step = this.#served === undefined ? undefined : this.#pending;
     this.#pending = undefined;
     this.#flushing = true;
@@ -212,7 +243,7 @@ export class Applier {
         ...(step === undefined ? {} : { step }),
       });
       this.#pending = { changes: [], changed: new Set() };
-      this.#rebuilding = false;
+      this.#rebuild.done();
       this.#served = { revision, logDigest: this.#state.digest, problems };
       const lagMs = Math.max(0, clock.wallMs() - Date.parse(this.#newestTime));
       if (tell) this.#tell(Number.isFinite(lagMs) ? lagMs : 0, applyMs);
@@ -220,17 +251,7 @@ export class Applier {
     } catch (error) {
       const message = `the proxy failed to apply the state: ${sentenceOf(error)}`;
       log.error({ revision: revision.sequence }, message);
-      const problem = { resource: '', path: '', reason: 'cannot_apply' as const, message };
-      const logDigest = this.#state.digest;
-      const result = 'rejected';
-      this.#say({
-        revision,
-        result,
-        logDigest,
-        problems: [problem],
-        lagMs: 0,
-        applyMs: 0,
-      });
+      this.#reject(revision, message);
     } finally {
       this.#flushing = false;
     }
@@ -249,6 +270,13 @@ export class Applier {
     const result = this.#turn.then(run, run);
     this.#turn = result.catch(() => undefined);
     return result;
+  }
+
+  #reject(revision: Revision, message: string): void {
+    const problem = { resource: '', path: '', reason: 'cannot_apply' as const, message };
+    const logDigest = this.#state.digest;
+    const result = 'rejected';
+    this.#say({ revision, result, logDigest, problems: [problem], lagMs: 0, applyMs: 0 });
   }
 
   #say(verdict: Verdict): void {

@@ -14,7 +14,7 @@ import { pause } from '#platform/nats.ts';
 export interface FollowOptions {
   connection: NatsConnection;
   stream: string;
-  /** Where to begin; asked each time the consumer is made anew. */
+  /** Where to begin; asked each time the consumer is made anew. Undefined: not yet. */
   begin: (
     lastSequence: number,
   ) => Pick<ConsumerConfig, 'deliver_policy' | 'opt_start_seq' | 'filter_subject'> | undefined;

@@ -3,6 +3,7 @@ import type { Announcement, LogHead, Receipt, ServiceEndpoints } from '#contract
 import { meshSubjects } from '#contracts/subjects.ts';
 import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { EventBodies } from '#platform/config-log/bodies.ts';
+import { epochBegunBy } from '#platform/config-log/event.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { decodeJson } from '#platform/nats.ts';
 import { ObjectStore } from '#platform/objects.ts';
@@ -167,28 +168,45 @@ export class ConfigLink {
     const { sequence } = applier.state;
     this.#behind = Math.max(0, last - sequence);
     if (last < sequence) {
-      // Served on from what is known: a shorter log is never taken as the order to go back.
+      // Served on from what is known: a shorter log is never taken as the order to go back. It is
+      // read for the first event of a new epoch, which may stand there already.
       if (!this.#lostTold) {
         log.error({ last, revision: sequence }, 'the config log ends before the revision served');
       }
       this.#lostTold = true;
-      return undefined;
+      return { deliver_policy: DeliverPolicy.All, filter_subject: subject };
     }
     this.#lostTold = false;
     if (last === sequence) void applier.reachedHead();
     return {
       deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: sequence + 1,
+      // The last one again, to see that this is the log that was followed.
+      opt_start_seq: Math.max(sequence, 1),
       filter_subject: subject,
     };
   }
 
   async #onEvent(message: JsMsg): Promise<boolean> {
     const { pending } = message.info;
+    const { applier } = this.#options;
+    const isKnown = message.seq <= applier.state.sequence;
+    if (isKnown && epochBegunBy(message.data) === undefined) return this.#isOurs(message);
     const data = await this.#bodies.whole(message.data);
-    const goOn = await this.#options.applier.accept(message.seq, data, pending > 0);
+    const goOn = await applier.accept(message.seq, data, pending > 0);
     this.#behind = pending;
     return goOn;
+  }
+
+  /** The log's message of the revision that is followed has to be the one that made it. */
+  async #isOurs(message: JsMsg): Promise<boolean> {
+    const { applier, log } = this.#options;
+    const { sequence, digest } = applier.state;
+    if (message.seq !== sequence) return true;
+    const event = decodeJson(message.data);
+    if (event?.['epoch'] === applier.epoch && event['digest'] === digest) return true;
+    if (!(await applier.resync())) return true;
+    log.error({ sequence }, 'the log has another revision of this number; reading it anew');
+    return false;
   }
 
   async #onEndpoints(message: JsMsg): Promise<boolean> {
@@ -206,8 +224,10 @@ export class ConfigLink {
   #onHead(head: LogHead | undefined): void {
     const { applier, identity, log } = this.#options;
     if (head === undefined || head.mesh !== identity.mesh) return;
-    const { sequence } = head.revision;
-    if (sequence === applier.state.sequence && head.digest !== applier.state.digest) {
+    const { sequence, epoch } = head.revision;
+    if (epoch < applier.epoch) return;
+    const isOther = sequence === applier.state.sequence && head.digest !== applier.state.digest;
+    if (isOther || epoch > applier.epoch) {
       void applier.resync().then((begun) => {
         if (!begun) return;
         log.error({ sequence }, 'this state is not the log’s; reading the whole log again');

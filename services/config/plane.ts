@@ -1,18 +1,23 @@
 import { Events, type NatsConnection } from 'nats';
 import { HEAD_INTERVAL_MS, type LogHead } from '#contracts/events.ts';
+import type { Revision } from '#contracts/revision.ts';
 import { type MeshSubjects, meshSubjects } from '#contracts/subjects.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { encodeJson } from '#platform/nats.ts';
+import type { RecoverRequest, RecoverResponse } from '#contracts/api/config.ts';
 import type { ResourceKey } from '#contracts/names.ts';
+import type { Signer } from '#platform/signing.ts';
 import { Compiler } from './changes/compiler.ts';
 import { Writer } from './changes/writer.ts';
 import { ConfigLog } from './log/config-log.ts';
 import { History } from './log/history.ts';
+import { Recovery } from './log/recovery.ts';
 import { StreamError, type Wanted, ensureStreams, wantedStreams } from './log/streams.ts';
 import type { ConfigMetrics } from './metrics.ts';
 import { ReceiptFeed } from './receipts/feed.ts';
 import { RegistryFeed } from './registry/feed.ts';
+import type { KnownProxy } from './registry/proxies.ts';
 
 export interface PlaneOptions {
   connection: NatsConnection;
@@ -22,12 +27,16 @@ export interface PlaneOptions {
   clock: Clock;
   log: Log;
   metrics: ConfigMetrics;
+  signer?: Signer | undefined;
+  /** The log is in a newer epoch than this plane, and can be read from its beginning again. */
+  onSuperseded: () => void;
   /** A board may look different now. */
   onNews: () => void;
 }
 
 /** The least that a NATS server must take as one message. */
 const PAYLOAD_BYTES_MIN = 768 * 1024;
+const DOUBT_INTERVAL_MS = 2_000;
 
 /** Everything of the config plane that lives on NATS, in one mesh, over one connection. */
 export class Plane {
@@ -37,12 +46,14 @@ export class Plane {
   readonly writer: Writer;
   readonly registry: RegistryFeed;
   readonly receipts: ReceiptFeed;
+  readonly #recovery: Recovery;
   readonly #options: PlaneOptions;
   readonly #subjects: MeshSubjects;
   #linked = true;
   #replayed = false;
   #stopped = false;
   #headTimer: Timer | undefined;
+  #doubtTimer: Timer | undefined;
 
   constructor(options: PlaneOptions) {
     const { mesh, clock, log, connection, metrics } = options;
@@ -59,10 +70,15 @@ export class Plane {
         log.error({ sequence, why }, 'a message of the config log is passed over');
       },
     });
-    this.compiler = new Compiler(this.history.state, this.history.epoch, () => clock.wallMs());
+    this.compiler = new Compiler(
+      this.history.state,
+      () => this.history.epoch,
+      () => clock.wallMs(),
+    );
     this.registry = new RegistryFeed({
       ...shared,
       onProxies: options.onNews,
+      onServed: (proxy, revision) => void this.log.noteServed(proxy, revision),
       onForgotten: (proxy) => this.receipts.receipts.forget(proxy),
       addresses: { allows: () => false },
     });
@@ -72,6 +88,13 @@ export class Plane {
       registry: this.registry.registry,
       ensureStream: () => this.#ensureReceipts(),
       onReceipt: options.onNews,
+    });
+    this.#recovery = new Recovery({
+      ...shared,
+      log: this.log,
+      signer: options.signer,
+      ensureStreams: () => this.#ensureStreams(this.#wanted()),
+      served: () => [...this.registry.registry.proxies.values()].map(revisionServed),
     });
     this.writer = new Writer({
       mesh,
@@ -110,7 +133,8 @@ export class Plane {
           `set its max_payload to ${PAYLOAD_BYTES_MIN} or more`,
       );
     }
-    await this.#ensureStreams(wantedStreams(this.#subjects, this.#options.replicas));
+    await this.#ensureStreams(this.#wanted());
+    this.#doubtLater();
     await this.log.start();
     this.#replayed = true;
     this.#readMesh();
@@ -125,6 +149,7 @@ export class Plane {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#headTimer?.cancel();
+    this.#doubtTimer?.cancel();
     await Promise.all([this.log.stop(), this.registry.stop(), this.receipts.stop()]);
   }
 
@@ -137,6 +162,17 @@ export class Plane {
     return [...up, ...unheard].sort((a, b) => (a.proxy < b.proxy ? -1 : 1));
   }
 
+  /** Begins a new epoch; from then on another plane has to take this one's place. */
+  async recover(request: RecoverRequest): Promise<RecoverResponse> {
+    const answer = await this.#recovery.recover(request);
+    this.#options.onSuperseded();
+    return answer;
+  }
+
+  #wanted(): Wanted[] {
+    return wantedStreams(this.#subjects, this.#options.replicas);
+  }
+
   async #ensureStreams(streams: readonly Wanted[]): Promise<void> {
     const manager = await this.#options.connection.jetstreamManager({ checkAPI: false });
     await ensureStreams(manager, streams);
@@ -145,8 +181,7 @@ export class Plane {
   /** Never the config log: a log that is gone must be noticed, not replaced by an empty one. */
   async #ensureReceipts(): Promise<void> {
     const { receipts } = this.#subjects.streams;
-    const wanted = wantedStreams(this.#subjects, this.#options.replicas);
-    await this.#ensureStreams(wanted.filter(({ name }) => name === receipts));
+    await this.#ensureStreams(this.#wanted().filter(({ name }) => name === receipts));
   }
 
   #onApplied(changed: ReadonlySet<ResourceKey>): void {
@@ -178,6 +213,24 @@ export class Plane {
     follow().catch((error: unknown) => log.error({ error: sentenceOf(error) }, 'link not watched'));
   }
 
+  /** While the log cannot be followed: does it begin a new epoch, by another service's hand? */
+  #doubtLater(): void {
+    this.#doubtTimer = this.#options.clock.after(DOUBT_INTERVAL_MS, () => {
+      void this.#doubt().then(() => {
+        if (!this.#stopped) this.#doubtLater();
+      });
+    });
+  }
+
+  async #doubt(): Promise<void> {
+    if (this.log.problem === undefined || this.#stopped) return;
+    try {
+      if ((await this.log.newerEpoch()) !== undefined) this.#options.onSuperseded();
+    } catch (error) {
+      this.#options.log.debug({ error: sentenceOf(error) }, 'the log is not asked for its epoch');
+    }
+  }
+
   #headLater(): void {
     this.#headTimer = this.#options.clock.after(HEAD_INTERVAL_MS, () => {
       void this.#publishHead().then(() => this.#headLater());
@@ -201,4 +254,8 @@ export class Plane {
       if (!this.#stopped) log.warn({ error: sentenceOf(error) }, 'the head was not published');
     }
   }
+}
+
+function revisionServed({ heartbeat }: KnownProxy): Revision {
+  return heartbeat.revision;
 }

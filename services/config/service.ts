@@ -146,28 +146,48 @@ class Running implements ConfigService {
       signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true });
     });
     aborted.catch(() => undefined);
+    while (!signal.aborted) {
+      const superseded = await this.#startPlane(connection, metrics, aborted);
+      if (superseded === undefined) return;
+      await Promise.race([superseded.promise, aborted]);
+      log.warn('the config log begins a new epoch: it is read from its beginning');
+    }
+  }
+
+  /** Resolves when a plane works; what it answers resolves when another has to take its place. */
+  async #startPlane(
+    connection: NatsConnection,
+    metrics: ConfigMetrics,
+    aborted: Promise<never>,
+  ): Promise<{ promise: Promise<void> } | undefined> {
+    const { log } = this.#options;
+    const { signal } = this.#abort;
     let told = '';
     for (let waitMs = RETRY_MIN_MS; !signal.aborted; waitMs = Math.min(waitMs * 2, RETRY_MAX_MS)) {
-      const plane = this.#newPlane(connection, metrics);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const plane = this.#newPlane(connection, metrics, resolve);
       this.#starting = plane;
       try {
         await Promise.race([plane.start(), aborted]);
+        const before = this.#plane;
         this.#plane = plane;
+        await before?.stop();
         log.info({ revision: plane.history.headSequence }, 'ready');
         this.#ready.resolve();
-        return;
+        return { promise };
       } catch (error) {
         await plane.stop();
-        if (signal.aborted) return;
+        if (signal.aborted) return undefined;
         this.#waitingFor = `the config plane cannot start: ${natsSentence(error)}`;
         if (told !== this.#waitingFor) log.error(this.#waitingFor);
         told = this.#waitingFor;
       }
       await pause(waitMs, signal);
     }
+    return undefined;
   }
 
-  #newPlane(connection: NatsConnection, metrics: ConfigMetrics): Plane {
+  #newPlane(connection: NatsConnection, metrics: ConfigMetrics, onSuperseded: () => void): Plane {
     return new Plane({
       connection,
       mesh: this.#options.mesh,
@@ -175,6 +195,7 @@ class Running implements ConfigService {
       clock: this.#clock,
       log: this.#options.log,
       metrics,
+      onSuperseded,
       onNews: () => this.#boards.news(),
     });
   }

@@ -9,7 +9,8 @@ export const EVENT_SCHEMA = 1;
 
 /**
  * Where the upserts and deletes of a large change-set are: an object of the mesh's object store,
- * JSON `{ upserts, deletes }` in UTF-8.
+ * JSON `{ upserts, deletes }` in UTF-8, of a genesis
+ * with `ages`.
  */
 export interface EventBody {
   object: string;
@@ -26,7 +27,9 @@ export const CHANGE_SET_BYTES_MAX = 8 * 1024 * 1024;
 export const CHANGE_SET_RESOURCES_MAX = 10_000;
 
 /** How a large change-set stands in the log. With its body it is the event, signature and all. */
-export type StoredEvent = Omit<ChangeSetEvent, 'upserts' | 'deletes'> & { body: EventBody };
+export type StoredEvent = Omit<ChangeSetEvent, 'upserts' | 'deletes' | 'ages'> & {
+  body: EventBody;
+};
 
 /**
  * One message of the config log: one change-set, one revision (its sequence is the message's own).
@@ -56,6 +59,29 @@ export interface ChangeSetEvent extends Signed {
   /** Set on a rollback: the revision undone, or the one whose state is restored. */
   undoes?: string;
   restores?: string;
+  /**
+   * Set on the first event of an epoch but the first one (`windrose recover`): its upserts are all
+   * there is, whatever was before it, and `previousDigest` is that of the empty state.
+   */
+  genesis?: Genesis;
+  /** Of a genesis: one for each upsert, in their order. In the body of a large one. */
+  ages?: ResourceAge[];
+}
+
+export interface Genesis {
+  /** The revision whose state the epoch begins with, in full. */
+  from: string;
+}
+
+/** What a log knows of a resource beyond its content, carried over into a new epoch. */
+export interface ResourceAge {
+  /**
+   * On the scale of the new epoch's sequences: not above that of the genesis, often negative. The
+   * order of two resources stays what it was, and with it who wins a conflict.
+   */
+  createdAt: number;
+  createdTime: string;
+  generation: number;
 }
 
 export type ReceiptResult = 'applied' | 'partial' | 'rejected';

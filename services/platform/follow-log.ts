@@ -44,8 +44,8 @@ export function followLog(options: FollowLogOptions): LogFollower {
 }
 
 class Follower implements LogFollower {
-  readonly #chain: EventChain;
-  readonly #reader: LogReader;
+  #chain: EventChain;
+  #reader: LogReader;
   readonly #bodies: EventBodies;
   readonly #options: FollowLogOptions;
   #problem: string | undefined = 'the config log has not been read yet';
@@ -60,20 +60,9 @@ class Follower implements LogFollower {
 
   constructor(options: FollowLogOptions) {
     this.#options = options;
-    const chain = new EventChain(options.mesh);
-    this.#chain = chain;
+    this.#chain = new EventChain(options.mesh);
+    this.#reader = this.#readerInto(this.#chain);
     this.#bodies = new EventBodies(new ObjectStore(options.connection, options.mesh));
-    this.#reader = new LogReader({
-      connection: options.connection,
-      stream: meshSubjects(options.mesh).streams.config,
-      into: {
-        get lastSequence(): number {
-          return chain.lastSequence;
-        },
-        ingest: (sequence, data) => this.#ingest(sequence, data),
-        passOver: (sequence) => chain.passOver(sequence),
-      },
-    });
     const subscription = options.connection.subscribe(meshSubjects(options.mesh).config, {
       callback: () => this.#wake(),
     });
@@ -118,7 +107,7 @@ class Follower implements LogFollower {
     const { signal } = this.#stopping;
     let problem: string | undefined;
     try {
-      await this.#reader.catchUp(signal);
+      await this.#readOn(signal);
       problem = this.#chain.broken;
       if (!signal.aborted) this.#reached();
     } catch (error) {
@@ -131,6 +120,37 @@ class Follower implements LogFollower {
     else log.warn({ mesh, revision: this.state.sequence }, problem);
   }
 
+  /** To the head; of a log that was lost only if it begins a new epoch by now (`recover`). */
+  async #readOn(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#reader.catchUp(signal);
+    } catch (error) {
+      if (!(error instanceof LogLostError)) throw error;
+      if (((await this.#reader.lastEpoch()) ?? 0) <= this.#chain.epoch) throw error;
+      const chain = new EventChain(this.#options.mesh);
+      const reader = this.#readerInto(chain);
+      await reader.catchUp(signal);
+      if (chain.epoch <= this.#chain.epoch) throw error;
+      for (const key of this.#chain.state.entries.keys()) this.#changed.add(key);
+      this.#chain = chain;
+      this.#reader = reader;
+    }
+  }
+
+  #readerInto(chain: EventChain): LogReader {
+    return new LogReader({
+      connection: this.#options.connection,
+      stream: meshSubjects(this.#options.mesh).streams.config,
+      into: {
+        get lastSequence(): number {
+          return chain.lastSequence;
+        },
+        ingest: (sequence, data) => this.#ingest(chain, sequence, data),
+        passOver: (sequence) => chain.passOver(sequence),
+      },
+    });
+  }
+
   #reached(): void {
     if (this.#reachedHead && this.#changed.size === 0) return;
     const changed = this.#changed;
@@ -139,9 +159,9 @@ class Follower implements LogFollower {
     this.#options.changed?.(changed);
   }
 
-  async #ingest(sequence: number, data: Uint8Array): Promise<void> {
+  async #ingest(chain: EventChain, sequence: number, data: Uint8Array): Promise<void> {
     const { log, mesh } = this.#options;
-    const taken = this.#chain.take(sequence, await this.#bodies.whole(data));
+    const taken = chain.take(sequence, await this.#bodies.whole(data));
     if (taken.kind === 'applied') for (const key of taken.changed) this.#changed.add(key);
     if (taken.kind === 'refused') {
       log.warn({ mesh, sequence, why: taken.why }, 'a message of the config log is passed over');

@@ -115,6 +115,15 @@ export class MeshState {
     return state;
   }
 
+  /** Becomes what another state is, which is not to be used any more. */
+  replaceBy(other: MeshState): void {
+    this.entries.clear();
+    for (const bucket of this.#buckets) bucket.clear();
+    for (const entry of other.entries.values()) this.#place(entry, other.#hash(entry));
+    for (let number = 0; number < BUCKETS; number++) this.#touch(number);
+    this.sequence = other.sequence;
+  }
+
   #upsert(written: Resource, change: StateChange): StateEntry | undefined {
     const resource = withoutServerFields(written);
     const key = keyOfResource(resource);

@@ -12,6 +12,7 @@ import { addImport } from './import.ts';
 import { addLogs } from './logs.ts';
 import { addProxy } from './proxy.ts';
 import { addQuery } from './query.ts';
+import { addRecover } from './recover.ts';
 import { addRollback } from './rollback.ts';
 import { addShow } from './show.ts';
 import { addSlo } from './slo.ts';
@@ -46,4 +47,5 @@ export const VERBS: readonly Adder[] = [
   addQuery,
   addImport,
   addConsumer,
+  addRecover,
 ];

@@ -104,7 +104,7 @@ function addHistory(app: FastifyInstance, context: RouteContext): void {
           ? history.headSequence + 1
           : await findSequence(log, before, { orNone: true });
       const page = history.page(end, limit + 1);
-      const items = page.slice(0, limit).map((entry) => summaryOf(entry, history.epoch));
+      const items = page.slice(0, limit).map((entry) => summaryOf(entry));
       const last = items.at(-1);
       return page.length > limit && last !== undefined ? { items, next: last.revision } : { items };
     },
@@ -120,9 +120,9 @@ function addHistory(app: FastifyInstance, context: RouteContext): void {
       },
     },
     async (request): Promise<ChangeSetDetail> => {
-      const { log, history } = context.plane();
+      const { log } = context.plane();
       const entry = await findRevision(log, request.params.revision);
-      return { ...summaryOf(entry, history.epoch), changes: await changesOf(log, entry) };
+      return { ...summaryOf(entry), changes: await changesOf(log, entry) };
     },
   );
 }
@@ -151,7 +151,7 @@ function readIfMatch(header: string | undefined): string | undefined {
   return header.trim().replace(/^(?:W\/)?"(.*)"$/, '$1');
 }
 
-function summaryOf(entry: IndexedChangeSet, epoch: number): ChangeSetSummary {
-  const { sequence, id: _id, ...shown } = entry;
+function summaryOf(entry: IndexedChangeSet): ChangeSetSummary {
+  const { epoch, sequence, id: _id, ...shown } = entry;
   return { revision: formatRevision({ epoch, sequence }), ...shown };
 }

@@ -9,6 +9,7 @@ import type { BoardStreams } from './boards.ts';
 import { addChangeSetRoutes } from './changesets.ts';
 import { addExplainRoute } from './explain.ts';
 import { addProxyRoutes } from './proxies.ts';
+import { addRecoveryRoutes } from './recovery.ts';
 import { addResourceRoutes } from './resources.ts';
 import { answers } from './schemas.ts';
 
@@ -27,6 +28,7 @@ export function addRoutes(app: FastifyInstance, context: RouteContext): void {
   addResourceRoutes(app, context);
   addProxyRoutes(app, context);
   addExplainRoute(app, context);
+  addRecoveryRoutes(app, context);
   app.get(
     '/v1/info',
     {

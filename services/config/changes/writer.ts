@@ -1,6 +1,5 @@
 import type { ChangeSetRequest, ChangeSetResponse } from '#contracts/api/config.ts';
 import { type ChangeSetEvent, EVENT_SCHEMA } from '#contracts/events.ts';
-import { formatRevision } from '#contracts/revision.ts';
 import { MIN_PROXY_VERSION } from '#contracts/version.ts';
 import type { Clock } from '#platform/clock.ts';
 import { HttpProblem } from '#platform/http.ts';
@@ -207,7 +206,7 @@ export class Writer {
     if (mine !== undefined || keyPart === undefined) return mine;
     const other = history.sequenceOfKey(keyPart);
     if (other === undefined) return undefined;
-    const revision = formatRevision({ epoch: history.epoch, sequence: other });
+    const revision = history.revisionOf(other);
     throw new HttpProblem(
       'conflict',
       `this Idempotency-Key was used for another change-set, stored as ${revision}`,
@@ -219,7 +218,7 @@ export class Writer {
     const entry = log.history.changeSet(sequence);
     if (entry === undefined) throw new Error(`revision ${sequence} is in no index`);
     return {
-      revision: formatRevision({ epoch: log.history.epoch, sequence }),
+      revision: log.history.revisionOf(sequence),
       created: true,
       dryRun: false,
       digest: entry.digest,
@@ -232,9 +231,8 @@ export class Writer {
 
   #answer(draft: Draft, checked: Checked, sequence?: number): ChangeSetResponse {
     const { log, audience } = this.#options;
-    const { epoch } = log.history;
     return {
-      revision: sequence === undefined ? headOf(log) : formatRevision({ epoch, sequence }),
+      revision: sequence === undefined ? headOf(log) : log.history.revisionOf(sequence),
       created: sequence !== undefined,
       dryRun: draft.request.dryRun,
       digest: checked.candidate.state.digest,

@@ -1,6 +1,7 @@
 import type { NatsConnection } from 'nats';
 import type { ChangeSetEvent } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
+import { type Revision, compareRevisions, formatRevision } from '#contracts/revision.ts';
 import type { MeshSubjects } from '#contracts/subjects.ts';
 import { EventBodies, type PackedEvent } from '#platform/config-log/bodies.ts';
 import { decodeEvent } from '#platform/config-log/event.ts';
@@ -52,6 +53,7 @@ export class ConfigLog {
   #lost: string | undefined;
   /** Body of a publish without an answer: its message may be stored after all. */
   #doubtful: string | undefined;
+  #isComparing = false;
 
   constructor(options: ConfigLogOptions) {
     this.#options = options;
@@ -109,10 +111,48 @@ export class ConfigLog {
       await this.#reader.catchUp();
     } catch (error) {
       if (!(error instanceof LogLostError)) throw error;
-      if (this.#lost !== undefined) return;
-      this.#lost = `the config log was lost or restored from an older copy: ${error.message}`;
-      this.#options.log.error(this.#lost);
+      this.#setLost(error.message);
     }
+  }
+
+  /**
+   * A proxy serves this. If the log, read to its end, does not have it, then it is not the log
+   * that the proxy followed.
+   */
+  async noteServed(proxy: string, served: Revision): Promise<void> {
+    if (!this.#isBeyond(served) || this.problem !== undefined || this.#isComparing) return;
+    this.#isComparing = true;
+    try {
+      await this.catchUp();
+      if (!this.#isBeyond(served) || this.problem !== undefined) return;
+      const head = this.history.revisionOf(this.history.headSequence);
+      this.#setLost(`proxy ${proxy} serves ${formatRevision(served)}, and it ends at ${head}`);
+    } catch (error) {
+      this.#options.log.debug({ why: natsSentence(error) }, 'what a proxy serves is not compared');
+    } finally {
+      this.#isComparing = false;
+    }
+  }
+
+  /** The epoch that the log is in when this service's is an older one; undefined: it is not. */
+  async newerEpoch(): Promise<number | undefined> {
+    try {
+      const epoch = (await this.#reader.lastEpoch()) ?? 0;
+      return epoch > this.history.epoch ? epoch : undefined;
+    } catch (error) {
+      throw new HttpProblem('unavailable', `the config log cannot be read: ${natsSentence(error)}`);
+    }
+  }
+
+  #isBeyond(served: Revision): boolean {
+    const { epoch, headSequence: sequence } = this.history;
+    return compareRevisions(served, { epoch, sequence }) > 0;
+  }
+
+  #setLost(why: string): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = `the config log was lost or restored from an older copy: ${why}`;
+    this.#options.log.error(this.#lost);
   }
 
   /** The change-set at a sequence that the history knows; 503 when the log does not answer. */
@@ -121,7 +161,8 @@ export class ConfigLog {
     if (cached !== undefined) return cached;
     const data = await this.#bodyOf(sequence);
     if (data !== undefined) {
-      const decoded = decodeEvent(data, this.#options.mesh, this.history.epoch);
+      const epoch = this.history.changeSet(sequence)?.epoch ?? this.history.epoch;
+      const decoded = decodeEvent(data, this.#options.mesh, epoch);
       if (decoded.kind === 'event') {
         this.#cache.set(sequence, decoded.event, data.byteLength);
         return decoded.event;

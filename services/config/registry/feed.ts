@@ -1,4 +1,5 @@
 import type { NatsConnection, Subscription } from 'nats';
+import type { Revision } from '#contracts/revision.ts';
 import type { MeshSubjects } from '#contracts/subjects.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
@@ -18,6 +19,8 @@ export interface FeedOptions {
   addresses: AddressRules;
   /** A proxy was heard, left or fell silent. */
   onProxies: () => void;
+  /** What a proxy that was heard serves. */
+  onServed: (proxy: string, revision: Revision) => void;
   /** A proxy that was gone for long is no longer shown. */
   onForgotten: (proxy: string) => void;
 }
@@ -113,8 +116,10 @@ export class RegistryFeed {
       return;
     }
     const heard = this.registry.hear(heartbeat);
-    if (heard === 'taken') this.#options.onProxies();
-    else metrics.heartbeatsRefused.inc({ why: heard });
+    if (heard === 'taken') {
+      this.#options.onServed(heartbeat.proxy, heartbeat.revision);
+      this.#options.onProxies();
+    } else metrics.heartbeatsRefused.inc({ why: heard });
   }
 
   /** Kept beyond the bound on expiry: told when it begins and when it ends. */

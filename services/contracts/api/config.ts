@@ -73,6 +73,8 @@ export interface ChangeSetSummary {
   changes: { key: ResourceKey; change: ResourceChange['change'] }[];
   undoes?: string;
   restores?: string;
+  /** Set on the first of an epoch: the revision whose state it begins with. */
+  recovers?: string;
 }
 
 /** Newest first; `next` is the `before` of the next page. */
@@ -127,6 +129,44 @@ export interface ReceiptBoard {
     state: 'pending' | 'applied' | 'partial' | 'rejected' | 'gone';
     receipt?: Receipt;
   }[];
+}
+
+/**
+ * `POST /v1/recover`: what the service knows becomes the first event of a new epoch, or the state
+ * in `from`. Refused (409) while the log is whole, unless `force` is given.
+ */
+export const RecoverRequest = Type.Object(
+  {
+    author: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+    message: Type.Optional(Type.String({ maxLength: 2_000 })),
+    force: Type.Optional(Type.Boolean()),
+    from: Type.Optional(
+      Type.Object(
+        {
+          epoch: Type.Integer({ minimum: 1 }),
+          sequence: Type.Integer({ minimum: 0 }),
+          digest: Type.String(),
+          /** As snapshots have them (services/platform/state.ts, StateEntry). */
+          entries: Type.Array(Type.Unknown()),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type RecoverRequest = Static<typeof RecoverRequest>;
+
+export interface RecoverResponse {
+  mesh: string;
+  /** The first of the new epoch. */
+  revision: string;
+  digest: string;
+  resources: number;
+  /** The revision whose state it begins with. */
+  from: string;
+  /** What was wrong with the log, in one sentence; empty when nothing was. */
+  lost: string;
 }
 
 export const ExplainRequest = Type.Object(

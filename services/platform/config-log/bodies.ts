@@ -32,8 +32,8 @@ export class EventBodies {
 
   /** Stores the body of a large one. Throws what NATS says; then nothing refers to it. */
   async pack(event: ChangeSetEvent): Promise<PackedEvent> {
-    const { upserts, deletes, ...head } = event;
-    const bytes = encodeJson({ upserts, deletes });
+    const { upserts, deletes, ages, ...head } = event;
+    const bytes = encodeJson({ upserts, deletes, ages });
     const whole = spliced(head, bytes);
     if (bytes.byteLength <= INLINE_BODY_BYTES_MAX) return { data: whole, whole };
     const digest = sha256(bytes);

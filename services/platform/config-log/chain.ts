@@ -2,7 +2,7 @@ import type { ChangeSetEvent } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import { NO_REVISION } from '#contracts/revision.ts';
 import { MeshState } from '../state.ts';
-import { decodeEvent } from './event.ts';
+import { decodeEvent, entriesOf } from './event.ts';
 
 export type Taken =
   | { kind: 'applied'; event: ChangeSetEvent; changed: ReadonlySet<ResourceKey> }
@@ -18,17 +18,22 @@ export type Taken =
  * What is no change-set of this mesh and epoch is passed over, as if it were not there. What is one
  * and does not fit (it does not continue from the state before it, its content does not give its
  * digest, a newer version wrote it) is passed over too, and the chain is broken: the state stays
- * the last good one until a later event continues from exactly that state.
+ * the last good one until a later event continues from exactly that state, or begins a new epoch.
  */
 export class EventChain {
   readonly state = new MeshState();
-  readonly epoch = NO_REVISION.epoch;
   readonly #mesh: string;
+  #epoch = NO_REVISION.epoch;
   #lastSequence = 0;
   #broken: string | undefined;
 
   constructor(mesh: string) {
     this.#mesh = mesh;
+  }
+
+  /** Of the state. */
+  get epoch(): number {
+    return this.#epoch;
   }
 
   /** Sequence of the last message read, whether it was a change-set or was passed over. */
@@ -48,10 +53,11 @@ export class EventChain {
   take(sequence: number, data: Uint8Array): Taken {
     if (sequence <= this.#lastSequence) return { kind: 'known' };
     this.#lastSequence = sequence;
-    const decoded = decodeEvent(data, this.#mesh, this.epoch);
+    const decoded = decodeEvent(data, this.#mesh, this.#epoch);
     if (decoded.kind === 'foreign') return { kind: 'refused', why: decoded.why };
     if (decoded.kind !== 'event') return this.#breakAt(sequence, decoded.why);
     const { event } = decoded;
+    if (event.epoch > this.#epoch) return this.#begin(sequence, event);
     if (event.previousDigest !== this.state.digest) {
       return this.#breakAt(sequence, 'it does not continue from the change-set before it');
     }
@@ -69,6 +75,19 @@ export class EventChain {
     this.#lastSequence = Math.max(this.#lastSequence, sequence);
   }
 
+  /** A new epoch: what was before is of no account, the event has to be whole in itself. */
+  #begin(sequence: number, event: ChangeSetEvent): Taken {
+    const next = stateOf(event, sequence);
+    if (next === undefined) {
+      return this.#breakAt(sequence, 'its content does not give the digest that it names');
+    }
+    const changed = new Set([...this.state.entries.keys(), ...next.entries.keys()]);
+    this.state.replaceBy(next);
+    this.#epoch = event.epoch;
+    this.#broken = undefined;
+    return { kind: 'applied', event, changed };
+  }
+
   /** Undefined when a resource has no canonical form; no service of ours writes such a one. */
   #digestAfter(event: ChangeSetEvent): string | undefined {
     try {
@@ -81,5 +100,16 @@ export class EventChain {
   #breakAt(sequence: number, why: string): Taken {
     this.#broken = `message ${sequence} of the config log cannot be followed: ${why}`;
     return { kind: 'refused', why };
+  }
+}
+
+/** The state that a genesis makes; undefined when it is not the one that it names. */
+export function stateOf(event: ChangeSetEvent, sequence: number): MeshState | undefined {
+  try {
+    const state = MeshState.restore(entriesOf(event, sequence), sequence);
+    const follows = event.previousDigest === new MeshState().digest && event.deletes.length === 0;
+    return follows && state.digest === event.digest ? state : undefined;
+  } catch {
+    return undefined; // A resource without canonical form: the caller refuses the event.
   }
 }

@@ -1,5 +1,5 @@
 import type { JetStreamManager, NatsConnection, StreamInfo } from 'nats';
-import { MESSAGE_NOT_FOUND, STREAM_NOT_FOUND, apiErrorOf, pause } from '../nats.ts';
+import { MESSAGE_NOT_FOUND, STREAM_NOT_FOUND, apiErrorOf, decodeJson, pause } from '../nats.ts';
 
 /** The log is not the one that was read so far: nothing in it may be believed any more. */
 export class LogLostError extends Error {}
@@ -10,6 +10,8 @@ export class NoLogError extends Error {}
 export interface LogReaderOptions {
   connection: NatsConnection;
   stream: string;
+  /** Whether what the log had up to this sequence is kept elsewhere; absent: it never is. */
+  isKept?: (sequence: number) => Promise<boolean>;
   /** Who is told of the messages, and knows how far it has come (see chain.ts). */
   into: {
     readonly lastSequence: number;
@@ -31,6 +33,8 @@ export class LogReader {
   readonly #options: LogReaderOptions;
   /** When the stream was made: another time means another log. */
   #created: string | undefined;
+  /** Where the stream began when it was looked at last. */
+  #first: number | undefined;
 
   constructor(options: LogReaderOptions) {
     this.#options = options;
@@ -107,7 +111,35 @@ export class LogReader {
     if (info.created !== this.#created) return 'the stream was made again while this service ran';
     const { last_seq: last } = info.state;
     const seen = into.lastSequence;
-    return last < seen ? `it ends at ${last}, and this service has read up to ${seen}` : info;
+    if (last < seen) return `it ends at ${last}, and this service has read up to ${seen}`;
+    return (await this.#purged(info)) ?? info;
+  }
+
+  /**
+   * Messages that were taken from the beginning of the log and are kept nowhere: whoever has read
+   * them can go on, and nobody can begin. Those that were gone before this service looked count
+   * only if nothing is left; else the chain of digests tells what is missing.
+   */
+  async #purged({ state }: StreamInfo): Promise<string | undefined> {
+    const { last_seq: last } = state;
+    // A stream that never held anything begins at 0.
+    const first = Math.max(state.first_seq, 1);
+    const isNew = this.#first === undefined ? first > last && last > 0 : first > this.#first;
+    if (isNew && (await this.#options.isKept?.(first - 1)) !== true) {
+      return `its messages up to ${first - 1} were purged`;
+    }
+    this.#first = first;
+    return undefined;
+  }
+
+  /** The epoch of the log's last message, whatever became of the log; undefined: it has none. */
+  async lastEpoch(): Promise<number | undefined> {
+    const manager = await this.#options.connection.jetstreamManager({ checkAPI: false });
+    const info = await this.#infoOf(manager);
+    if (info === undefined || info.state.last_seq === 0) return undefined;
+    const data = await this.#bodyOf(manager, info.state.last_seq);
+    const epoch = data === undefined ? undefined : decodeJson(data)?.['epoch'];
+    return typeof epoch === 'number' ? epoch : undefined;
   }
 
   async #infoOf(manager: JetStreamManager): Promise<StreamInfo | undefined> {
