@@ -1,19 +1,36 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { RecoverRequest } from '#contracts/api/config.ts';
+import { checkBackup, isBackup } from './backup-file.ts';
 import { CliError, EXIT } from './errors.ts';
 
 export type KeptState = NonNullable<RecoverRequest['from']>;
 
 /**
- * The state of a mesh that somebody kept: the `snapshot.json` of a proxy's data directory. Throws
- * one sentence for a file that is damaged or something else.
+ * The state of a mesh that somebody kept: that of a backup, or the `snapshot.json` of a proxy's
+ * data directory. Throws one sentence for a file that is damaged or something else.
  */
 export async function readKeptState(file: string, mesh: string): Promise<KeptState> {
+  const isOne = await isBackup(file).catch((error: NodeJS.ErrnoException) => {
+    throw new CliError(EXIT.usage, `cannot read ${file}: ${error.message}`);
+  });
+  if (isOne) return stateOfBackup(file, mesh);
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new CliError(EXIT.usage, `cannot read ${file}: ${error.message}`);
   });
   return snapshotIn(text, file, mesh);
+}
+
+async function stateOfBackup(file: string, mesh: string): Promise<KeptState> {
+  const backup = await checkBackup(file);
+  refuseOther(backup.mesh, file, mesh);
+  const { epoch, sequence, digest } = backup.end;
+  return { epoch, sequence, digest, entries: [...backup.chain.state.entries.values()] };
+}
+
+function refuseOther(its: string, file: string, mesh: string): void {
+  if (its === mesh) return;
+  throw new CliError(EXIT.usage, `${file} is of the mesh ${its}, not of ${mesh}`);
 }
 
 interface Snapshot extends KeptState {
@@ -32,9 +49,7 @@ function snapshotIn(text: string, file: string, mesh: string): KeptState {
     throw new CliError(EXIT.failed, `${file} is damaged: it is not what its checksum says`);
   }
   const snapshot = JSON.parse(body) as Snapshot;
-  if (snapshot.mesh !== mesh) {
-    throw new CliError(EXIT.usage, `${file} is of the mesh ${snapshot.mesh}, not of ${mesh}`);
-  }
+  refuseOther(snapshot.mesh, file, mesh);
   const { epoch, sequence, entries } = snapshot;
   return { epoch, sequence, digest: snapshot.digest, entries };
 }

@@ -5,12 +5,14 @@ import { type MeshSubjects, meshSubjects } from '#contracts/subjects.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { encodeJson } from '#platform/nats.ts';
+import type { KeptMessage, RestoreResponse } from '#contracts/backup.ts';
 import type { RecoverRequest, RecoverResponse } from '#contracts/api/config.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import type { Signer } from '#platform/signing.ts';
 import { Compiler } from './changes/compiler.ts';
 import { Writer } from './changes/writer.ts';
 import { ConfigLog } from './log/config-log.ts';
+import { Backup } from './log/backup.ts';
 import { History } from './log/history.ts';
 import { Recovery } from './log/recovery.ts';
 import { StreamError, type Wanted, ensureStreams, wantedStreams } from './log/streams.ts';
@@ -46,6 +48,7 @@ export class Plane {
   readonly writer: Writer;
   readonly registry: RegistryFeed;
   readonly receipts: ReceiptFeed;
+  readonly backup: Backup;
   readonly #recovery: Recovery;
   readonly #options: PlaneOptions;
   readonly #subjects: MeshSubjects;
@@ -89,6 +92,7 @@ export class Plane {
       ensureStream: () => this.#ensureReceipts(),
       onReceipt: options.onNews,
     });
+    this.backup = new Backup({ ...shared, log: this.log });
     this.#recovery = new Recovery({
       ...shared,
       log: this.log,
@@ -167,6 +171,13 @@ export class Plane {
     const answer = await this.#recovery.recover(request);
     this.#options.onSuperseded();
     return answer;
+  }
+
+  /** With the last part the log is another: another plane has to take this one's place. */
+  async restore(messages: readonly KeptMessage[], isLast: boolean): Promise<RestoreResponse> {
+    const sequence = await this.backup.restore(messages);
+    if (isLast) this.#options.onSuperseded();
+    return { sequence };
   }
 
   #wanted(): Wanted[] {

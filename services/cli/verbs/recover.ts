@@ -24,10 +24,11 @@ export function addRecover(program: Command, io: Io): void {
       'place of what it serves: what the config service knew last, or the state in a file.',
     examples: [
       'windrose recover',
+      'windrose recover --from /var/backups/mesh.windrose',
       'windrose recover --from /var/lib/windrose/edge-1/snapshot.json -m "disk of nats-1 died"',
     ],
   })
-    .option('--from <file>', 'a snapshot.json of a proxy’s data directory')
+    .option('--from <file>', 'a backup, or the snapshot.json of a proxy’s data directory')
     .option('--force', 'begin a new epoch although nothing is wrong with the log')
     .option('-m, --message <text>', 'why, for the history')
     .option('--author <name>', 'who (default: WINDROSE_AUTHOR, or the user of this machine)');

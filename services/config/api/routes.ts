@@ -6,6 +6,7 @@ import { headOf } from '../changes/revisions.ts';
 import type { ConfigMetrics } from '../metrics.ts';
 import type { Plane } from '../plane.ts';
 import type { BoardStreams } from './boards.ts';
+import { addBackupRoutes } from './backup.ts';
 import { addChangeSetRoutes } from './changesets.ts';
 import { addExplainRoute } from './explain.ts';
 import { addProxyRoutes } from './proxies.ts';
@@ -29,6 +30,7 @@ export function addRoutes(app: FastifyInstance, context: RouteContext): void {
   addProxyRoutes(app, context);
   addExplainRoute(app, context);
   addRecoveryRoutes(app, context);
+  addBackupRoutes(app, context);
   app.get(
     '/v1/info',
     {

@@ -171,6 +171,17 @@ export class ConfigLog {
     throw new Error(`the config log no longer has the body of revision ${sequence}`);
   }
 
+  /** One message as the log has it; undefined when it has none there. Throws what NATS says. */
+  message(sequence: number): Promise<Uint8Array | undefined> {
+    return this.#reader.body(sequence);
+  }
+
+  /** Sequence of the last message that the stream ever held. Throws what NATS says. */
+  async lastStored(): Promise<number> {
+    const manager = await this.#options.connection.jetstreamManager({ checkAPI: false });
+    return (await manager.streams.info(this.#stream)).state.last_seq;
+  }
+
   /**
    * Adds to the end of the log, only if nothing was added since `history.lastSequence`. A large
    * body is stored first; what is left of one that no message names is swept later.

@@ -60,6 +60,15 @@ export class EventBodies {
     return bytes === undefined ? data : spliced(head, bytes);
   }
 
+  /** The body that a message names; undefined when it has it in itself. Throws when it is gone. */
+  async bodyOf(data: Uint8Array): Promise<Uint8Array | undefined> {
+    const stored = storedIn(data);
+    if (stored === undefined) return undefined;
+    const bytes = await this.#read(stored.body);
+    if (bytes === undefined) throw new Error(`the object ${stored.body.object} is gone or damaged`);
+    return bytes;
+  }
+
   remove(object: string): Promise<void> {
     return this.#objects.remove(object);
   }
@@ -74,6 +83,14 @@ export class EventBodies {
 /** Name of the object that holds a message's body; undefined: it has its body in itself. */
 export function objectOf(data: Uint8Array): string | undefined {
   return storedIn(data)?.body.object;
+}
+
+/** A message as it is with the body that it names, whoever kept that. */
+export function spliceBody(data: Uint8Array, body: Uint8Array): Uint8Array {
+  const stored = storedIn(data);
+  return stored === undefined || sha256(body) !== stored.body.digest
+    ? data
+    : spliced(stored.head, body);
 }
 
 function storedIn(data: Uint8Array): { head: object; body: EventBody } | undefined {

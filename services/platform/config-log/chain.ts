@@ -22,13 +22,13 @@ export type Taken =
  */
 export class EventChain {
   readonly state = new MeshState();
-  readonly #mesh: string;
+  readonly mesh: string;
   #epoch = NO_REVISION.epoch;
   #lastSequence = 0;
   #broken: string | undefined;
 
   constructor(mesh: string) {
-    this.#mesh = mesh;
+    this.mesh = mesh;
   }
 
   /** Of the state. */
@@ -53,7 +53,7 @@ export class EventChain {
   take(sequence: number, data: Uint8Array): Taken {
     if (sequence <= this.#lastSequence) return { kind: 'known' };
     this.#lastSequence = sequence;
-    const decoded = decodeEvent(data, this.#mesh, this.#epoch);
+    const decoded = decodeEvent(data, this.mesh, this.#epoch);
     if (decoded.kind === 'foreign') return { kind: 'refused', why: decoded.why };
     if (decoded.kind !== 'event') return this.#breakAt(sequence, decoded.why);
     const { event } = decoded;
