@@ -14,7 +14,7 @@ import { localSockets } from './listener/sockets.ts';
 import { LocalFleet } from './local-fleet.ts';
 import { announcementOf } from './sidecar.ts';
 import { engineOptions, telemetryLog } from './serving.ts';
-import type { Served } from './snapshot/applier.ts';
+import type { Served } from './snapshot/verdict.ts';
 import { lineOf } from './snapshot/files.ts';
 import { WorkerFleet } from './supervisor/worker-fleet.ts';
 import { mergeViews } from './upstream/view.ts';

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ChangeSetEvent, ReceiptResult } from '#contracts/events.ts';
+import type { ChangeSetEvent } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
-import { NO_REVISION, type Revision } from '#contracts/revision.ts';
+import { NO_REVISION, type Revision, compareRevisions } from '#contracts/revision.ts';
 import type { Clock } from '#platform/clock.ts';
 import { stateOf } from '#platform/config-log/chain.ts';
 import { epochBegunBy } from '#platform/config-log/event.ts';
@@ -11,24 +11,8 @@ import { decodeJson } from '#platform/nats.ts';
 import { MeshState, type StateChange } from '#platform/state.ts';
 import type { Fleet } from '../fleet.ts';
 import { refusalOf } from './refusal.ts';
+import type { Served, Verdict } from './verdict.ts';
 import { type Followed, Rebuild, olderThan } from './rebuild.ts';
-
-/** What is said of a revision; whoever sends it adds who says so. */
-export interface Verdict {
-  revision: Revision;
-  result: ReceiptResult;
-  logDigest: string;
-  problems: ResourceProblem[];
-  lagMs: number;
-  applyMs: number;
-}
-
-/** What the workers serve now. */
-export interface Served {
-  revision: Revision;
-  logDigest: string;
-  problems: ResourceProblem[];
-}
 
 export interface ApplierOptions {
   mesh: string;
@@ -96,6 +80,24 @@ export class Applier {
       this.#epoch = epoch;
       this.#pending = undefined;
       await this.#flush(true);
+    });
+  }
+
+  /**
+   * Goes on from a state that was kept of the log, if that is newer than what was read; answers
+   * whether. Read anew, it may be older than what is served, and is on the way to that.
+   */
+  adopt({ state, epoch }: Followed): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const { sequence } = state;
+      const read = { epoch: this.#epoch, sequence: this.#state.sequence };
+      if (compareRevisions({ epoch, sequence }, read) <= 0) return false;
+      this.#state = state;
+      this.#epoch = epoch;
+      this.#pending = undefined;
+      const isNewer = olderThan({ epoch, sequence }, this.#served?.revision) === undefined;
+      if (isNewer) await this.#flush(true);
+      return true;
     });
   }
 

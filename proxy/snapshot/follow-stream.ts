@@ -5,19 +5,21 @@ import {
   type JsMsg,
   type NatsConnection,
   NatsError,
+  type StreamState,
   nanos,
 } from 'nats';
 import type { Random } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { pause } from '#platform/nats.ts';
 
+/** Where a consumer begins. */
+export type Begin = Pick<ConsumerConfig, 'deliver_policy' | 'opt_start_seq' | 'filter_subject'>;
+
 export interface FollowOptions {
   connection: NatsConnection;
   stream: string;
   /** Where to begin; asked each time the consumer is made anew. Undefined: not yet. */
-  begin: (
-    lastSequence: number,
-  ) => Pick<ConsumerConfig, 'deliver_policy' | 'opt_start_seq' | 'filter_subject'> | undefined;
+  begin: (state: StreamState) => Begin | undefined | Promise<Begin | undefined>;
   /** One message after the other; false: begin anew. */
   message: (message: JsMsg) => Promise<boolean>;
   random: Random;
@@ -91,7 +93,7 @@ export class StreamFollower {
     const manager = await connection.jetstreamManager({ checkAPI: false });
     const { state } = await manager.streams.info(stream);
     this.#stale = false;
-    const begin = this.#options.begin(state.last_seq);
+    const begin = await this.#options.begin(state);
     if (begin === undefined) return 0;
     const info = await manager.consumers.add(stream, {
       ...begin,

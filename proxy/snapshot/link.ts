@@ -1,17 +1,20 @@
-import { DeliverPolicy, Events, type JsMsg, type NatsConnection } from 'nats';
+import { DeliverPolicy, Events, type JsMsg, type NatsConnection, type StreamState } from 'nats';
 import type { Announcement, LogHead, Receipt, ServiceEndpoints } from '#contracts/events.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { EventBodies } from '#platform/config-log/bodies.ts';
 import { epochBegunBy } from '#platform/config-log/event.ts';
+import { Snapshots } from '#platform/config-log/snapshots.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { decodeJson } from '#platform/nats.ts';
 import { ObjectStore } from '#platform/objects.ts';
 import type { Identity } from '../identity.ts';
-import type { Applier, Verdict } from './applier.ts';
+import type { Applier } from './applier.ts';
+import type { Verdict } from './verdict.ts';
 import { readEndpoints } from './endpoints.ts';
-import { StreamFollower } from './follow-stream.ts';
+import { type Begin, StreamFollower } from './follow-stream.ts';
 import { Heartbeats, defendName } from './heartbeats.ts';
+import { LogPosition } from './position.ts';
 import { Receipts } from './receipts.ts';
 
 export interface LinkOptions {
@@ -39,6 +42,7 @@ export class ConfigLink {
   readonly #config: StreamFollower;
   readonly #endpoints: StreamFollower;
   readonly #bodies: EventBodies;
+  readonly #position: LogPosition;
   readonly #receipts: Receipts;
   readonly #heartbeats: Heartbeats;
   readonly #unsubscribe: (() => void)[] = [];
@@ -48,13 +52,15 @@ export class ConfigLink {
   #behind = 0;
   #up = true;
   #stopped = false;
-  #lostTold = false;
 
   constructor(options: LinkOptions) {
     this.#options = options;
     const { connection, identity, applier, clock, random, log } = options;
     const { streams, config, allEndpoints } = meshSubjects(identity.mesh);
-    this.#bodies = new EventBodies(new ObjectStore(connection, identity.mesh));
+    const objects = new ObjectStore(connection, identity.mesh);
+    this.#bodies = new EventBodies(objects);
+    const snapshots = new Snapshots({ objects, mesh: identity.mesh, log });
+    this.#position = new LogPosition({ applier, snapshots, subject: config, log });
     this.#receipts = new Receipts(connection, clock, log);
     this.#heartbeats = new Heartbeats({
       connection,
@@ -68,7 +74,7 @@ export class ConfigLink {
     this.#config = new StreamFollower({
       ...{ connection, random, log },
       stream: streams.config,
-      begin: (last) => this.#beginConfig(last, config),
+      begin: (state) => this.#beginConfig(state),
       message: (message) => this.#onEvent(message),
     });
     this.#endpoints = new StreamFollower({
@@ -163,50 +169,21 @@ export class ConfigLink {
     ]);
   }
 
-  #beginConfig(last: number, subject: string) {
-    const { applier, log } = this.#options;
-    const { sequence } = applier.state;
-    this.#behind = Math.max(0, last - sequence);
-    if (last < sequence) {
-      // Served on from what is known: a shorter log is never taken as the order to go back. It is
-      // read for the first event of a new epoch, which may stand there already.
-      if (!this.#lostTold) {
-        log.error({ last, revision: sequence }, 'the config log ends before the revision served');
-      }
-      this.#lostTold = true;
-      return { deliver_policy: DeliverPolicy.All, filter_subject: subject };
-    }
-    this.#lostTold = false;
-    if (last === sequence) void applier.reachedHead();
-    return {
-      deliver_policy: DeliverPolicy.StartSequence,
-      // The last one again, to see that this is the log that was followed.
-      opt_start_seq: Math.max(sequence, 1),
-      filter_subject: subject,
-    };
+  async #beginConfig(stream: StreamState): Promise<Begin> {
+    const begin = await this.#position.begin(stream);
+    this.#behind = Math.max(0, stream.last_seq - this.#options.applier.state.sequence);
+    return begin;
   }
 
   async #onEvent(message: JsMsg): Promise<boolean> {
     const { pending } = message.info;
     const { applier } = this.#options;
     const isKnown = message.seq <= applier.state.sequence;
-    if (isKnown && epochBegunBy(message.data) === undefined) return this.#isOurs(message);
+    if (isKnown && epochBegunBy(message.data) === undefined) return this.#position.isOurs(message);
     const data = await this.#bodies.whole(message.data);
     const goOn = await applier.accept(message.seq, data, pending > 0);
     this.#behind = pending;
     return goOn;
-  }
-
-  /** The log's message of the revision that is followed has to be the one that made it. */
-  async #isOurs(message: JsMsg): Promise<boolean> {
-    const { applier, log } = this.#options;
-    const { sequence, digest } = applier.state;
-    if (message.seq !== sequence) return true;
-    const event = decodeJson(message.data);
-    if (event?.['epoch'] === applier.epoch && event['digest'] === digest) return true;
-    if (!(await applier.resync())) return true;
-    log.error({ sequence }, 'the log has another revision of this number; reading it anew');
-    return false;
   }
 
   async #onEndpoints(message: JsMsg): Promise<boolean> {

@@ -1,22 +1,27 @@
 import { Events, type NatsConnection } from 'nats';
 import { HEAD_INTERVAL_MS, type LogHead } from '#contracts/events.ts';
-import type { Revision } from '#contracts/revision.ts';
+import { type Revision, formatRevision } from '#contracts/revision.ts';
 import { type MeshSubjects, meshSubjects } from '#contracts/subjects.ts';
-import type { Clock, Timer } from '#platform/clock.ts';
+import type { Clock } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { encodeJson } from '#platform/nats.ts';
 import type { KeptMessage, RestoreResponse } from '#contracts/backup.ts';
 import type { RecoverRequest, RecoverResponse } from '#contracts/api/config.ts';
 import type { ResourceKey } from '#contracts/names.ts';
+import { Snapshots } from '#platform/config-log/snapshots.ts';
+import { ObjectStore } from '#platform/objects.ts';
 import type { Signer } from '#platform/signing.ts';
 import { Compiler } from './changes/compiler.ts';
 import { Writer } from './changes/writer.ts';
 import { ConfigLog } from './log/config-log.ts';
+import { Archive } from './log/archive.ts';
 import { Backup } from './log/backup.ts';
+import { Compaction } from './log/compaction.ts';
 import { History } from './log/history.ts';
 import { Recovery } from './log/recovery.ts';
 import { StreamError, type Wanted, ensureStreams, wantedStreams } from './log/streams.ts';
 import type { ConfigMetrics } from './metrics.ts';
+import { Repeat } from './repeat.ts';
 import { ReceiptFeed } from './receipts/feed.ts';
 import { RegistryFeed } from './registry/feed.ts';
 import type { KnownProxy } from './registry/proxies.ts';
@@ -30,6 +35,8 @@ export interface PlaneOptions {
   log: Log;
   metrics: ConfigMetrics;
   signer?: Signer | undefined;
+  /** Messages that stay in the log when older ones go to the archive. */
+  logKeep: number;
   /** The log is in a newer epoch than this plane, and can be read from its beginning again. */
   onSuperseded: () => void;
   /** A board may look different now. */
@@ -39,6 +46,7 @@ export interface PlaneOptions {
 /** The least that a NATS server must take as one message. */
 const PAYLOAD_BYTES_MIN = 768 * 1024;
 const DOUBT_INTERVAL_MS = 2_000;
+const COMPACTION_INTERVAL_MS = 5_000;
 
 /** Everything of the config plane that lives on NATS, in one mesh, over one connection. */
 export class Plane {
@@ -55,17 +63,23 @@ export class Plane {
   #linked = true;
   #replayed = false;
   #stopped = false;
-  #headTimer: Timer | undefined;
-  #doubtTimer: Timer | undefined;
+  readonly #compaction: Compaction;
+  readonly #heads: Repeat;
+  readonly #doubts: Repeat;
+  readonly #compactions: Repeat;
 
   constructor(options: PlaneOptions) {
     const { mesh, clock, log, connection, metrics } = options;
     this.#options = options;
     this.#subjects = meshSubjects(mesh);
     this.history = new History(mesh);
-    const shared = { connection, mesh, subjects: this.#subjects, clock, log, metrics };
+    const objects = new ObjectStore(connection, mesh);
+    const shared = { connection, mesh, subjects: this.#subjects, clock, log, metrics, objects };
+    const archive = new Archive(objects);
+    const snapshots = new Snapshots({ objects, mesh, log, signer: options.signer });
     this.log = new ConfigLog({
       ...shared,
+      archive,
       history: this.history,
       onApplied: (_entry, changed) => this.#onApplied(changed),
       onRefused: (sequence, why) => {
@@ -95,11 +109,21 @@ export class Plane {
     this.backup = new Backup({ ...shared, log: this.log });
     this.#recovery = new Recovery({
       ...shared,
+      snapshots,
+      logger: log,
       log: this.log,
       signer: options.signer,
       ensureStreams: () => this.#ensureStreams(this.#wanted()),
       served: () => [...this.registry.registry.proxies.values()].map(revisionServed),
     });
+    this.#compaction = new Compaction({
+      ...shared,
+      ...{ archive, snapshots, log: this.log, logger: log, keep: options.logKeep },
+      stream: this.#subjects.streams.config,
+    });
+    this.#heads = new Repeat(clock, HEAD_INTERVAL_MS, () => this.#publishHead());
+    this.#doubts = new Repeat(clock, DOUBT_INTERVAL_MS, () => this.#doubt());
+    this.#compactions = new Repeat(clock, COMPACTION_INTERVAL_MS, () => this.#compaction.work());
     this.writer = new Writer({
       mesh,
       log: this.log,
@@ -138,8 +162,9 @@ export class Plane {
       );
     }
     await this.#ensureStreams(this.#wanted());
-    this.#doubtLater();
+    this.#doubts.start();
     await this.log.start();
+    await this.#compareSnapshot();
     this.#replayed = true;
     this.#readMesh();
     if (!this.#stopped) await this.registry.start();
@@ -147,14 +172,20 @@ export class Plane {
     if (this.#stopped) return;
     this.#watchLink();
     await this.#publishHead();
-    this.#headLater();
+    this.#heads.start();
+    this.#compactions.start();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#headTimer?.cancel();
-    this.#doubtTimer?.cancel();
-    await Promise.all([this.log.stop(), this.registry.stop(), this.receipts.stop()]);
+    await Promise.all([
+      this.#heads.stop(),
+      this.#doubts.stop(),
+      this.#compactions.stop(),
+      this.log.stop(),
+      this.registry.stop(),
+      this.receipts.stop(),
+    ]);
   }
 
   /** Proxies that are up; of those only known from receipts the version is not known. */
@@ -178,6 +209,14 @@ export class Plane {
     const sequence = await this.backup.restore(messages);
     if (isLast) this.#options.onSuperseded();
     return { sequence };
+  }
+
+  /** A snapshot outlives the log that it was made of. */
+  async #compareSnapshot(): Promise<void> {
+    const found = await this.#compaction.beyond();
+    if (found === undefined) return;
+    const head = this.history.revisionOf(this.history.headSequence);
+    this.log.setLost(`a snapshot of ${formatRevision(found)} is kept, and it ends at ${head}`);
   }
 
   #wanted(): Wanted[] {
@@ -225,14 +264,6 @@ export class Plane {
   }
 
   /** While the log cannot be followed: does it begin a new epoch, by another service's hand? */
-  #doubtLater(): void {
-    this.#doubtTimer = this.#options.clock.after(DOUBT_INTERVAL_MS, () => {
-      void this.#doubt().then(() => {
-        if (!this.#stopped) this.#doubtLater();
-      });
-    });
-  }
-
   async #doubt(): Promise<void> {
     if (this.log.problem === undefined || this.#stopped) return;
     try {
@@ -240,12 +271,6 @@ export class Plane {
     } catch (error) {
       this.#options.log.debug({ error: sentenceOf(error) }, 'the log is not asked for its epoch');
     }
-  }
-
-  #headLater(): void {
-    this.#headTimer = this.#options.clock.after(HEAD_INTERVAL_MS, () => {
-      void this.#publishHead().then(() => this.#headLater());
-    });
   }
 
   /** Only what the log itself confirms is told: a service that is cut off must not vouch for it. */

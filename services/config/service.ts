@@ -17,6 +17,8 @@ export interface ConfigServiceOptions {
   natsCa?: string | undefined;
   /** Copies of new streams: 1, and 3 on a cluster. */
   replicas?: number;
+  /** Messages that stay in the log when older ones go to the archive. */
+  logKeep?: number;
   /** `host:port`. */
   listen: string;
   insecureListen?: boolean;
@@ -38,6 +40,7 @@ export interface ConfigService {
   stop: () => Promise<void>;
 }
 
+export const LOG_KEEP = 10_000;
 const RETRY_MIN_MS = 200;
 const RETRY_MAX_MS = 5_000;
 
@@ -195,6 +198,7 @@ class Running implements ConfigService {
       clock: this.#clock,
       log: this.#options.log,
       metrics,
+      logKeep: this.#options.logKeep ?? LOG_KEEP,
       onSuperseded,
       onNews: () => this.#boards.news(),
     });

@@ -7,6 +7,7 @@ import { EventChain } from './config-log/chain.ts';
 import { LogLostError, LogReader, NoLogError } from './config-log/reader.ts';
 import type { Log } from './log.ts';
 import { natsSentence } from './nats.ts';
+import { Snapshots } from './config-log/snapshots.ts';
 import { ObjectStore } from './objects.ts';
 import type { MeshState } from './state.ts';
 
@@ -47,6 +48,7 @@ class Follower implements LogFollower {
   #chain: EventChain;
   #reader: LogReader;
   readonly #bodies: EventBodies;
+  readonly #snapshots: Snapshots;
   readonly #options: FollowLogOptions;
   #problem: string | undefined = 'the config log has not been read yet';
   #reachedHead = false;
@@ -62,7 +64,9 @@ class Follower implements LogFollower {
     this.#options = options;
     this.#chain = new EventChain(options.mesh);
     this.#reader = this.#readerInto(this.#chain);
-    this.#bodies = new EventBodies(new ObjectStore(options.connection, options.mesh));
+    const objects = new ObjectStore(options.connection, options.mesh);
+    this.#bodies = new EventBodies(objects);
+    this.#snapshots = new Snapshots({ objects, ...options });
     const subscription = options.connection.subscribe(meshSubjects(options.mesh).config, {
       callback: () => this.#wake(),
     });
@@ -141,14 +145,24 @@ class Follower implements LogFollower {
     return new LogReader({
       connection: this.#options.connection,
       stream: meshSubjects(this.#options.mesh).streams.config,
+      isKept: async (sequence) => ((await this.#snapshots.newest())?.upTo ?? 0) >= sequence,
       into: {
         get lastSequence(): number {
           return chain.lastSequence;
         },
         ingest: (sequence, data) => this.#ingest(chain, sequence, data),
         passOver: (sequence) => chain.passOver(sequence),
+        readKept: () => this.#root(chain),
       },
     });
+  }
+
+  /** The log's beginning is in the archive: what it made is in a snapshot. */
+  async #root(chain: EventChain): Promise<void> {
+    const before = [...chain.state.entries.keys()];
+    const root = await this.#snapshots.newest();
+    if (root === undefined || !chain.startFrom(root)) return;
+    for (const key of [...before, ...chain.state.entries.keys()]) this.#changed.add(key);
   }
 
   #reached(): void {

@@ -13,7 +13,7 @@ import { EventBodies, objectOf } from '#platform/config-log/bodies.ts';
 import { keep, readKept } from '#platform/config-log/kept.ts';
 import { HttpProblem } from '#platform/http.ts';
 import { isWrongLastSequence, natsSentence } from '#platform/nats.ts';
-import { ObjectStore } from '#platform/objects.ts';
+import type { ObjectStore } from '#platform/objects.ts';
 import type { ConfigLog } from './config-log.ts';
 
 export interface BackupOptions {
@@ -21,6 +21,7 @@ export interface BackupOptions {
   mesh: string;
   subjects: MeshSubjects;
   log: ConfigLog;
+  objects: ObjectStore;
   clock: Clock;
 }
 
@@ -37,7 +38,7 @@ export class Backup {
 
   constructor(options: BackupOptions) {
     this.#options = options;
-    this.#objects = new ObjectStore(options.connection, options.mesh);
+    this.#objects = options.objects;
     this.#bodies = new EventBodies(this.#objects);
   }
 

@@ -1,15 +1,16 @@
-import type { NatsConnection } from 'nats';
+import type { NatsConnection, StreamState } from 'nats';
 import type { ChangeSetEvent } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import { type Revision, compareRevisions, formatRevision } from '#contracts/revision.ts';
 import type { MeshSubjects } from '#contracts/subjects.ts';
-import { EventBodies, type PackedEvent } from '#platform/config-log/bodies.ts';
+import { EventBodies, type PackedEvent, objectOf } from '#platform/config-log/bodies.ts';
 import { decodeEvent } from '#platform/config-log/event.ts';
 import { LogLostError, LogReader } from '#platform/config-log/reader.ts';
 import { HttpProblem } from '#platform/http.ts';
 import type { Log } from '#platform/log.ts';
 import { isNoRoom, isWrongLastSequence, natsSentence } from '#platform/nats.ts';
-import { ObjectStore } from '#platform/objects.ts';
+import type { ObjectStore } from '#platform/objects.ts';
+import type { Archive } from './archive.ts';
 import { EventCache } from './event-cache.ts';
 import { Follower } from './follow.ts';
 import type { History, IndexedChangeSet } from './history.ts';
@@ -29,6 +30,8 @@ export interface ConfigLogOptions {
   connection: NatsConnection;
   subjects: MeshSubjects;
   history: History;
+  objects: ObjectStore;
+  archive: Archive;
   log: Log;
   onApplied: (entry: IndexedChangeSet, changed: ReadonlySet<ResourceKey>) => void;
   onRefused: (sequence: number, why: string) => void;
@@ -54,21 +57,25 @@ export class ConfigLog {
   /** Body of a publish without an answer: its message may be stored after all. */
   #doubtful: string | undefined;
   #isComparing = false;
+  /** Bodies that the log's messages name. */
+  readonly #named = new Set<string>();
 
   constructor(options: ConfigLogOptions) {
     this.#options = options;
     this.#stream = options.subjects.streams.config;
     this.history = options.history;
-    this.#bodies = new EventBodies(new ObjectStore(options.connection, options.mesh));
+    this.#bodies = new EventBodies(options.objects);
     this.#reader = new LogReader({
       connection: options.connection,
       stream: this.#stream,
+      isKept: (sequence) => options.archive.covers(sequence),
       into: {
         get lastSequence(): number {
           return options.history.lastSequence;
         },
         ingest: (sequence, data) => this.#ingest(sequence, data),
         passOver: (sequence) => options.history.passOver(sequence),
+        readKept: (to) => this.#readKept(to),
       },
     });
   }
@@ -111,7 +118,7 @@ export class ConfigLog {
       await this.#reader.catchUp();
     } catch (error) {
       if (!(error instanceof LogLostError)) throw error;
-      this.#setLost(error.message);
+      this.setLost(error.message);
     }
   }
 
@@ -126,7 +133,7 @@ export class ConfigLog {
       await this.catchUp();
       if (!this.#isBeyond(served) || this.problem !== undefined) return;
       const head = this.history.revisionOf(this.history.headSequence);
-      this.#setLost(`proxy ${proxy} serves ${formatRevision(served)}, and it ends at ${head}`);
+      this.setLost(`proxy ${proxy} serves ${formatRevision(served)}, and it ends at ${head}`);
     } catch (error) {
       this.#options.log.debug({ why: natsSentence(error) }, 'what a proxy serves is not compared');
     } finally {
@@ -149,7 +156,8 @@ export class ConfigLog {
     return compareRevisions(served, { epoch, sequence }) > 0;
   }
 
-  #setLost(why: string): void {
+  /** Something tells that this is not the log that others followed. */
+  setLost(why: string): void {
     if (this.#lost !== undefined) return;
     this.#lost = `the config log was lost or restored from an older copy: ${why}`;
     this.#options.log.error(this.#lost);
@@ -171,15 +179,38 @@ export class ConfigLog {
     throw new Error(`the config log no longer has the body of revision ${sequence}`);
   }
 
-  /** One message as the log has it; undefined when it has none there. Throws what NATS says. */
-  message(sequence: number): Promise<Uint8Array | undefined> {
-    return this.#reader.body(sequence);
+  /** One message of the log or its archive; undefined: neither has it. Throws what NATS says. */
+  async message(sequence: number): Promise<Uint8Array | undefined> {
+    const stored = await this.#reader.body(sequence);
+    if (stored !== undefined || sequence >= (await this.#state()).first_seq) return stored;
+    return this.#options.archive.message(sequence);
+  }
+
+  /** Whether a change-set has its body in this object. */
+  names(object: string): boolean {
+    return this.#named.has(object);
   }
 
   /** Sequence of the last message that the stream ever held. Throws what NATS says. */
   async lastStored(): Promise<number> {
+    return (await this.#state()).last_seq;
+  }
+
+  async #state(): Promise<StreamState> {
     const manager = await this.#options.connection.jetstreamManager({ checkAPI: false });
-    return (await manager.streams.info(this.#stream)).state.last_seq;
+    return (await manager.streams.info(this.#stream)).state;
+  }
+
+  /** What was moved out of the log, in its order. What the archive does not have is passed over. */
+  async #readKept(to: number): Promise<void> {
+    const { archive } = this.#options;
+    const end = Math.min(to, (await this.#state()).first_seq - 1);
+    while (this.history.lastSequence < end) {
+      const sequence = this.history.lastSequence + 1;
+      const data = await archive.message(sequence);
+      if (data !== undefined) await this.#ingest(sequence, data);
+      else if (sequence > this.history.lastSequence) this.history.passOver(sequence);
+    }
   }
 
   /**
@@ -202,6 +233,7 @@ export class ConfigLog {
           expect: { lastSequence: expectedSequence, streamName: this.#stream },
           timeout: PUBLISH_TIMEOUT_MS,
         });
+      if (packed.object !== undefined) this.#named.add(packed.object);
       if (!ack.duplicate) this.#take(ack.seq, whole);
       return { kind: 'stored', sequence: ack.seq };
     } catch (error) {
@@ -225,7 +257,10 @@ export class ConfigLog {
   }
 
   async #ingest(sequence: number, data: Uint8Array): Promise<void> {
+    if (sequence > this.history.lastSequence + 1) await this.#readKept(sequence - 1);
     if (sequence <= this.history.lastSequence) return;
+    const object = objectOf(data);
+    if (object !== undefined) this.#named.add(object);
     this.#take(sequence, await this.#bodies.whole(data));
   }
 
@@ -237,7 +272,7 @@ export class ConfigLog {
 
   async #bodyOf(sequence: number): Promise<Uint8Array | undefined> {
     try {
-      const data = await this.#reader.body(sequence);
+      const data = await this.message(sequence);
       return data === undefined ? undefined : await this.#bodies.whole(data);
     } catch (error) {
       throw new HttpProblem('unavailable', `the config log cannot be read: ${natsSentence(error)}`);

@@ -1,14 +1,16 @@
 import type { NatsConnection } from 'nats';
 import type { RecoverRequest, RecoverResponse } from '#contracts/api/config.ts';
 import { type ChangeSetEvent, EVENT_SCHEMA } from '#contracts/events.ts';
-import { type Revision, formatRevision } from '#contracts/revision.ts';
+import { type Revision, compareRevisions, formatRevision } from '#contracts/revision.ts';
 import type { MeshSubjects } from '#contracts/subjects.ts';
 import { MIN_PROXY_VERSION } from '#contracts/version.ts';
 import type { Clock } from '#platform/clock.ts';
 import { EventBodies } from '#platform/config-log/bodies.ts';
+import type { Snapshots } from '#platform/config-log/snapshots.ts';
 import { HttpProblem } from '#platform/http.ts';
+import type { Log } from '#platform/log.ts';
 import { isWrongLastSequence, natsSentence } from '#platform/nats.ts';
-import { ObjectStore } from '#platform/objects.ts';
+import type { ObjectStore } from '#platform/objects.ts';
 import type { Signer } from '#platform/signing.ts';
 import { MeshState, type StateEntry } from '#platform/state.ts';
 import { changeSetId } from './change-set-id.ts';
@@ -21,6 +23,9 @@ export interface RecoveryOptions {
   mesh: string;
   subjects: MeshSubjects;
   log: ConfigLog;
+  snapshots: Snapshots;
+  objects: ObjectStore;
+  logger: Log;
   clock: Clock;
   signer?: Signer | undefined;
   /** Makes the log's stream when it is gone. */
@@ -48,14 +53,14 @@ export class Recovery {
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
-    this.#bodies = new EventBodies(new ObjectStore(options.connection, options.mesh));
+    this.#bodies = new EventBodies(options.objects);
   }
 
   /** Throws HttpProblem: 409 when there is nothing to recover (from), 422, or 503. */
   async recover(request: RecoverRequest): Promise<RecoverResponse> {
     const { log, mesh } = this.#options;
     const given = request.from === undefined ? undefined : this.#given(request.from);
-    const source = given ?? this.#known();
+    const source = given ?? (await this.#known());
     await this.#refuseWithoutCause(request, given);
     if (source.entries.length === 0 && request.force !== true) {
       throw new HttpProblem(
@@ -79,9 +84,19 @@ export class Recovery {
     return { revision: { epoch, sequence }, entries: read };
   }
 
-  #known(): Source {
-    const { history } = this.#options.log;
+  /** The newer of what this service has in memory and of the last snapshot. */
+  async #known(): Promise<Source> {
+    const { log, snapshots, logger } = this.#options;
+    const { history } = log;
     const revision = { epoch: history.epoch, sequence: history.headSequence };
+    const root = await snapshots.newest().catch((error: unknown) => {
+      logger.warn({ why: natsSentence(error) }, 'no snapshot can be read');
+      return undefined;
+    });
+    const kept = { epoch: root?.epoch ?? 0, sequence: root?.state.sequence ?? 0 };
+    if (root !== undefined && compareRevisions(kept, revision) > 0) {
+      return { revision: kept, entries: [...root.state.entries.values()] };
+    }
     return { revision, entries: [...history.state.entries.values()] };
   }
 

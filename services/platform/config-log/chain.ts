@@ -3,6 +3,7 @@ import type { ResourceKey } from '#contracts/names.ts';
 import { NO_REVISION } from '#contracts/revision.ts';
 import { MeshState } from '../state.ts';
 import { decodeEvent, entriesOf } from './event.ts';
+import type { Rooted } from './snapshots.ts';
 
 export type Taken =
   | { kind: 'applied'; event: ChangeSetEvent; changed: ReadonlySet<ResourceKey> }
@@ -47,6 +48,16 @@ export class EventChain {
    */
   get broken(): string | undefined {
     return this.#broken;
+  }
+
+  /** Begins with a state that was kept, unless what was read is newer. */
+  startFrom({ state, epoch, upTo }: Rooted): boolean {
+    if (epoch < this.#epoch || (epoch === this.#epoch && upTo <= this.#lastSequence)) return false;
+    this.state.replaceBy(state);
+    this.#epoch = epoch;
+    this.#lastSequence = upTo;
+    this.#broken = undefined;
+    return true;
   }
 
   /** Messages come in the order of the log; what comes again is known. */

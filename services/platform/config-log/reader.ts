@@ -18,6 +18,8 @@ export interface LogReaderOptions {
     /** What it throws ends `catchUp`, which goes on from the same message the next time. */
     ingest: (sequence: number, data: Uint8Array) => Promise<void>;
     passOver: (sequence: number) => void;
+    /** Takes what was moved out of the log, up to this message, from where it is kept. */
+    readKept?: (to: number) => Promise<void>;
   };
 }
 
@@ -57,7 +59,11 @@ export class LogReader {
     }
     const { first_seq: first, last_seq: last } = found.state;
     // What was purged from the beginning need not be asked for one by one.
-    if (first > into.lastSequence + 1) into.passOver(Math.min(first - 1, last));
+    if (first > into.lastSequence + 1) {
+      const end = Math.min(first - 1, last);
+      await into.readKept?.(end);
+      into.passOver(end);
+    }
     while (into.lastSequence < last && signal?.aborted !== true) {
       await this.#readBatch(manager, last);
     }

@@ -5,37 +5,13 @@ import { decodeEvent } from '#platform/config-log/event.ts';
 import { decodeJson, encodeJson } from '#platform/nats.ts';
 import { beforeEach, expect, test } from 'vitest';
 import { LogWriter, service } from '../../proxy/snapshot/log.ts';
+import { FakeObjects } from './objects.ts';
 
-/** An object store in memory that can be taken away. */
-class FakeStore {
-  readonly objects = new Map<string, Uint8Array>();
-  away = false;
-
-  async put(name: string, data: Uint8Array): Promise<void> {
-    this.#ask();
-    this.objects.set(name, data);
-  }
-
-  async get(name: string): Promise<Uint8Array | undefined> {
-    this.#ask();
-    return this.objects.get(name);
-  }
-
-  async remove(name: string): Promise<void> {
-    this.#ask();
-    this.objects.delete(name);
-  }
-
-  #ask(): void {
-    if (this.away) throw new Error('the store does not answer');
-  }
-}
-
-let store: FakeStore;
+let store: FakeObjects;
 let bodies: EventBodies;
 
 beforeEach(() => {
-  store = new FakeStore();
+  store = new FakeObjects();
   bodies = new EventBodies(store);
 });
 

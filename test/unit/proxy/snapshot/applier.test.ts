@@ -4,7 +4,8 @@ import { FakeClock } from '#platform/clock.ts';
 import { createLog } from '#platform/log.ts';
 import { encodeJson } from '#platform/nats.ts';
 import { MeshState } from '#platform/state.ts';
-import { Applier, type Verdict } from '#proxy/snapshot/applier.ts';
+import { Applier } from '#proxy/snapshot/applier.ts';
+import type { Verdict } from '#proxy/snapshot/verdict.ts';
 import { describe, expect, it } from 'vitest';
 import { LogWriter, RecordingFleet, service } from './log.ts';
 
