@@ -9,7 +9,7 @@ import {
   nuid,
 } from 'nats';
 import { meshSubjects } from '#contracts/subjects.ts';
-import { MESSAGE_NOT_FOUND, apiErrorOf } from './nats.ts';
+import { MESSAGE_NOT_FOUND, STREAM_NOT_FOUND, apiErrorOf } from './nats.ts';
 import { decodeJson, encodeJson } from './message.ts';
 
 /** What the store tells of an object, as NATS ADR-20 has it. */
@@ -104,15 +104,24 @@ export class ObjectStore {
     return (await this.#meta(await this.#manager(), name))?.time;
   }
 
-  /** Names that begin so, in order. Throws what NATS says. */
+  /** Names that begin so, in order; none where there is no store yet. Throws what NATS says. */
   async list(prefix: string): Promise<string[]> {
-    const manager = await this.#manager();
-    const info = await manager.streams.info(this.#stream, { subjects_filter: `${this.#metas}.*` });
-    const subjects = Object.keys(info.state.subjects ?? {});
+    const subjects = await this.#subjects();
     const names = subjects.map((subject) =>
       Buffer.from(subject.slice(this.#metas.length + 1), 'base64url').toString(),
     );
     return names.filter((name) => name.startsWith(prefix)).sort();
+  }
+
+  async #subjects(): Promise<string[]> {
+    const manager = await this.#manager();
+    const query = { subjects_filter: `${this.#metas}.*` };
+    try {
+      return Object.keys((await manager.streams.info(this.#stream, query)).state.subjects ?? {});
+    } catch (error) {
+      if (apiErrorOf(error) === STREAM_NOT_FOUND) return [];
+      throw error;
+    }
   }
 
   async remove(name: string): Promise<void> {
