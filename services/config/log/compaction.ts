@@ -98,9 +98,14 @@ export class Compaction {
   }
 
   async *#messages(first: number, last: number) {
+    const { log } = this.#options;
     for (let sequence = first; sequence <= last; sequence++) {
-      const data = await this.#options.log.message(sequence);
+      const data = await log.message(sequence);
       if (data !== undefined) yield { sequence, data };
+      else if (log.history.changeSet(sequence) !== undefined) {
+        // It was there when it was read: archived without it, it would be lost for good.
+        throw new Error(`revision ${sequence} of the config log cannot be read again`);
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 import { FakeClock } from '#platform/clock.ts';
 import { createLog } from '#platform/log.ts';
 import { expect, test } from 'vitest';
+import { Archive } from '../../../../services/config/log/archive.ts';
 import { Compaction, type CompactionOptions } from '../../../../services/config/log/compaction.ts';
 import { FakeObjects } from '../../platform/config-log/objects.ts';
 
@@ -67,4 +68,40 @@ test('a store that does not answer stops nothing', async () => {
   body('body.orphan', '2026-01-01T01:00:00Z');
   objects.away = true;
   await expect(compaction.work()).resolves.toBeUndefined();
+});
+
+test('a revision that cannot be read again stays in the log', async () => {
+  const objects = new FakeObjects();
+  const purges: unknown[] = [];
+  const readable = new Set([1, 2, 3, 4, 5]);
+  const state = { first_seq: 1, last_seq: 6 };
+  const streams = {
+    info: async () => ({ state }),
+    purge: async (_stream: string, options: unknown) => purges.push(options),
+  };
+  const compaction = new Compaction({
+    ...{ objects, clock: new FakeClock(), keep: 1, stream: 's' },
+    archive: new Archive(objects),
+    snapshots: { write: async () => undefined },
+    logger: createLog({ service: 'test', level: 'silent' }),
+    connection: { jetstreamManager: async () => ({ streams }) },
+    log: {
+      catchUp: async () => undefined,
+      message: async (at: number) => (readable.has(at) ? Buffer.from(`${at}`) : undefined),
+      history: {
+        ...{ epoch: 1, headSequence: 6, lastSequence: 6, state: { sequence: 6 } },
+        changeSet: (at: number) => (at === 3 ? undefined : { time: HEAD_TIME }),
+      },
+    },
+  } as unknown as CompactionOptions);
+  readable.delete(2);
+  await compaction.work();
+  expect(purges).toEqual([]);
+  expect(objects.objects.size).toBe(0);
+  readable.add(2);
+  // What was no revision may be gone.
+  readable.delete(3);
+  await compaction.work();
+  expect(purges).toEqual([{ seq: 6 }]);
+  expect(await new Archive(objects).covers(5)).toBe(true);
 });
