@@ -142,7 +142,7 @@ class MeshSource implements Source {
       const { state, epoch, served } = this.#applier;
       // In the middle of reading: the next state that comes into service is saved again.
       if (served?.logDigest !== state.digest) return undefined;
-      return { epoch, state, endpoints: this.#endpoints.all() };
+      return { epoch, state: state.clone(), endpoints: this.#endpoints.all() };
     });
   }
 }

@@ -17,6 +17,8 @@ export interface NewProblems {
   notes: string[];
 }
 
+type Compilable = Pick<MeshState, 'entries' | 'sequence'>;
+
 const NO_PROBLEMS: NewProblems = Object.freeze({ refusing: [], revoked: [], notes: [] });
 
 /**
@@ -85,17 +87,17 @@ export class Compiler {
   #withGrantsKept(
     candidate: MeshState,
     changed: ReadonlySet<ResourceKey>,
-  ): Pick<MeshState, 'entries' | 'sequence'> | undefined {
+  ): Compilable | undefined {
     const kept = [...changed].flatMap((key) => this.#head.entries.get(key) ?? []);
     const grants = kept.filter(({ resource }) => resource.kind === 'ReferenceGrant');
     if (grants.length === 0) return undefined;
-    const entries = new Map(candidate.entries);
+    const entries = candidate.entries.copy();
     for (const grant of grants) entries.set(grant.key, grant);
     return { entries, sequence: candidate.sequence };
   }
 
   #run(
-    state: Pick<MeshState, 'entries' | 'sequence'>,
+    state: Compilable,
     previous?: CompiledSnapshot,
     changed?: ReadonlySet<ResourceKey>,
   ): CompileResult {
