@@ -84,10 +84,7 @@ export class Compiler {
   }
 
   /** The candidate as it would be if it took no grant away; undefined: it takes none. */
-  #withGrantsKept(
-    candidate: MeshState,
-    changed: ReadonlySet<ResourceKey>,
-  ): Compilable | undefined {
+  #withGrantsKept(candidate: MeshState, changed: ReadonlySet<ResourceKey>): Compilable | undefined {
     const kept = [...changed].flatMap((key) => this.#head.entries.get(key) ?? []);
     const grants = kept.filter(({ resource }) => resource.kind === 'ReferenceGrant');
     if (grants.length === 0) return undefined;

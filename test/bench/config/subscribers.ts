@@ -1,0 +1,193 @@
+// A process of many proxies without traffic: each has a connection, a link and a state of its own,
+// and does with every event what a proxy does, but for the compile.
+import type { ServiceEndpoints } from '#contracts/events.ts';
+import type { Resource } from '#contracts/resources/index.ts';
+import { meshSubjects } from '#contracts/subjects.ts';
+import { systemClock } from '#platform/clock.ts';
+import { EventChain } from '#platform/config-log/chain.ts';
+import { LogReader } from '#platform/config-log/reader.ts';
+import { createLog } from '#platform/log.ts';
+import { connectNats, encodeJson } from '#platform/nats.ts';
+import { MeshState } from '#platform/state.ts';
+import type { Applied, Fleet } from '#proxy/fleet.ts';
+import { Applier } from '#proxy/snapshot/applier.ts';
+import { ConfigLink } from '#proxy/snapshot/link.ts';
+import type { NatsConnection } from 'nats';
+import { nowMs } from './time.ts';
+
+export interface SubscribersOrder {
+  natsUrl: string;
+  mesh: string;
+  /** Numbers of the first and of all of them. */
+  first: number;
+  count: number;
+}
+
+export type FromSubscribers =
+  | { type: 'listening' }
+  /** All of them know of so many endpoints of the service since then. */
+  | { type: 'endpoints'; count: number; atMs: number }
+  | { type: 'failed'; why: string };
+
+/** One of these subjects for each process keeps pushed states apart from the mesh's own. */
+export const pushSubject = (mesh: string): string => `bench.${mesh}.push`;
+export const pushedSubject = (mesh: string): string => `bench.${mesh}.pushed`;
+
+const log = createLog({ service: 'bench', level: 'error' });
+
+/** Serves nothing, at once. */
+class NoFleet implements Fleet {
+  readonly workers = 1;
+
+  apply(): Promise<Applied> {
+    return Promise.resolve({ problems: [], applyMs: 0 });
+  }
+
+  setEndpoints(): void {}
+
+  report(): Promise<never[]> {
+    return Promise.resolve([]);
+  }
+
+  stalled(): undefined {
+    return undefined;
+  }
+
+  setLogLevel(): void {}
+
+  onProblems(): void {}
+
+  drain(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** Counts those that have heard of a number of endpoints; the last one is news. */
+class EndpointCount {
+  readonly #all: number;
+  readonly #heard = new Map<number, number>();
+
+  constructor(all: number) {
+    this.#all = all;
+  }
+
+  hear({ endpoints }: ServiceEndpoints): void {
+    const heard = (this.#heard.get(endpoints.length) ?? 0) + 1;
+    this.#heard.set(endpoints.length, heard);
+    if (heard < this.#all) return;
+    this.#heard.clear();
+    send({ type: 'endpoints', count: endpoints.length, atMs: nowMs() });
+  }
+}
+
+process.on('disconnect', () => process.exit());
+process.once('message', (order: SubscribersOrder) => {
+  listen(order).then(
+    () => send({ type: 'listening' }),
+    (error: unknown) => send({ type: 'failed', why: String(error) }),
+  );
+});
+
+async function listen(order: SubscribersOrder): Promise<void> {
+  const connections = await connectAll(order);
+  const [reader] = connections;
+  if (reader === undefined) return;
+  const state = await readLog(reader, order.mesh);
+  const count = new EndpointCount(order.count);
+  for (const [at, connection] of connections.entries()) {
+    await startOne(order, order.first + at, connection, { state, count });
+  }
+  takePushes(order.mesh, connections);
+}
+
+/** A few at a time: the server's queue of connections is not what is measured here. */
+async function connectAll({ natsUrl, first, count }: SubscribersOrder): Promise<NatsConnection[]> {
+  const connections: NatsConnection[] = [];
+  while (connections.length < count) {
+    const some = Math.min(32, count - connections.length);
+    const from = first + connections.length;
+    const made = Array.from({ length: some }, (_, at) =>
+      connectNats({ url: natsUrl, name: nameOf(from + at), log }),
+    );
+    connections.push(...(await Promise.all(made)));
+  }
+  return connections;
+}
+
+function nameOf(number: number): string {
+  return `p${number}`;
+}
+
+/** The state that all of them start from, as from a snapshot on disk. */
+async function readLog(connection: NatsConnection, mesh: string): Promise<MeshState> {
+  const chain = new EventChain(mesh);
+  const reader = new LogReader({
+    connection,
+    stream: meshSubjects(mesh).streams.config,
+    into: {
+      get lastSequence(): number {
+        return chain.lastSequence;
+      },
+      ingest: (sequence, data) => {
+        chain.take(sequence, data);
+      },
+      passOver: (sequence) => chain.passOver(sequence),
+    },
+  });
+  await reader.catchUp();
+  if (chain.broken !== undefined) throw new Error(chain.broken);
+  return chain.state;
+}
+
+async function startOne(
+  { mesh }: SubscribersOrder,
+  number: number,
+  connection: NatsConnection,
+  { state, count }: { state: MeshState; count: EndpointCount },
+): Promise<void> {
+  const proxy = nameOf(number);
+  const links: ConfigLink[] = [];
+  const applier = new Applier({
+    ...{ mesh, fleet: new NoFleet(), clock: systemClock, log },
+    verdict: (verdict) => links[0]?.tell(verdict),
+    applied: () => links[0]?.changed(),
+  });
+  await applier.restore(state.clone(), 1);
+  const link = new ConfigLink({
+    ...{ connection, applier, clock: systemClock, random: Math.random, log, workers: 1 },
+    identity: {
+      ...{ mesh, proxy, instance: `${proxy}-1`, role: 'gateway' },
+      ...{ workload: '', zone: '', labels: {} },
+    },
+    endpoints: (announced) => count.hear(announced),
+    announces: () => undefined,
+  });
+  links.push(link);
+  link.start();
+}
+
+/** The other way to tell a change: the whole state, to each of them. */
+function takePushes(mesh: string, connections: readonly NatsConnection[]): void {
+  for (const connection of connections) {
+    const parts: Uint8Array[] = [];
+    connection.subscribe(pushSubject(mesh), {
+      callback: (error, message) => {
+        if (error !== null) return;
+        if (message.data.length > 0) {
+          parts.push(message.data);
+          return;
+        }
+        const resources = JSON.parse(Buffer.concat(parts).toString()) as Resource[];
+        parts.length = 0;
+        const state = new MeshState();
+        state.apply({ sequence: 1, time: '', upserts: resources, deletes: [] });
+        const { digest } = state;
+        connection.publish(pushedSubject(mesh), encodeJson({ digest }));
+      },
+    });
+  }
+}
+
+function send(message: FromSubscribers): void {
+  process.send?.(message);
+}
