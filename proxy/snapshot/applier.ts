@@ -56,6 +56,9 @@ export class Applier {
   #newestTime = '';
   #rebuilding = false;
   #brokenAt = 0;
+  /** Sequence of the last message, taken or refused. */
+  #read = 0;
+  #isFirst = true;
   #turn: Promise<unknown> = Promise.resolve();
   #noResyncBeforeMs = Number.NEGATIVE_INFINITY;
   #verdict: Verdict | undefined;
@@ -87,20 +90,26 @@ export class Applier {
   restore(state: MeshState, epoch: number): Promise<void> {
     return this.#inTurn(async () => {
       this.#state = state;
+      this.#read = state.sequence;
       this.#epoch = epoch;
       this.#pending = undefined;
-      await this.#flush(true);
+      await this.#flush();
     });
   }
 
   /** The log is known to hold nothing that was not read: an empty log is a state too. */
   reachedHead(): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#served === undefined && !this.#rebuilding) await this.#flush(false);
+      if (this.#isUnserved || this.#served === undefined) await this.#flush();
     });
   }
 
-  /** False: the log has to be read again from `state.sequence + 1`. */
+  /** The log is read from `state.sequence + 1` on: what comes first now is what it has there. */
+  begins(): void {
+    this.#isFirst = true;
+  }
+
+  /** False: the log has to be read again from `state.sequence + 1` (see `begins`). */
   accept(sequence: number, data: Uint8Array, more: boolean): Promise<boolean> {
     return this.#inTurn(() => this.#accept(sequence, data, more));
   }
@@ -112,10 +121,15 @@ export class Applier {
 
   async #accept(sequence: number, data: Uint8Array, more: boolean): Promise<boolean> {
     if (sequence <= this.#state.sequence) return true;
+    // The digests alone do not tell: missing changes that cancel one another leave their traces in
+    // the ages of resources, which decide who of two comes first.
+    if (sequence > this.#read + 1 && !this.#isFirst) return false;
+    this.#isFirst = false;
+    this.#read = sequence;
     const event = decodeJson(data) as ChangeSetEvent | undefined;
     const refusal = event === undefined ? 'it is no JSON object' : this.#refusalOf(event);
     if (event === undefined || refusal !== undefined) {
-      return this.#broken(sequence, refusal ?? '', false);
+      return this.#passOver(sequence, refusal ?? '', { more, mayResync: false });
     }
     const change: StateChange = {
       sequence,
@@ -124,10 +138,12 @@ export class Applier {
       deletes: event.deletes,
     };
     if (event.previousDigest !== this.#state.digest) {
-      return this.#broken(sequence, 'it does not follow from the state before it', true);
+      const why = 'it does not follow from the state before it';
+      return this.#passOver(sequence, why, { more, mayResync: true });
     }
     if (event.digest !== this.#digestAfter(change)) {
-      return this.#broken(sequence, 'its digest is not that of the state it makes', true);
+      const why = 'its digest is not that of the state it makes';
+      return this.#passOver(sequence, why, { more, mayResync: true });
     }
     const changed = this.#state.apply(change);
     this.#newestTime = event.time;
@@ -136,8 +152,30 @@ export class Applier {
       for (const key of changed) this.#pending.changed.add(key);
     }
     const full = (this.#pending?.changes.length ?? 0) >= CHANGES_TOGETHER_MAX;
-    if (!more || (full && !this.#rebuilding)) await this.#flush(true);
+    if (!more || (full && !this.#rebuilding)) await this.#flush();
     return true;
+  }
+
+  /** What was read is not what is served, and is not older either. */
+  get #isUnserved(): boolean {
+    const { sequence } = this.#state;
+    if (this.#served === undefined) return sequence > 0;
+    const { revision, logDigest } = this.#served;
+    return (
+      sequence > revision.sequence ||
+      (sequence === revision.sequence && logDigest !== this.#state.digest)
+    );
+  }
+
+  /** What came before the last message is served, though that one is refused. */
+  async #passOver(
+    sequence: number,
+    why: string,
+    { more, mayResync }: { more: boolean; mayResync: boolean },
+  ): Promise<boolean> {
+    const isReadAgain = this.#rebuilding;
+    if (!more && this.#isUnserved) await this.#flush();
+    return this.#broken(sequence, why, mayResync && !isReadAgain);
   }
 
   /** Forgets what was read, not what is served: the next events begin at 1. */
@@ -172,7 +210,7 @@ export class Applier {
   }
 
   #broken(sequence: number, why: string, mayResync: boolean): boolean {
-    if (mayResync && !this.#rebuilding && this.#forget()) {
+    if (mayResync && this.#forget()) {
       this.#options.log.warn({ sequence }, `event refused: ${why}; reading the whole log again`);
       return false;
     }
@@ -192,7 +230,7 @@ export class Applier {
     return true;
   }
 
-  async #flush(tell: boolean): Promise<void> {
+  async #flush(): Promise<void> {
     const { fleet, log, clock } = this.#options;
     const revision = { epoch: this.#epoch, sequence: this.#state.sequence };
     const step = this.#served === undefined ? undefined : this.#pending;
@@ -208,7 +246,8 @@ export class Applier {
       this.#rebuilding = false;
       this.#served = { revision, logDigest: this.#state.digest, problems };
       const lagMs = Math.max(0, clock.wallMs() - Date.parse(this.#newestTime));
-      if (tell) this.#tell(Number.isFinite(lagMs) ? lagMs : 0, applyMs);
+      // An empty log is no revision to speak of.
+      if (revision.sequence > 0) this.#tell(Number.isFinite(lagMs) ? lagMs : 0, applyMs);
       this.#options.applied(this.#served);
     } catch (error) {
       const message = `the proxy failed to apply the state: ${sentenceOf(error)}`;

@@ -172,6 +172,7 @@ export class ConfigLink {
     }
     this.#lostTold = false;
     if (last === sequence) void applier.reachedHead();
+    applier.begins();
     return {
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: sequence + 1,

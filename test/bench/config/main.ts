@@ -27,8 +27,8 @@ const EDITS = 100;
 const REMOVALS = 20;
 const RECONNECTS = 3;
 const PUSHES = 3;
-/** A push of everything to more of them takes minutes. */
-const PUSHED_MAX = 100;
+/** A push of everything to many more is too slow for nats-server, which cuts slow readers off. */
+const PUSHED_MAX = 20;
 const PARTS = ['edits', 'fanout'] as const;
 
 export interface Fanout {

@@ -174,7 +174,7 @@ function takePushes(mesh: string, connections: readonly NatsConnection[]): void 
       callback: (error, message) => {
         if (error !== null) return;
         if (message.data.length > 0) {
-          parts.push(message.data);
+          parts.push(message.data.slice());
           return;
         }
         const resources = JSON.parse(Buffer.concat(parts).toString()) as Resource[];
