@@ -50,7 +50,7 @@ export class ConfigLink {
     this.#options = options;
     const { connection, identity, applier, clock, random, log } = options;
     const { streams, config, allEndpoints } = meshSubjects(identity.mesh);
-    this.#receipts = new Receipts(connection, clock, log);
+    this.#receipts = new Receipts({ connection, clock, random, log });
     this.#heartbeats = new Heartbeats({
       connection,
       identity,

@@ -158,7 +158,7 @@ function bytesOf(state: MeshState): string {
   return JSON.stringify({ sequence: state.sequence, digest: state.digest, entries });
 }
 
-test('events in any order, repeated and lost: after reading on, the state is that of the log', async () => {
+test('events in any order, repeated, lost: in the end the state is that of the log', async () => {
   let lost = 0;
   let resources = 0;
   for (let seed = 1; seed <= RUNS; seed++) {

@@ -58,7 +58,7 @@ async function edit(plant: Plant, number: number, routes: number) {
     Promise.all([plant.probe(proxy), plant.probe(plant.config)]);
   await both();
   const startedMs = nowMs();
-  const { sequence } = await plant.write([editOf(number, routes)]);
+  const sequence = await plant.write([editOf(number, routes)]);
   const { atMs, receipts } = await plant.answers(sequence, 1);
   const [ofProxy, ofConfig] = await both();
   const [receipt] = receipts;

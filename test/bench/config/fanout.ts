@@ -1,6 +1,6 @@
 // One change to very many proxies: until the last receipt, until the last one has an endpoint less,
 // until all are there again after NATS was away; and the whole state pushed to each instead.
-import { type Heartbeat } from '#contracts/events.ts';
+import type { Heartbeat, Receipt } from '#contracts/events.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import { VERSION } from '#contracts/version.ts';
 import { encodeJson } from '#platform/nats.ts';
@@ -9,12 +9,18 @@ import { pushSubject, pushedSubject } from './subscribers.ts';
 import { nowMs, quantile } from './time.ts';
 import { SERVICE, changeSets, editOf } from './world.ts';
 
+/** What the wall clock is ahead of `nowMs`. */
+const WALL_BEFORE_MS = Date.now() - nowMs();
+
 export interface Commits {
-  /** From the answer to the writer to the last receipt, one of each commit. */
+  /**
+   * From the change-set's own time, which is that of its last check before it is published, to the
+   * last receipt; one of each commit.
+   */
   lastMs: number[];
-  /** The same from the request on: with validation, compile and publish. */
+  /** The same from the request on. */
   requestMs: number[];
-  /** From the answer to the receipt in the middle. */
+  /** From the change-set's own time to the receipt in the middle. */
   middleMs: number[];
 }
 
@@ -27,15 +33,21 @@ export async function measureCommits(
   const warmUp = Math.min(5, commits);
   for (let number = -warmUp; number < commits; number++) {
     const startedMs = nowMs();
-    const { sequence, answeredMs } = await plant.write([editOf(number + warmUp, routes)]);
-    const { atMs } = await plant.answers(sequence, proxies);
+    const sequence = await plant.write([editOf(number + warmUp, routes)]);
+    const { atMs, receipts } = await plant.answers(sequence, proxies);
     if (number < 0) continue;
+    const committedMs = Math.min(...receipts.map(committedIn)) - WALL_BEFORE_MS;
     const times = [...atMs.values()];
-    measured.lastMs.push(Math.max(...times) - answeredMs);
+    measured.lastMs.push(Math.max(...times) - committedMs);
     measured.requestMs.push(Math.max(...times) - startedMs);
-    measured.middleMs.push(quantile(times, 0.5) - answeredMs);
+    measured.middleMs.push(quantile(times, 0.5) - committedMs);
   }
   return measured;
+}
+
+/** Wall clock, ms. */
+function committedIn({ time, lagMs }: Receipt): number {
+  return Date.parse(time) - lagMs;
 }
 
 /** From a sidecar's goodbye to the last proxy that no longer has its endpoint, ms. */
@@ -84,7 +96,7 @@ export interface Reconnect {
   changeMs: number;
 }
 
-/** Ends nats-server with kill -9, starts it again, and changes a route at once. */
+/** Ends nats-server with kill -9, starts it again, and changes a route as soon as possible. */
 export async function measureReconnect(
   plant: Plant,
   { proxies, routes, round }: { proxies: number; routes: number; round: number },
@@ -93,24 +105,12 @@ export async function measureReconnect(
   await plant.nats.restart();
   const startedMs = nowMs();
   await plant.linked();
-  const { sequence, requestedMs } = await writeWhenThere(plant, round, routes);
+  await plant.serviceReady();
+  const requestedMs = nowMs();
+  const sequence = await plant.write([editOf(100_000 + round, routes)]);
   const { atMs } = await plant.answers(sequence, proxies);
   const lastMs = Math.max(...atMs.values());
   return { backMs: lastMs - startedMs, changeMs: lastMs - requestedMs };
-}
-
-/** The service needs a moment to be linked again; it says 503 until then. */
-async function writeWhenThere(plant: Plant, round: number, routes: number) {
-  for (;;) {
-    const requestedMs = nowMs();
-    try {
-      const { sequence } = await plant.write([editOf(100_000 + round, routes)]);
-      return { sequence, requestedMs };
-    } catch (error) {
-      if (!String(error).includes('503')) throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 export interface Pushes {

@@ -23,6 +23,8 @@ import { resultsText, tablesText } from './results.ts';
 const ROUNDS_MAX = 1_000;
 const PROXIES_MAX = 10_000;
 const ROUTES_MAX = 100_000;
+/** Each needs an address of 127.0.0.0/24 of its own. */
+const FULL_MAX = 16;
 const EDITS = 100;
 const REMOVALS = 20;
 const RECONNECTS = 3;
@@ -69,7 +71,7 @@ async function main(): Promise<number> {
   const parts = new Set<string>(values.part ?? PARTS);
   const rounds = roundsOf(values.rounds, ROUNDS_MAX);
   const proxies = numberOf('proxies', values.proxies, PROXIES_MAX);
-  const full = Math.min(numberOf('full', values.full, 16), proxies - 1);
+  const full = Math.min(numberOf('full', values.full, FULL_MAX, 0), proxies - 1);
   const routes = numberOf('routes', values.routes, ROUTES_MAX);
   const measured: Measured = { rounds, edits: [] };
   if (parts.has('edits')) {
@@ -126,10 +128,10 @@ async function withPlant<T>(
   }
 }
 
-function numberOf(name: string, text: string, max: number): number {
+function numberOf(name: string, text: string, max: number, min = 2): number {
   const number = Number(text);
-  if (!Number.isInteger(number) || number < 2 || number > max) {
-    throw new Error(`--${name} ${text} is not a number from 2 to ${max}`);
+  if (!Number.isInteger(number) || number < min || number > max) {
+    throw new Error(`--${name} ${text} is not a number from ${min} to ${max}`);
   }
   return number;
 }

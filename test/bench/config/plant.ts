@@ -14,8 +14,10 @@ import { ROOT } from '#local/install.mjs';
 import { PARENT_VARIABLE } from '#local/lifeline.mjs';
 import { type RunningPart, freePorts, startParts } from '#local/parts.ts';
 import { freeList } from '#local/ports.ts';
+import { createLog } from '#platform/log.ts';
 import { decodeJson } from '#platform/nats.ts';
 import { type NatsConnection, connect } from 'nats';
+import { Follower } from '../../../services/config/log/follow.ts';
 import { SIGNALS, answerOf, end, forkHelper } from '../processes.ts';
 import type { Probed } from './probe.ts';
 import type { FromSubscribers, SubscribersOrder } from './subscribers.ts';
@@ -80,19 +82,18 @@ export class Plant {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Resolves with the sequence and the time at which it was answered. */
-  async write(upserts: readonly Resource[]): Promise<{ sequence: number; answeredMs: number }> {
+  /** Resolves with the sequence. */
+  async write(upserts: readonly Resource[]): Promise<number> {
     const response = await fetch(`${this.api}/v1/changesets`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ upserts }),
     });
-    const answeredMs = nowMs();
     const body = (await response.json()) as ChangeSetResponse;
     if (response.status !== 201) throw new Error(`${response.status}: ${JSON.stringify(body)}`);
     const revision = parseRevision(body.revision, 1);
     if (revision === undefined) throw new Error(`no revision: ${body.revision}`);
-    return { sequence: revision.sequence, answeredMs };
+    return revision.sequence;
   }
 
   /** Waits until so many proxies have spoken of a revision. */
@@ -134,6 +135,12 @@ export class Plant {
         () => false, // It broke off once more.
       );
     while (!(await isThere())) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  /** Waits until the config service says that it can do its work. */
+  async serviceReady(): Promise<void> {
+    const isReady = async (): Promise<boolean> => (await fetch(`${this.api}/readyz`)).ok;
+    while (!(await isReady())) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
   /** Resident memory of nats-server, bytes. */
@@ -229,19 +236,25 @@ export class Plant {
     return child;
   }
 
+  /** As the config service hears them: what the stream has taken. */
   #hear(): void {
-    this.connection.subscribe(meshSubjects(this.mesh).allReceipts, {
-      callback: (error, message) => {
-        if (error !== null) return;
+    const follower = new Follower({
+      connection: this.connection,
+      stream: meshSubjects(this.mesh).streams.receipts,
+      from: () => 'all',
+      onMessage: ({ data }) => {
         const atMs = nowMs();
-        const receipt = decodeJson(message.data) as Receipt | undefined;
+        const receipt = decodeJson(data) as Receipt | undefined;
         if (receipt === undefined) return;
         const { atMs: times, receipts } = this.#answersOf(receipt.revision.sequence);
         if (times.has(receipt.proxy)) return;
         times.set(receipt.proxy, atMs);
         receipts.push(receipt);
       },
+      onCaughtUp: () => undefined,
+      log: createLog({ service: 'bench', level: 'error' }),
     });
+    this.#closers.push(() => follower.stop());
   }
 
   #answersOf(sequence: number): Answers {
