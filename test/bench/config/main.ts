@@ -30,7 +30,7 @@ const REMOVALS = 20;
 const RECONNECTS = 3;
 const PUSHES = 3;
 /** A push of everything to many more is too slow for nats-server, which cuts slow readers off. */
-const PUSHED_MAX = 20;
+const PUSHED_MAX = 10;
 const PARTS = ['edits', 'fanout'] as const;
 
 export interface Fanout {

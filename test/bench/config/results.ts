@@ -117,12 +117,12 @@ function fanoutTable(fanout: Fanout): string {
 
 function pushTable({ pushes, fewCommits, routes }: Fanout): string {
   const rows = [
-    ['an event of one route, as above', '', spread(fewCommits.lastMs, 0)],
-    ['the whole state', count(pushes.bytes), spread(pushes.lastMs, 0)],
+    ['an event of one route, as above', '', spread(fewCommits.lastMs, 0), '0'],
+    ['the whole state', count(pushes.bytes), spread(pushes.lastMs, 0), count(pushes.missed)],
   ];
   return table(
     `One edit told to ${count(pushes.subscribers)} proxies, ${count(routes)} routes, no compile`,
-    ['how', 'bytes to each', 'until the last answer ms'],
+    ['how', 'bytes to each', 'until the last answer ms', 'not answered within 30 s'],
     rows,
   );
 }

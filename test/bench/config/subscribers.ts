@@ -29,6 +29,9 @@ export type FromSubscribers =
   | { type: 'endpoints'; count: number; atMs: number }
   | { type: 'failed'; why: string };
 
+/** What ends a pushed state is the number of the push, and shorter than any piece of a state. */
+export const PUSH_END_BYTES_MAX = 16;
+
 /** One of these subjects for each process keeps pushed states apart from the mesh's own. */
 export const pushSubject = (mesh: string): string => `bench.${mesh}.push`;
 export const pushedSubject = (mesh: string): string => `bench.${mesh}.pushed`;
@@ -173,16 +176,16 @@ function takePushes(mesh: string, connections: readonly NatsConnection[]): void 
     connection.subscribe(pushSubject(mesh), {
       callback: (error, message) => {
         if (error !== null) return;
-        if (message.data.length > 0) {
-          parts.push(message.data.slice());
-          return;
-        }
+        // The client uses its memory again.
+        parts.push(message.data.slice());
+        if (message.data.length > PUSH_END_BYTES_MAX) return;
+        const round = Number(Buffer.from(parts.pop() ?? []).toString());
         const resources = JSON.parse(Buffer.concat(parts).toString()) as Resource[];
         parts.length = 0;
         const state = new MeshState();
         state.apply({ sequence: 1, time: '', upserts: resources, deletes: [] });
         const { digest } = state;
-        connection.publish(pushedSubject(mesh), encodeJson({ digest }));
+        connection.publish(pushedSubject(mesh), encodeJson({ round, digest }));
       },
     });
   }
