@@ -130,7 +130,7 @@ it('F31: events repeated and out of order: every proxy ends in the same state', 
   expect(JSON.parse(left.body)).toEqual(JSON.parse(right.body));
 });
 
-it('F40: a full disk under the snapshot: the old one stays, and the next one is whole', async () => {
+it('F40: a full disk under the snapshot: the old one stays, the next one is whole', async () => {
   const mesh = await TestMesh.start(natsUrl());
   const dataDir = tempDir();
   const proxy = startProxy(flags(mesh, natsUrl()), { dataDir });

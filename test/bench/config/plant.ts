@@ -101,7 +101,9 @@ export class Plant {
     const found = this.#answersOf(sequence);
     const deadlineMs = nowMs() + ANSWER_TIMEOUT_MS;
     while (found.atMs.size < count) {
-      if (nowMs() > deadlineMs) throw new Error(`${found.atMs.size} of ${count} proxies answered`);
+      if (nowMs() > deadlineMs) {
+        throw new Error(`${found.atMs.size} of ${count} proxies answered to ${sequence}`);
+      }
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
     this.#answers.delete(sequence);
