@@ -15,7 +15,8 @@ it(`F39: nats-server killed under ${PROXIES} proxies: all come back`, async () =
     const size = { proxies: PROXIES, routes: ROUTES, round: 0 };
     const { backMs, changeMs } = await measureReconnect(plant, size);
     expect(backMs).toBeLessThan(BACK_MS);
-    const figure = `${(backMs / 1_000).toFixed(1)} s, ${(changeMs / 1_000).toFixed(1)} s of a change`;
+    const [back, change] = [backMs, changeMs].map((ms) => `${(ms / 1_000).toFixed(1)} s`);
+    const figure = `${back}, of that ${change} from a change`;
     note('F39', `${PROXIES} proxies reconnect: until all have answered`, figure);
   } finally {
     await plant.close();

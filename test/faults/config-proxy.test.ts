@@ -105,7 +105,8 @@ it('F30: a link that says nothing more is noticed within 30 s', async () => {
   relay.silence();
   const startedMs = performance.now();
   const next = await mesh.apply([service('b')]);
-  await mesh.receipt('edge-1', next, STALL_MS);
+  const receipt = await mesh.receipt('edge-1', next, STALL_MS);
+  expect(receipt).toMatchObject({ result: 'applied', logDigest: mesh.log.state.digest });
   const tookS = (performance.now() - startedMs) / 1_000;
   note('F30', 'a link that goes silent: until the change is served', `${tookS.toFixed(1)} s`);
 });

@@ -46,6 +46,7 @@ export class Plant {
   readonly mesh: string;
   readonly folder = mkdtempSync(join(tmpdir(), 'windrose-bench-'));
   readonly #children: ChildProcess[] = [];
+  readonly #names: string[] = [];
   readonly #closers: (() => Promise<unknown>)[] = [];
   readonly #answers = new Map<number, Answers>();
   readonly #stop = (): void => void Promise.all(this.#children.map(end));
@@ -102,7 +103,10 @@ export class Plant {
     const deadlineMs = nowMs() + ANSWER_TIMEOUT_MS;
     while (found.atMs.size < count) {
       if (nowMs() > deadlineMs) {
-        throw new Error(`${found.atMs.size} of ${count} proxies answered to ${sequence}`);
+        const [silent] = this.#names.filter((name) => !found.atMs.has(name));
+        throw new Error(
+          `${found.atMs.size} of ${count} proxies answered to ${sequence}, not ${silent}`,
+        );
       }
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
@@ -176,6 +180,10 @@ export class Plant {
     [this.port = 0] = await freeList(1);
     for (const set of changeSets(routes, this.port)) await this.write(set);
     this.memoryBefore = this.natsMemory();
+    this.#names.push(
+      ...Array.from({ length: full }, (_, at) => `full${at}`),
+      ...Array.from({ length: proxies - full }, (_, at) => `p${at}`),
+    );
     await this.#startFull(full);
     await this.#startSubscribers(proxies - full);
   }
