@@ -158,11 +158,14 @@ describe('F13 and F14: HTTP/2 floods and bombs', () => {
       await serveDuring(fault, name, scene, () => {
         lanes = Promise.all(Array.from({ length: LANES }, lane));
       });
+      // MadeYouReset and empty frames end inside nghttp2, with the code that it chose.
+      const isTold = name !== 'MadeYouReset' && name !== 'empty DATA';
       await until('the attackers have been cut off', () => cutOff >= LANES);
+      // The first of a flood of PINGs may meet nghttp2's own bound, before any meets ours.
+      if (isTold) await until('one is told to calm down', () => codes.has(CALM));
       isOver = true;
       await lanes;
-      // Other floods may first meet a bound inside nghttp2, with the code 2, INTERNAL_ERROR.
-      if (name === 'rapid reset') expect([...codes]).toContain(CALM);
+      if (isTold) expect([...codes]).toContain(CALM);
       note(fault, name, `${cutOff} connections cut off`);
     },
   );
