@@ -59,11 +59,12 @@ export class Vault {
 
   async #sealOne(secret: Secret, into: Sealed): Promise<Secret> {
     const key = keyOfResource(secret);
+    const name = key.slice('Secret/'.length);
     const values = valuesOf(secret);
     const { data: _data, stringData: _stringData, immutable: _immutable, ...kept } = secret;
     if (values === undefined) {
       const digest = secret.sealed?.digest ?? '';
-      if (!(await this.#has(digest))) {
+      if (!(await this.#isOf(name, digest))) {
         const message = 'no values with this digest are known: they were never applied here';
         const hint = 'write the values as data or stringData';
         const problem = { path: 'sealed.digest', reason: 'missing_reference', message } as const;
@@ -74,9 +75,8 @@ export class Vault {
     for (const problem of secretProblems(secret.type, values)) {
       into.problems.push({ resource: key, ...problem });
     }
-    const name = key.slice('Secret/'.length);
     const [own] = this.#options.keys;
-    const digest = own.digestOf({ mesh: this.#options.mesh, secret: name, values });
+    const digest = this.#digestOf(own, name, values);
     const box = seal(own.sealTo, this.#context(digest), JSON.stringify(values));
     into.pending.push({ name: objectOf(digest), box });
     return { ...kept, sealed: { digest, keys: Object.keys(values).sort() } };
@@ -117,16 +117,25 @@ export class Vault {
     throw new Error(`the values ${digest} cannot be opened: ${why}`);
   }
 
-  async #has(digest: string): Promise<boolean> {
+  /**
+   * Whether it names values of this very Secret: a digest is no secret, and whoever could put it
+   * into a Secret of their own would be brought another one's values.
+   */
+  async #isOf(name: string, digest: string): Promise<boolean> {
     try {
-      const store = await this.#open();
-      return (await store.info(objectOf(digest))) !== null;
+      const values = await this.values(digest);
+      if (values === undefined) return false;
+      return this.#options.keys.some((key) => this.#digestOf(key, name, values) === digest);
     } catch (error) {
       throw new HttpProblem(
         'unavailable',
         `the values of Secrets cannot be read: ${natsSentence(error)}`,
       );
     }
+  }
+
+  #digestOf(key: Unsealer, secret: string, values: Values): string {
+    return key.digestOf({ mesh: this.#options.mesh, secret, values });
   }
 
   /** Made where it is not there; asked again after a failure. */

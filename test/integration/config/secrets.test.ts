@@ -220,6 +220,19 @@ test('a certificate that could not be served is refused with every problem', asy
   expect(refused.detail).toContain('no values with this digest are known');
 });
 
+test('the digest of a Secret is worth nothing in another one', async () => {
+  const { api } = await start();
+  const written = await api.write({ upserts: [secret(first)] });
+  const { stringData: _values, ...rest } = secret(second) as { stringData: object };
+  const sealed = { digest: digestIn(written), keys: ['tls.crt', 'tls.key'] };
+  const thief = { ...rest, sealed, metadata: { name: 'web', namespace: 'other' } };
+  expect((await api.refused({ upserts: [thief] })).problems?.[0]).toMatchObject({
+    ...{ resource: 'Secret/other/web', path: 'sealed.digest', reason: 'missing_reference' },
+  });
+  const own = await api.write({ upserts: [{ ...rest, sealed }] });
+  expect(own.created).toBe(false);
+});
+
 test('a service without keys takes no values, and says what it needs', async () => {
   const service = await startService(uniqueMesh());
   const problem = await service.api.refused({ upserts: [secret(first)] });
