@@ -3,6 +3,7 @@ import type { ResourceKey } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
+import { Turns } from '#platform/turns.ts';
 import { DataPlane, type Scope, servedListeners } from './dataplane.ts';
 import type { Applied, Candidate, Prepared, WorkerReport } from './fleet.ts';
 import { Connector } from './forward/connect.ts';
@@ -30,7 +31,6 @@ import { Certificates } from './tls/certificates.ts';
 import type { CertificateUse } from './tls/problems.ts';
 import type { SecretValues } from './tls/secrets.ts';
 import { ServerContexts } from './tls/server-contexts.ts';
-import { Turns } from './turns.ts';
 import { Wheel } from './wheel.ts';
 
 export interface EngineOptions {

@@ -3,6 +3,7 @@ import type { ProblemReason, ResourceProblem } from '#contracts/problems.ts';
 import { NO_REVISION, type Revision } from '#contracts/revision.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import type { StateEntry } from '#platform/state.ts';
+import { Turns } from '#platform/turns.ts';
 import type { Applied, Fleet, Prepared, StateUpdate, Target } from '../fleet.ts';
 import { identityOf, mergeProblems } from '../problems.ts';
 import { refsOf } from '../snapshot/refs.ts';
@@ -64,7 +65,7 @@ export class Quarantine implements Target {
   #isUnknown = true;
   #onProblems: (problems: ResourceProblem[]) => void = () => undefined;
   /** Updates and retries run one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(options: QuarantineOptions) {
     this.#options = options;
@@ -114,7 +115,7 @@ export class Quarantine implements Target {
   }
 
   apply({ state, revision, changed }: StateUpdate): Promise<Applied> {
-    return this.#inTurn(() => {
+    return this.#turns.run(() => {
       // In another epoch the same numbers name other versions.
       const isEpoch = revision.epoch === this.#revision.epoch;
       const step = this.#isUnknown || !isEpoch ? undefined : changed;
@@ -156,7 +157,7 @@ export class Quarantine implements Target {
 
   /** Tries what is held again. */
   #retry(): void {
-    const retried = this.#inTurn(async () => {
+    const retried = this.#turns.run(async () => {
       const causes = new Map([...this.#causes].filter(([, { isUsable }]) => !isUsable));
       if (causes.size === this.#causes.size || this.#isUnknown) return;
       const held = this.#held;
@@ -232,12 +233,6 @@ export class Quarantine implements Target {
 
   #all(): ResourceProblem[] {
     return mergeProblems([this.#problems, heldProblems(this.#held, this.#causes)]);
-  }
-
-  #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(run, run);
-    this.#turn = result.catch(() => undefined);
-    return result;
   }
 }
 

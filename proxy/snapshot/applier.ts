@@ -8,8 +8,8 @@ import { EventChain, type RefusalCause } from '#platform/config-log/chain.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import type { Trust } from '#platform/signing.ts';
 import type { MeshState } from '#platform/state.ts';
+import { Turns } from '#platform/turns.ts';
 import type { Target } from '../fleet.ts';
-import { Turns } from '../turns.ts';
 
 /** What is said of a revision; whoever sends it adds who says so. */
 export interface Verdict {

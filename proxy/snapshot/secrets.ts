@@ -1,12 +1,12 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type SecretMessage, secretContext } from '#contracts/secrets.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { decodeJson } from '#platform/nats.ts';
+import { replaceFile } from '#platform/replace-file.ts';
 import type { Unsealer } from '#platform/sealing.ts';
 import type { Trust } from '#platform/signing.ts';
 import { type SecretValues, secretValues } from '../tls/secrets.ts';
-import { replaceFile } from './replace-file.ts';
 
 export interface SecretsOptions {
   mesh: string;
@@ -86,7 +86,9 @@ export class Secrets {
   async #write(): Promise<void> {
     const { dir, log } = this.#options;
     try {
-      await replaceFile(dir, FILE, JSON.stringify([...this.#messages.values()]));
+      await mkdir(dir, { recursive: true });
+      const text = JSON.stringify([...this.#messages.values()]);
+      await replaceFile(path.join(dir, FILE), text, { mode: 0o600 });
     } catch (error) {
       log.error({ error: sentenceOf(error) }, 'the Secrets could not be written to disk');
     }

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import type { ServiceEndpoints } from '#contracts/events.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
 import { decodeEvent } from '#platform/config-log/event.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
+import { replaceFile } from '#platform/replace-file.ts';
 import type { Trust } from '#platform/signing.ts';
 import { MeshState, type StateEntry } from '#platform/state.ts';
 import type { HeldVersions } from '../quarantine/quarantine.ts';
@@ -158,28 +159,18 @@ export class SnapshotStore {
   async #write(text: string): Promise<void> {
     const { dir } = this.#options;
     await mkdir(dir, { recursive: true });
-    const current = path.join(dir, CURRENT);
-    const temporary = `${current}.tmp`;
-    const handle = await open(temporary, 'w', 0o600);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    if (!this.#isDistrusted) {
-      await rename(current, path.join(dir, PREVIOUS)).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw error;
-      });
-    }
-    await rename(temporary, current);
+    const before = (): Promise<void> => this.#keepPrevious();
+    await replaceFile(path.join(dir, CURRENT), text, { mode: 0o600, before });
     this.#isDistrusted = false;
-    const folder = await open(dir, 'r');
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
+  }
+
+  async #keepPrevious(): Promise<void> {
+    if (this.#isDistrusted) return;
+    const { dir } = this.#options;
+    const kept = rename(path.join(dir, CURRENT), path.join(dir, PREVIOUS));
+    await kept.catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
   }
 
   #read(text: string): StoredSnapshot | RefusedSnapshot {

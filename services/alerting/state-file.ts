@@ -1,5 +1,7 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { replaceFile } from '#platform/replace-file.ts';
+import { Turns } from '#platform/turns.ts';
 import { type AlertingState, emptyState } from './state.ts';
 
 /**
@@ -11,7 +13,7 @@ import { type AlertingState, emptyState } from './state.ts';
 export class StateFile {
   readonly #path: string;
   #state: AlertingState;
-  #writing: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   private constructor(file: string, state: AlertingState) {
     this.#path = file;
@@ -39,16 +41,13 @@ export class StateFile {
    * one that cannot be written rejects and leaves everything as it was.
    */
   update<T>(change: (draft: AlertingState) => T): Promise<T> {
-    const run = async (): Promise<T> => {
+    return this.#turns.run(async () => {
       const draft = structuredClone(this.#state);
       const result = change(draft);
-      await writeAtomically(this.#path, JSON.stringify(draft));
+      await replaceFile(this.#path, JSON.stringify(draft));
       this.#state = draft;
       return result;
-    };
-    const done = this.#writing.then(run, run);
-    this.#writing = done.catch(() => undefined);
-    return done;
+    });
   }
 }
 
@@ -67,23 +66,4 @@ function parse(text: string, file: string, mesh: string): AlertingState {
     throw new Error(`${file} belongs to mesh ${state.mesh}, not ${mesh}; use another --data-dir`);
   }
   return state as AlertingState;
-}
-
-/** A new file in place of the old one: a crash leaves either of them whole. */
-async function writeAtomically(file: string, text: string): Promise<void> {
-  const temporary = `${file}.new`;
-  const handle = await open(temporary, 'w');
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, file);
-  const folder = await open(path.dirname(file), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

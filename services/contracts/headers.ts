@@ -23,3 +23,20 @@ export const HEADERS = {
 } as const;
 
 export const DEFAULT_API_KEY_HEADER = 'x-api-key';
+
+/**
+ * Lower-case names that no header filter may touch: framing belongs to the connection, Host to
+ * routing.
+ */
+export const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);

@@ -1,3 +1,4 @@
+import { CONNECTION_HEADERS } from '#contracts/headers.ts';
 import type { HeaderModifier } from '#contracts/resources/index.ts';
 import type { HeaderList } from '../../headers.ts';
 
@@ -9,27 +10,12 @@ export interface HeaderEdit {
   readonly add: readonly (readonly [name: string, value: string])[];
 }
 
-/**
- * What no filter may touch: framing belongs to the connection, Host to routing, and what proxies
- * tell one another to them. Prefixes end with `-`.
- */
-const PROTECTED = new Set([
-  'connection',
-  'content-length',
-  'expect',
-  'host',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
+/** What proxies tell one another is theirs alone. */
 const PROTECTED_PREFIX = 'x-windrose-';
 
 export function isProtectedHeader(name: string): boolean {
   const lower = name.toLowerCase();
-  return PROTECTED.has(lower) || lower.startsWith(PROTECTED_PREFIX);
+  return CONNECTION_HEADERS.has(lower) || lower.startsWith(PROTECTED_PREFIX);
 }
 
 export function compileHeaderEdit(modifier: HeaderModifier): HeaderEdit {

@@ -1,3 +1,4 @@
+import { CONNECTION_HEADERS } from '#contracts/headers.ts';
 import type { HTTPRouteFilter, HeaderModifier } from '#contracts/resources/index.ts';
 import type { Fields } from './fields.ts';
 import { isHostname } from './names.ts';
@@ -5,19 +6,6 @@ import { isHostname } from './names.ts';
 const LINES_MAX = 16;
 const VALUE = /^[\x21-\x7e]([ \t\x21-\x7e]*[\x21-\x7e])?$/;
 const NAME = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/;
-/** What no filter may touch: framing belongs to the connection, Host to routing. */
-const PROTECTED: ReadonlySet<string> = new Set([
-  'connection',
-  'content-length',
-  'expect',
-  'host',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
 
 export interface HeaderEdits {
   readonly filters: HTTPRouteFilter[];
@@ -90,7 +78,7 @@ function linesOf(
 }
 
 function isAllowed(name: string, at: string, { notes }: Fields): boolean {
-  if (NAME.test(name) && !PROTECTED.has(name.toLowerCase())) return true;
+  if (NAME.test(name) && !CONNECTION_HEADERS.has(name.toLowerCase())) return true;
   notes.lost(at, `${name} is a header that proxies themselves decide on`);
   return false;
 }

@@ -7,6 +7,7 @@ import type { Clock } from '#platform/clock.ts';
 import { HttpProblem } from '#platform/http.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { pause } from '#platform/nats.ts';
+import { Turns } from '#platform/turns.ts';
 import { type ChangeSetId, changeSetId } from '../log/change-set-id.ts';
 import type { ConfigLog } from '../log/config-log.ts';
 import { changesOf } from '../log/images.ts';
@@ -81,7 +82,7 @@ interface Checked {
  */
 export class Writer {
   readonly #options: WriterOptions;
-  #tail: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   #waiting = 0;
 
   constructor(options: WriterOptions) {
@@ -131,10 +132,8 @@ export class Writer {
       throw new HttpProblem('unavailable', `${WAITING_MAX} change-sets wait already; try again`);
     }
     this.#waiting += 1;
-    const mine = this.#tail.then(work);
-    this.#tail = mine.catch(() => undefined);
     try {
-      return await mine;
+      return await this.#turns.run(work);
     } finally {
       this.#waiting -= 1;
     }
