@@ -58,8 +58,9 @@ function nextSteps(paths: MeshPaths, mesh: string, listen: string): string {
 2. The config service, with ${at(paths.creds.config)}, ${at(paths.signingKey)} and
    ${at(paths.sealingKey)}:
      services/config/main.ts --mesh ${mesh} --nats ${url} \\
-       --nats-creds ${at(paths.creds.config)} --nats-ca ${at(paths.nats.ca)}
-   The alerting service has ${at(paths.creds.alerting)}.
+       --nats-creds ${at(paths.creds.config)} --nats-ca ${at(paths.nats.ca)} \\
+       --signing-key ${at(paths.signingKey)} --sealing-key ${at(paths.sealingKey)}
+   The alerting service has ${at(paths.creds.alerting)}, and --trust ${at(paths.trust)}.
 3. A credential for each proxy:
      windrose mesh credential ${dir} --proxy edge-1 --role gateway -o edge-1.json
      windrose proxy --credential edge-1.json --nats ${url}

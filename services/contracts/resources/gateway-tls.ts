@@ -5,9 +5,8 @@ import { Label, Port, StringMap, Subdomain, oneOf, strict } from './schema.ts';
 import { Type } from './type.ts';
 
 /**
- * A certificate with its key. Values of Secrets are no resources yet: the reference names an entry
- * of `certificates` in the proxy's bootstrap. Any group and kind: compile refuses what is no
- * Secret.
+ * A certificate with its key: a Secret of the mesh, unless `certificates` in the proxy's bootstrap
+ * has an entry of this name. Any group and kind: compile refuses what is no Secret.
  */
 export const CertificateRef = strict({
   group: Type.Optional(ApiGroup),
@@ -17,7 +16,7 @@ export const CertificateRef = strict({
 });
 export type CertificateRef = Static<typeof CertificateRef>;
 
-/** Certificate authorities: an entry of `certificates` in the bootstrap that has a `ca`. */
+/** Authorities: `ca.crt` of a Secret, or `ca` of an entry, which alone stands for ConfigMaps. */
 export const AuthorityRef = strict({
   group: Type.Optional(ApiGroup),
   kind: ApiKind,
