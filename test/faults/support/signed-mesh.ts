@@ -109,12 +109,17 @@ export class SignedMesh {
 }
 
 /** Waits for the newest receipt of `edge-1` to be that of a revision. */
-export async function receiptOf(api: Api, sequence: number): Promise<Receipt> {
+export async function receiptOf(
+  api: Api,
+  sequence: number,
+  result?: Receipt['result'],
+): Promise<Receipt> {
   let receipt: Receipt | undefined;
   await eventually(`the proxy speaks of ${sequence}`, async () => {
     const { body } = await api.get<ProxyList>('/v1/proxies');
     receipt = body.items.find(({ proxy }) => proxy === 'edge-1')?.receipt;
-    return receipt?.revision.sequence === sequence;
+    if (receipt?.revision.sequence !== sequence) return false;
+    return result === undefined || receipt.result === result;
   });
   if (receipt === undefined) throw new Error('no receipt');
   return receipt;
