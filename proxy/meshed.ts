@@ -187,7 +187,8 @@ class MeshSource implements Source {
       // The empty log has no message that could vouch for it, and nothing that is worth keeping.
       if (this.#trust !== undefined && proof === undefined) return undefined;
       const held = this.#parts.quarantine.heldVersions;
-      return { epoch, state, held, endpoints: this.#endpoints.all(), proof };
+      const endpoints = this.#endpoints.all();
+      return { epoch, state: state.clone(), held, endpoints, proof };
     });
   }
 }

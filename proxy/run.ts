@@ -17,7 +17,7 @@ import { tooNew } from './quarantine/too-new.ts';
 import { heldVersions } from './quarantine/words.ts';
 import { announcementOf } from './sidecar.ts';
 import { engineOptions, telemetryLog } from './serving.ts';
-import type { Served } from './snapshot/applier.ts';
+import type { Served } from './snapshot/verdict.ts';
 import { lineOf } from './snapshot/files.ts';
 import { WorkerFleet } from './supervisor/worker-fleet.ts';
 import { mergeViews } from './upstream/view.ts';

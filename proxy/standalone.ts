@@ -1,7 +1,7 @@
 import { ManifestError } from '#platform/manifests.ts';
 import { ExitError } from '#platform/process.ts';
 import type { ProxyParts, Source } from './run.ts';
-import type { Served } from './snapshot/applier.ts';
+import type { Served } from './snapshot/verdict.ts';
 import { FileSource, lineOf } from './snapshot/files.ts';
 
 const STATUS_INVALID = 3;

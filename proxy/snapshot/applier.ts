@@ -1,8 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ReceiptResult } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
-import type { Revision } from '#contracts/revision.ts';
 import type { Clock } from '#platform/clock.ts';
 import { EventChain, type RefusalCause } from '#platform/config-log/chain.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
@@ -10,23 +8,7 @@ import type { Trust } from '#platform/signing.ts';
 import type { MeshState } from '#platform/state.ts';
 import { Turns } from '#platform/turns.ts';
 import type { Target } from '../fleet.ts';
-
-/** What is said of a revision; whoever sends it adds who says so. */
-export interface Verdict {
-  revision: Revision;
-  result: ReceiptResult;
-  logDigest: string;
-  problems: ResourceProblem[];
-  lagMs: number;
-  applyMs: number;
-}
-
-/** What the workers serve now. */
-export interface Served {
-  revision: Revision;
-  logDigest: string;
-  problems: ResourceProblem[];
-}
+import type { Served, Verdict } from './verdict.ts';
 
 export interface ApplierOptions {
   mesh: string;
@@ -63,6 +45,11 @@ export class Applier {
   #pending: { changes: number; changed: Set<ResourceKey> } | undefined;
   #newestTime = '';
   #rebuilding = false;
+  /**
+   * Sequence of the last message, taken or refused, that the next one has to follow; undefined:
+   * whatever comes next is what the log has there.
+   */
+  #read: number | undefined = 0;
   /** The newest message that was refused: what is read again is not said again. */
   #refusedUpTo = 0;
   /** The state changes in one place at a time, whoever asks. */
@@ -108,20 +95,26 @@ export class Applier {
   restore(state: MeshState, epoch: number, proof?: Uint8Array): Promise<void> {
     return this.#turns.run(async () => {
       this.#chain = this.#newChain({ state, epoch });
+      this.#read = this.position;
       this.#proof = proof;
       this.#pending = undefined;
-      await this.#flush(true);
+      await this.#flush();
     });
   }
 
   /** The log is known to hold nothing that was not read: an empty log is a state too. */
   reachedHead(): Promise<void> {
     return this.#turns.run(async () => {
-      if (this.#served === undefined && !this.#rebuilding) await this.#flush(false);
+      if (this.#served === undefined || this.#isUnserved) await this.#flush();
     });
   }
 
-  /** False: the log has to be read again from `position + 1`. */
+  /** The log is read from `position + 1` on: what comes first now is what it has there. */
+  begins(): void {
+    this.#read = undefined;
+  }
+
+  /** False: the log has to be read again from `position + 1` (see `begins`). */
   accept(sequence: number, data: Uint8Array, more: boolean): Promise<boolean> {
     return this.#turns.run(() => this.#accept(sequence, data, more));
   }
@@ -132,12 +125,17 @@ export class Applier {
   }
 
   async #accept(sequence: number, data: Uint8Array, more: boolean): Promise<boolean> {
+    // The digests alone do not tell: missing changes that cancel one another leave their traces in
+    // the ages of resources, which decide who of two comes first.
+    if (this.#read !== undefined && sequence > this.#read + 1) return false;
+    this.#read = Math.max(this.#read ?? 0, sequence);
     const taken = this.#chain.take(sequence, data);
     if (taken.kind === 'known') return true;
     if (taken.kind === 'refused') {
-      if (!this.#refuse(sequence, taken)) return false;
-      if (!more && this.#isAhead()) await this.#flush(true);
-      return true;
+      const isReadAgain = this.#rebuilding;
+      // What came before the last message is served, though that one is refused.
+      if (!more && this.#isUnserved) await this.#flush();
+      return this.#refuse(sequence, taken, isReadAgain);
     }
     const { event, changed } = taken;
     this.#proof = data;
@@ -147,7 +145,7 @@ export class Applier {
       for (const key of changed) this.#pending.changed.add(key);
     }
     const full = (this.#pending?.changes ?? 0) >= CHANGES_TOGETHER_MAX;
-    if (!more || (full && !this.#rebuilding)) await this.#flush(true);
+    if (!more || (full && !this.#rebuilding)) await this.#flush();
     return true;
   }
 
@@ -157,23 +155,29 @@ export class Applier {
     if (nowMs < this.#noResyncBeforeMs) return false;
     this.#noResyncBeforeMs = nowMs + RESYNC_INTERVAL_MS;
     this.#chain = this.#newChain();
+    this.#read = 0;
     this.#proof = undefined;
     this.#pending = undefined;
     this.#rebuilding = true;
     return true;
   }
 
-  /** What was read is newer than what is served: not the beginning of a log that cannot be read. */
-  #isAhead(): boolean {
+  /** What was read is not what is served, and is not older either. */
+  get #isUnserved(): boolean {
     const { sequence, digest } = this.state;
     if (this.#served === undefined) return sequence > 0;
-    return sequence >= this.#served.revision.sequence && digest !== this.#served.logDigest;
+    const { revision, logDigest } = this.#served;
+    return sequence > revision.sequence || (sequence === revision.sequence && digest !== logDigest);
   }
 
   /** False: the log is to be read again from its beginning. */
-  #refuse(sequence: number, { cause, why }: { cause: RefusalCause; why: string }): boolean {
+  #refuse(
+    sequence: number,
+    { cause, why }: { cause: RefusalCause; why: string },
+    isReadAgain: boolean,
+  ): boolean {
     const { log } = this.#options;
-    if (cause === 'fit' && !this.#rebuilding && this.#forget()) {
+    if (cause === 'fit' && !isReadAgain && this.#forget()) {
       log.warn({ sequence }, `event refused: ${why}; reading the whole log again`);
       return false;
     }
@@ -203,7 +207,7 @@ export class Applier {
     return new EventChain(mesh, { ...options, ...(from === undefined ? {} : { from }) });
   }
 
-  async #flush(tell: boolean): Promise<void> {
+  async #flush(): Promise<void> {
     const { fleet, log, clock } = this.#options;
     const revision = { epoch: this.epoch, sequence: this.state.sequence };
     const changed = this.#served === undefined ? undefined : this.#pending?.changed;
@@ -219,7 +223,8 @@ export class Applier {
       this.#rebuilding = false;
       this.#served = { revision, logDigest: this.state.digest, problems };
       const lagMs = Math.max(0, clock.wallMs() - Date.parse(this.#newestTime));
-      if (tell) this.#tell(Number.isFinite(lagMs) ? lagMs : 0, applyMs);
+      // An empty log is no revision to speak of.
+      if (revision.sequence > 0) this.#tell(Number.isFinite(lagMs) ? lagMs : 0, applyMs);
       this.#options.applied(this.#served);
     } catch (error) {
       const message = `the proxy failed to apply the state: ${sentenceOf(error)}`;

@@ -11,7 +11,7 @@ import { VERSION } from '#contracts/version.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
 import { encodeJson } from '#platform/nats.ts';
 import type { Identity } from '../identity.ts';
-import type { Served } from './applier.ts';
+import type { Served } from './verdict.ts';
 
 export interface HeartbeatOptions {
   connection: NatsConnection;

@@ -7,7 +7,8 @@ import { type Log, sentenceOf } from '#platform/log.ts';
 import type { Trust } from '#platform/signing.ts';
 import type { Identity } from '../identity.ts';
 import type { Alarms } from './alarms.ts';
-import type { Applier, Verdict } from './applier.ts';
+import type { Applier } from './applier.ts';
+import type { Verdict } from './verdict.ts';
 import { readEndpoints } from './endpoints.ts';
 import { StreamFollower } from './follow-stream.ts';
 import { HeadWatch } from './heads.ts';
@@ -63,7 +64,7 @@ export class ConfigLink {
     this.#options = options;
     const { connection, identity, applier, clock, random, log, alarms } = options;
     const { streams, config, allEndpoints } = meshSubjects(identity.mesh);
-    this.#receipts = new Receipts(connection, clock, log);
+    this.#receipts = new Receipts({ connection, clock, random, log });
     this.#heartbeats = new Heartbeats({
       connection,
       identity,
@@ -190,7 +191,8 @@ export class ConfigLink {
       return undefined;
     }
     alarms.clear('log-lost');
-    if (last === applier.state.sequence) void applier.reachedHead();
+    if (last === position) void applier.reachedHead();
+    applier.begins();
     return {
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: position + 1,

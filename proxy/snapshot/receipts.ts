@@ -1,11 +1,13 @@
 import type { NatsConnection } from 'nats';
 import type { Receipt } from '#contracts/events.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
-import type { Clock, Timer } from '#platform/clock.ts';
+import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { STREAM_NOT_FOUND, apiErrorOf, encodeJson } from '#platform/nats.ts';
 
-const RETRY_MS = 1_000;
+/** The stream is made again within moments of a restart of the server: the first tries are soon. */
+const RETRY_MIN_MS = 100;
+const RETRY_MAX_MS = 2_000;
 const ACK_TIMEOUT_MS = 2_000;
 /** Receipts that wait for the link; an older one falls out: the newest says where the proxy is. */
 const WAITING_MAX = 64;
@@ -18,6 +20,7 @@ const WAITING_MAX = 64;
 export class Receipts {
   readonly #connection: NatsConnection;
   readonly #clock: Clock;
+  readonly #random: Random;
   readonly #log: Log;
   readonly #waiting: Receipt[] = [];
   #newest: Receipt | undefined;
@@ -27,12 +30,14 @@ export class Receipts {
   #storedAt = 0;
   #sending = false;
   #timer: Timer | undefined;
+  #retryMs = RETRY_MIN_MS;
   #stopped = false;
 
-  constructor(connection: NatsConnection, clock: Clock, log: Log) {
-    this.#connection = connection;
-    this.#clock = clock;
-    this.#log = log;
+  constructor(parts: { connection: NatsConnection; clock: Clock; random: Random; log: Log }) {
+    this.#connection = parts.connection;
+    this.#clock = parts.clock;
+    this.#random = parts.random;
+    this.#log = parts.log;
   }
 
   send(receipt: Receipt): void {
@@ -91,7 +96,9 @@ export class Receipts {
     void this.#sendAll().then((done) => {
       this.#sending = false;
       if (done || this.#stopped) return;
-      this.#timer = this.#clock.after(RETRY_MS, () => this.#work());
+      const waitMs = this.#retryMs * (0.5 + this.#random());
+      this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS);
+      this.#timer = this.#clock.after(waitMs, () => this.#work());
     });
   }
 
@@ -109,6 +116,7 @@ export class Receipts {
         this.#log.debug({ error: sentenceOf(error) }, 'a receipt was not acknowledged yet');
         return false;
       }
+      this.#retryMs = RETRY_MIN_MS;
       const at = this.#waiting.indexOf(receipt);
       if (at >= 0) this.#waiting.splice(at, 1);
     }

@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash as hashOnce } from 'node:crypto';
 import { mkdir, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ServiceEndpoints } from '#contracts/events.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
 import { decodeEvent } from '#platform/config-log/event.ts';
@@ -17,6 +18,11 @@ const PREVIOUS = 'snapshot.previous.json';
 const DAMAGED = 'snapshot.damaged.json';
 /** At most one write in this time; the newest state is always written in the end. */
 const WRITE_INTERVAL_MS = 1_000;
+/**
+ * Entries made into text at once: between two such pieces the event loop turns, so that a state of
+ * many thousand resources holds up no request.
+ */
+const PIECE_ENTRIES = 64;
 
 /** The last state that was brought into service, with the endpoints of that time. */
 export interface StoredSnapshot {
@@ -98,7 +104,10 @@ export class SnapshotStore {
     return undefined;
   }
 
-  /** Writes soon; `snapshot` is asked when the time comes, so that it is the newest. */
+  /**
+   * Writes soon; `snapshot` is asked when the time comes, so that it is the newest. What it gives
+   * is written over several turns of the event loop: a clone of a state that goes on.
+   */
   save(snapshot: () => StoredSnapshot | undefined): void {
     this.#next = snapshot;
     if (this.#timer !== undefined) return;
@@ -135,32 +144,42 @@ export class SnapshotStore {
     const snapshot = this.#next?.();
     this.#next = undefined;
     if (snapshot === undefined) return;
-    await this.#write(this.#serialise(snapshot));
+    await this.#write(await this.#serialise(snapshot));
   }
 
-  #serialise(snapshot: StoredSnapshot): string {
-    const file: SnapshotFile = {
+  /** In pieces; nobody may change the state meanwhile. */
+  async #serialise(snapshot: StoredSnapshot): Promise<string[]> {
+    const head: Omit<SnapshotFile, 'entries'> = {
       format: FORMAT,
       mesh: this.#options.mesh,
       epoch: snapshot.epoch,
       sequence: snapshot.state.sequence,
       digest: snapshot.state.digest,
-      entries: [...snapshot.state.entries.values()],
       held: snapshot.held,
       endpoints: snapshot.endpoints,
       ...(snapshot.proof === undefined
         ? {}
         : { proof: Buffer.from(snapshot.proof).toString('base64') }),
     };
-    const body = JSON.stringify(file);
-    return `${sha256(body)}\n${body}\n`;
+    const pieces = [`${JSON.stringify(head).slice(0, -1)},"entries":[`];
+    const entries = [...snapshot.state.entries.values()];
+    const sum = createHash('sha256').update(pieces[0] ?? '');
+    for (let at = 0; at < entries.length; at += PIECE_ENTRIES) {
+      const texts = entries.slice(at, at + PIECE_ENTRIES).map((entry) => JSON.stringify(entry));
+      const piece = `${at === 0 ? '' : ','}${texts.join(',')}`;
+      sum.update(piece);
+      pieces.push(piece);
+      await nextTurn();
+    }
+    pieces.push(']}');
+    return [`${sum.update(']}').digest('hex')}\n`, ...pieces, '\n'];
   }
 
-  async #write(text: string): Promise<void> {
+  async #write(pieces: readonly string[]): Promise<void> {
     const { dir } = this.#options;
     await mkdir(dir, { recursive: true });
     const before = (): Promise<void> => this.#keepPrevious();
-    await replaceFile(path.join(dir, CURRENT), text, { mode: 0o600, before });
+    await replaceFile(path.join(dir, CURRENT), pieces, { mode: 0o600, before });
     this.#isDistrusted = false;
   }
 
@@ -206,5 +225,5 @@ function damaged(why: string): RefusedSnapshot {
 }
 
 function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hashOnce('sha256', text);
 }

@@ -14,7 +14,7 @@ export interface ReplaceOptions {
  */
 export async function replaceFile(
   file: string,
-  text: string,
+  text: string | Iterable<string>,
   { mode, before }: ReplaceOptions = {},
 ): Promise<void> {
   const temporary = `${file}.tmp`;

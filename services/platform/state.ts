@@ -2,6 +2,7 @@ import { createHash, hash as hashOnce } from 'node:crypto';
 import { type ResourceKey, type ResourceRef, keyOf } from '#contracts/names.ts';
 import type { Resource } from '#contracts/resources/index.ts';
 import { canonicalJson } from './canonical.ts';
+import { SHARDS, SharedMap, shardNumber } from './shared-map.ts';
 
 /** A resource as the log has it: what its author wrote, and what the log knows of it. */
 export interface StateEntry {
@@ -30,31 +31,46 @@ export interface StateChange {
 
 type Hash = Buffer | undefined;
 
-const BUCKETS = 256;
 const EMPTY: Buffer = Buffer.alloc(32);
 
 /**
  * All resources of a mesh as of one revision, with a digest that every healthy proxy computes
  * alike.
  *
- * The digest is a two-level hash tree: resources fall into 256 buckets by the hash of their key, a
- * bucket's digest is the SHA-256 of its resources' hashes in the order of their keys, the state's
- * that of the buckets. An edit rehashes one bucket and the root. A resource's hash is that of its
- * key and its canonical JSON (RFC 8785). All this is done when a digest is asked for: a proxy that
- * reads its first state from files has nobody to compare it with, and hashing would take a fifth
- * of its start.
+ * The digest is a two-level hash tree: resources fall into 256 buckets, the shards of the maps, by
+ * the hash of their key; a bucket's digest is the SHA-256 of its resources' hashes in the order of
+ * their keys, the state's that of the buckets. An edit rehashes one bucket and the root. A
+ * resource's hash is that of its key and its canonical JSON (RFC 8785). All this is done when a
+ * digest is asked for: a proxy that reads its first state from files has nobody to compare it with,
+ * and hashing would take a fifth of its start.
  *
- * The state is mutable and has one owner; `apply` is all or nothing.
+ * The state is mutable and has one owner; `apply` is all or nothing. A clone shares with it what
+ * neither has changed since.
  */
 export class MeshState {
-  readonly entries = new Map<ResourceKey, StateEntry>();
-  sequence = 0;
+  readonly entries: SharedMap<ResourceKey, StateEntry>;
+  sequence: number;
   /** Hashes of resources; undefined: not made yet. */
-  readonly #buckets = Array.from({ length: BUCKETS }, () => new Map<ResourceKey, Hash>());
-  readonly #bucketDigests: Buffer[] = Array.from({ length: BUCKETS }, () => EMPTY);
+  readonly #hashes: SharedMap<ResourceKey, Hash>;
+  readonly #bucketDigests: Buffer[];
   /** Buckets whose digest is not that of what they hold now. */
   readonly #stale = new Set<number>();
   #digest: string | undefined;
+
+  constructor(from?: MeshState) {
+    this.sequence = from?.sequence ?? 0;
+    if (from === undefined) {
+      this.entries = new SharedMap();
+      this.#hashes = new SharedMap();
+      this.#bucketDigests = Array.from({ length: SHARDS }, () => EMPTY);
+      return;
+    }
+    // First, for it makes the hashes that both then share.
+    this.#digest = from.digest;
+    this.entries = from.entries.copy();
+    this.#hashes = from.#hashes.copy();
+    this.#bucketDigests = from.#freshDigests().slice();
+  }
 
   get digest(): string {
     this.#digest ??= rootDigest(this.#freshDigests());
@@ -66,7 +82,7 @@ export class MeshState {
     const digests = [...this.#freshDigests()];
     const touched = new Map<number, Map<ResourceKey, Buffer>>();
     const bucketOf = (key: ResourceKey): Map<ResourceKey, Buffer> => {
-      const number = bucketNumber(key);
+      const number = shardNumber(key);
       let bucket = touched.get(number);
       if (bucket === undefined) touched.set(number, (bucket = new Map(this.#hashed(number))));
       return bucket;
@@ -86,9 +102,8 @@ export class MeshState {
     for (const ref of change.deletes) {
       const key = keyOf(ref);
       if (!this.entries.delete(key)) continue;
-      const number = bucketNumber(key);
-      this.#buckets[number]?.delete(key);
-      this.#touch(number);
+      this.#hashes.delete(key);
+      this.#touch(key);
       changed.add(key);
     }
     for (const resource of change.upserts) {
@@ -101,14 +116,7 @@ export class MeshState {
 
   /** A copy that may go its own way (history, dry runs). */
   clone(): MeshState {
-    const copy = new MeshState();
-    const digests = this.#freshDigests();
-    for (const entry of this.entries.values()) copy.#place(entry, this.#hash(entry));
-    copy.#stale.clear();
-    copy.#bucketDigests.splice(0, BUCKETS, ...digests);
-    copy.#digest = this.#digest;
-    copy.sequence = this.sequence;
-    return copy;
+    return new MeshState(this);
   }
 
   /** Entries as a snapshot on disk or in the object store has them, in the order of their keys. */
@@ -139,21 +147,21 @@ export class MeshState {
   }
 
   #place(entry: StateEntry, hash: Hash): void {
-    const number = bucketNumber(entry.key);
     this.entries.set(entry.key, entry);
-    this.#buckets[number]?.set(entry.key, hash);
-    this.#touch(number);
+    this.#hashes.set(entry.key, hash);
+    this.#touch(entry.key);
   }
 
-  #touch(number: number): void {
-    this.#stale.add(number);
+  #touch(key: ResourceKey): void {
+    this.#stale.add(shardNumber(key));
     this.#digest = undefined;
   }
 
   #hash(entry: StateEntry): Buffer {
-    const bucket = this.#buckets[bucketNumber(entry.key)];
-    const hash = bucket?.get(entry.key) ?? hashOf(entry.key, entry.resource);
-    bucket?.set(entry.key, hash);
+    const known = this.#hashes.get(entry.key);
+    if (known !== undefined) return known;
+    const hash = hashOf(entry.key, entry.resource);
+    this.#hashes.set(entry.key, hash);
     return hash;
   }
 
@@ -167,12 +175,10 @@ export class MeshState {
 
   /** A bucket with all hashes made. */
   #hashed(number: number): ReadonlyMap<ResourceKey, Buffer> {
-    const bucket = this.#buckets[number] ?? new Map<ResourceKey, Hash>();
-    for (const [key, hash] of bucket) {
-      const entry = this.entries.get(key);
-      if (hash === undefined && entry !== undefined) this.#hash(entry);
+    for (const [key, entry] of this.entries.shard(number)) {
+      if (this.#hashes.get(key) === undefined) this.#hash(entry);
     }
-    return bucket as ReadonlyMap<ResourceKey, Buffer>;
+    return this.#hashes.shard(number) as ReadonlyMap<ResourceKey, Buffer>;
   }
 }
 
@@ -215,14 +221,6 @@ export function withServerFields(entry: StateEntry): Resource {
 
 function hashOf(key: ResourceKey, resource: Resource): Buffer {
   return hashOnce('sha256', `${key}\0${canonicalJson(resource)}`, 'buffer');
-}
-
-function bucketNumber(key: ResourceKey): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < key.length; i++) {
-    hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
-  }
-  return (hash >>> 0) % BUCKETS;
 }
 
 function bucketDigest(bucket: ReadonlyMap<ResourceKey, Buffer>): Buffer {

@@ -19,6 +19,8 @@ export interface NewProblems {
   snapshot: CompiledSnapshot;
 }
 
+type Compilable = Pick<MeshState, 'entries' | 'sequence'>;
+
 /**
  * The state of the mesh as the proxies compile it, kept at the head so that a change costs what it
  * touches. It judges a state by the very code that will serve it.
@@ -85,20 +87,17 @@ export class Compiler {
   }
 
   /** The candidate as it would be if it took no grant away; undefined: it takes none. */
-  #withGrantsKept(
-    candidate: MeshState,
-    changed: ReadonlySet<ResourceKey>,
-  ): Pick<MeshState, 'entries' | 'sequence'> | undefined {
+  #withGrantsKept(candidate: MeshState, changed: ReadonlySet<ResourceKey>): Compilable | undefined {
     const kept = [...changed].flatMap((key) => this.#head.entries.get(key) ?? []);
     const grants = kept.filter(({ resource }) => resource.kind === 'ReferenceGrant');
     if (grants.length === 0) return undefined;
-    const entries = new Map(candidate.entries);
+    const entries = candidate.entries.copy();
     for (const grant of grants) entries.set(grant.key, grant);
     return { entries, sequence: candidate.sequence };
   }
 
   #run(
-    state: Pick<MeshState, 'entries' | 'sequence'>,
+    state: Compilable,
     previous?: CompiledSnapshot,
     changed?: ReadonlySet<ResourceKey>,
   ): CompileResult {

@@ -56,7 +56,7 @@ function editsMs(
   const edits = Array.from({ length: EDITS }, (_, number) => {
     const index = (number * 7_919) % routes;
     const key = routeKey(index);
-    const entries = new Map(all);
+    const entries = all.copy();
     const entry = entries.get(key);
     // What no other route matches yet.
     const resource = routeOf(each, index, each.match(routes + number));

@@ -201,6 +201,7 @@ export class Relay {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #target: URL;
+  readonly #silences = new Set<() => void>();
   #loseAfter: string | undefined;
   port = 0;
 
@@ -233,6 +234,12 @@ export class Relay {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Connections that stand now stay open and carry nothing more to the client. */
+  silence(): void {
+    for (const silence of this.#silences) silence();
+    this.#silences.clear();
+  }
+
   /** The next message to this subject reaches the server; its answer is lost with the link. */
   loseAnswerTo(subject: string): void {
     this.#loseAfter = subject;
@@ -241,6 +248,8 @@ export class Relay {
   #relay(client: Socket): void {
     const server = connectTcp(Number(this.#target.port), this.#target.hostname);
     let deaf = false;
+    let silent = false;
+    this.#silences.add(() => (silent = true));
     for (const [socket, other] of [
       [client, server],
       [server, client],
@@ -261,6 +270,7 @@ export class Relay {
       server.write('PING\r\n');
     });
     server.on('data', (chunk) => {
+      if (silent) return;
       if (!deaf) client.write(chunk);
       else if (chunk.includes('PONG')) client.destroy();
     });

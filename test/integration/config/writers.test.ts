@@ -1,25 +1,16 @@
-import { fileURLToPath } from 'node:url';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import type {
-  ChangeSetList,
-  ChangeSetResponse,
-  InfoResponse,
-  ResourceList,
-} from '#contracts/api/config.ts';
+import type { ChangeSetList, InfoResponse, ResourceList } from '#contracts/api/config.ts';
 import type { LogHead } from '#contracts/events.ts';
-import type { ProblemDetails } from '#contracts/problems.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import { decodeJson } from '#platform/nats.ts';
 import { Trust, newSigningKeys } from '#platform/signing.ts';
-import { MeshState } from '#platform/state.ts';
 import { natsUrl, tempDir, uniqueMesh } from '#test/parts.ts';
-import { isAlive } from '#test/processes.ts';
-import { expect, onTestFinished, test } from 'vitest';
-import { decodeEvent } from '#platform/config-log/event.ts';
+import { expect, test } from 'vitest';
+import { replay } from '../../faults/support/replay.ts';
+import { CONFIG_MAIN, spawnService } from './spawn-service.ts';
 import {
   Api,
   Relay,
@@ -31,52 +22,6 @@ import {
   startService,
 } from './support.ts';
 
-const MAIN = fileURLToPath(new URL('../../../services/config/main.ts', import.meta.url));
-
-/** What the log itself says, read message by message without any code of the service's state. */
-async function replay(mesh: string): Promise<{ state: MeshState; ids: string[] }> {
-  const connection = await natsClient();
-  const manager = await connection.jetstreamManager();
-  const { config } = meshSubjects(mesh).streams;
-  const info = await manager.streams.info(config);
-  const state = new MeshState();
-  const ids: string[] = [];
-  for (let sequence = 1; sequence <= info.state.last_seq; sequence++) {
-    const { data } = await manager.streams.getMessage(config, { seq: sequence });
-    const decoded = decodeEvent(data, { mesh, epoch: 1, sequence, trust: undefined });
-    if (decoded.kind !== 'event') throw new Error(`message ${sequence}: ${decoded.why}`);
-    const { event } = decoded;
-    expect(event.previousDigest).toBe(state.digest);
-    state.apply({ sequence, ...event });
-    expect(event.digest).toBe(state.digest);
-    ids.push(event.id);
-  }
-  return { state, ids };
-}
-
-test('F36: of two writers to one resource through two services, one gets a conflict', async () => {
-  const mesh = uniqueMesh();
-  const [left, right] = [await startService(mesh), await startService(mesh)];
-  await left.api.write({ upserts: [service('a'), service('b')], author: 'ann' });
-  await eventually('the other service follows', async () => {
-    return (await right.api.get<InfoResponse>('/v1/info')).body.revision === '1-1';
-  });
-  for (let round = 0; round < 10; round++) {
-    const base = `1-${round + 1}`;
-    const post = (api: Api, author: string): Promise<{ status: number; body: unknown }> => {
-      const port = 100 + round * 2 + (author === 'ann' ? 0 : 1);
-      const body = { upserts: [service('a', port)], author };
-      return api.post('/v1/changesets', body, { 'if-match': base });
-    };
-    const answers = await Promise.all([post(left.api, 'ann'), post(right.api, 'bob')]);
-    expect(answers.map(({ status }) => status).sort((a, b) => a - b)).toEqual([201, 409]);
-    const winner = answers.find(({ status }) => status === 201)?.body as ChangeSetResponse;
-    const loser = answers.find(({ status }) => status === 409)?.body as ProblemDetails;
-    expect(loser.detail).toContain(`in ${winner.revision}`);
-  }
-  expect((await replay(mesh)).state.sequence).toBe(11);
-});
-
 test('disjoint writers through two services are both stored, whoever is first', async () => {
   const mesh = uniqueMesh();
   const [left, right] = [await startService(mesh), await startService(mesh)];
@@ -85,7 +30,7 @@ test('disjoint writers through two services are both stored, whoever is first', 
   );
   const revisions = (await Promise.all(writes)).map((answer) => answer.revision);
   expect(new Set(revisions).size).toBe(30);
-  const { state } = await replay(mesh);
+  const { state } = await replay(natsUrl(), mesh);
   expect(state.entries.size).toBe(30);
   for (const { api } of [left, right]) {
     await eventually('the service has the digest of the log', async () => {
@@ -108,7 +53,7 @@ test('a rebase validates again: what another writer took away is missed', async 
   const statuses = answers.map(({ status }) => status).sort((a, b) => a - b);
   expect(statuses[0]).toBe(201);
   expect([409, 422]).toContain(statuses[1]);
-  expect((await replay(mesh)).state.sequence).toBe(2);
+  expect((await replay(natsUrl(), mesh)).state.sequence).toBe(2);
 });
 
 test('a lost acknowledgement is found in the log, not reported as a conflict', async () => {
@@ -121,44 +66,9 @@ test('a lost acknowledgement is found in the log, not reported as a conflict', a
   relay.loseAnswerTo(meshSubjects(mesh).config);
   const answer = await api.write({ upserts: [service('a', 81)], message: 'once' });
   expect(answer).toMatchObject({ created: true, revision: '1-2' });
-  const { ids } = await replay(mesh);
+  const { ids } = await replay(natsUrl(), mesh);
   expect(ids).toHaveLength(2);
   expect(ids[1]).toBe(answer.id);
-});
-
-test('F35: kill -9 in the middle of writes leaves exactly one state', async () => {
-  const mesh = uniqueMesh();
-  const acknowledged: string[] = [];
-  for (let round = 0; round < 3; round++) {
-    const { child, url } = await spawnService(mesh);
-    const api = new Api(url);
-    let going = true;
-    const writers = Array.from({ length: 4 }, async (_, writer) => {
-      for (let i = 0; going; i++) {
-        const upserts = [service(`w${writer}`, 1 + ((round * 997 + i) % 60_000))];
-        try {
-          acknowledged.push((await api.write({ upserts, author: `w${writer}` })).id);
-        } catch {
-          return; // The service was killed: that is the point.
-        }
-      }
-    });
-    const before = acknowledged.length;
-    await eventually('writes are under way', () => acknowledged.length > before + 20);
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-    going = false;
-    await Promise.all(writers);
-  }
-  const { state, ids } = await replay(mesh);
-  expect(new Set(ids).size).toBe(ids.length);
-  expect(acknowledged.filter((id) => !ids.includes(id))).toEqual([]);
-  const { url, child } = await spawnService(mesh);
-  const info = await new Api(url).get<InfoResponse>('/v1/info');
-  expect(info.body.digest).toBe(state.digest);
-  child.kill('SIGTERM');
-  const [code] = (await once(child, 'exit')) as [number | null];
-  expect(code).toBe(0);
 });
 
 test('the head of the log is told at start', async () => {
@@ -306,7 +216,7 @@ test.each([
   [['--signing-key', '/no/such.pem'], 2, '--signing-key: ENOENT'],
   [['--trust', '/no/such.pem'], 2, '--insecure-unsigned and --trust contradict each other'],
 ])('wrong use %j is one sentence and a status', async (args, status, sentence) => {
-  const child = spawn(process.execPath, [MAIN, ...args, '--nats', natsUrl()], {
+  const child = spawn(process.execPath, [CONFIG_MAIN, ...args, '--nats', natsUrl()], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, WINDROSE_INSECURE_UNSIGNED: 'true' },
   });
@@ -333,22 +243,3 @@ test('a service that is started with a key signs with it what it writes', async 
   const trust = new Trust([{ pem: keys.publicKey, from: 'the key' }]);
   expect(trust.refusalOf('change-set', decodeJson(data) ?? {})).toBeUndefined();
 });
-
-/** The service as a process of its own; killed after the test. */
-async function spawnService(
-  mesh: string,
-  flags: readonly string[] = [],
-): Promise<{ child: ReturnType<typeof spawn>; url: string }> {
-  const args = [MAIN, '--mesh', mesh, '--nats', natsUrl(), '--listen', '127.0.0.1:0', ...flags];
-  const env = { ...process.env, WINDROSE_LOG_LEVEL: 'error', WINDROSE_INSECURE_UNSIGNED: 'true' };
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
-  onTestFinished(() => {
-    if (child.pid !== undefined && isAlive(child.pid)) child.kill('SIGKILL');
-  });
-  if (child.stdout === null) throw new Error('no stdout');
-  for await (const line of createInterface({ input: child.stdout })) {
-    const url = /^ready (http:\S+)$/.exec(line)?.[1];
-    if (url !== undefined) return { child, url };
-  }
-  throw new Error('the service ended before it was ready');
-}

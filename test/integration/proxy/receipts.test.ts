@@ -77,7 +77,12 @@ test('a proxy that starts from disk at the head of the log says what it serves',
 test('a stream made anew behind a link that held: noticed at the next check', async () => {
   const mesh = await TestMesh.start(natsUrl());
   const log = createLog({ service: 'test', level: 'silent' });
-  const receipts = new Receipts(mesh.connection, systemClock, log);
+  const receipts = new Receipts({
+    connection: mesh.connection,
+    clock: systemClock,
+    random: Math.random,
+    log,
+  });
   onTestFinished(() => receipts.stop());
   const receipt: Receipt = {
     ...{ mesh: mesh.name, proxy: 'edge-1', instance: 'i', result: 'applied', logDigest: '' },

@@ -2,7 +2,8 @@ import { FakeClock } from '#platform/clock.ts';
 import { createLog } from '#platform/log.ts';
 import { encodeJson } from '#platform/nats.ts';
 import { Signer, Trust, newSigningKeys } from '#platform/signing.ts';
-import { Applier, type Verdict } from '#proxy/snapshot/applier.ts';
+import { Applier } from '#proxy/snapshot/applier.ts';
+import type { Verdict } from '#proxy/snapshot/verdict.ts';
 import { describe, expect, it } from 'vitest';
 import { LogWriter, RecordingFleet, service } from './log.ts';
 
@@ -55,7 +56,8 @@ describe('Applier in a signed mesh', () => {
     expect(fleet.updates).toEqual([
       { sequence: 2, changed: 'all', keys: ['Service/shop/a', 'Service/shop/b'] },
     ]);
-    expect(said()).toEqual(['rejected 3', 'applied 2']);
+    // As when they come one by one: the refusal is what was said last.
+    expect(said()).toEqual(['applied 2', 'rejected 3']);
   });
 
   it('never reads the log anew for it, nor says it twice when that happens otherwise', async () => {
@@ -88,9 +90,15 @@ describe('Applier in a signed mesh', () => {
     const events = ['a', 'b', 'c', 'd'].map((name) => writer.write([service(name)]));
     await offer(1, events[0] ?? {});
     expect(await offer(3, events[2] ?? {})).toBe(false);
+    expect(applier.position).toBe(1);
+    // It is lost where the reading begins, too.
+    applier.begins();
+    expect(await offer(3, events[2] ?? {})).toBe(false);
+    applier.begins();
     await offer(1, events[0] ?? {}, true);
+    applier.begins();
     // Lost once more, and the log was read anew only a moment ago.
-    await offer(3, events[2] ?? {});
+    expect(await offer(3, events[2] ?? {})).toBe(true);
     expect(applier.position).toBe(1);
     await offer(2, events[1] ?? {}, true);
     await offer(3, events[2] ?? {}, true);

@@ -2,7 +2,8 @@ import type { ChangeSetEvent } from '#contracts/events.ts';
 import { FakeClock } from '#platform/clock.ts';
 import { createLog } from '#platform/log.ts';
 import { encodeJson } from '#platform/nats.ts';
-import { Applier, type Served, type Verdict } from '#proxy/snapshot/applier.ts';
+import { Applier } from '#proxy/snapshot/applier.ts';
+import type { Served, Verdict } from '#proxy/snapshot/verdict.ts';
 import { describe, expect, it } from 'vitest';
 import { LogWriter, RecordingFleet, service } from './log.ts';
 
@@ -75,16 +76,48 @@ describe('Applier', () => {
     expect(fleet.updates).toHaveLength(2);
   });
 
-  it('reads the log anew when an event is missing, and ends in the same state', async () => {
+  it('asks for what is missing when an event is, and ends in the same state', async () => {
+    const { fleet, writer, offer, applier } = setUp();
+    await offer(1, writer.write([service('a')]));
+    const lost = writer.write([service('b')]);
+    const third = writer.write([service('c')]);
+    expect(await offer(3, third)).toBe(false);
+    expect(applier.state.sequence).toBe(1);
+    applier.begins();
+    await offer(2, lost, true);
+    await offer(3, third);
+    expect(applier.served).toMatchObject({
+      revision: { sequence: 3 },
+      logDigest: writer.state.digest,
+    });
+    expect(fleet.updates).toHaveLength(2);
+  });
+
+  it('does not take what is missing for nothing when the digest is the same after it', async () => {
+    const { writer, offer, applier } = setUp();
+    await offer(1, writer.write([service('a')]));
+    const ref = { kind: 'Service', namespace: 'shop', name: 'a' };
+    const gone = writer.write([], [ref]);
+    const back = writer.write([service('a')]);
+    const fourth = writer.write([service('b')]);
+    expect(await offer(4, fourth)).toBe(false);
+    applier.begins();
+    for (const [at, event] of [gone, back, fourth].entries()) await offer(2 + at, event);
+    expect(applier.state.entries.get('Service/shop/a')?.createdAt).toBe(3);
+  });
+
+  it('reads the log anew when it no longer continues, and ends in the same state', async () => {
     const { fleet, verdicts, writer, offer, applier } = setUp();
     const first = writer.write([service('a')]);
     const lost = writer.write([service('b')]);
     const third = writer.write([service('c')]);
     await offer(1, first);
+    applier.begins();
     expect(await offer(3, third)).toBe(false);
     expect(applier.state.sequence).toBe(0);
     // What is served stays while the log is read again.
     expect(applier.served?.revision.sequence).toBe(1);
+    applier.begins();
     await offer(1, first, true);
     await offer(2, lost, true);
     await offer(3, third);
@@ -94,6 +127,17 @@ describe('Applier', () => {
     });
     expect(fleet.updates.at(-1)).toMatchObject({ changed: 'all' });
     expect(verdicts.map((verdict) => verdict.result)).toEqual(['applied', 'applied']);
+  });
+
+  it('serves what came before a last message that is refused', async () => {
+    const { verdicts, writer, offer, applier } = setUp();
+    await offer(1, writer.write([service('a')]), true);
+    await offer(2, { hello: 'world' } as never);
+    expect(applier.served?.revision.sequence).toBe(1);
+    expect(verdicts.map(({ result, revision }) => [result, revision.sequence])).toEqual([
+      ['applied', 1],
+      ['rejected', 2],
+    ]);
   });
 
   it('refuses a forged event after reading the log anew, once, and serves on', async () => {
