@@ -1,6 +1,7 @@
 // One change to very many proxies: until the last receipt, until the last one has an endpoint less,
 // until all are there again after NATS was away; and the whole state pushed to each instead.
 import type { Heartbeat, Receipt } from '#contracts/events.ts';
+import type { ProxyGrant } from '#contracts/signing.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import { VERSION } from '#contracts/version.ts';
 import { encodeJson } from '#platform/nats.ts';
@@ -71,13 +72,19 @@ export async function measureRemovals(plant: Plant, rounds: number): Promise<num
   return measured;
 }
 
-function beat({ mesh, connection }: Plant, proxy: string, state: Heartbeat['state']): void {
+function beat({ mesh, connection, signer }: Plant, proxy: string, state: Heartbeat['state']): void {
   const heartbeat: Heartbeat = {
     ...{ mesh, proxy, instance: `${proxy}-1`, role: 'sidecar', state, version: VERSION },
     ...{ workload: SERVICE, zone: '', labels: {}, workers: 1, logDigest: '' },
     revision: { epoch: 1, sequence: 0 },
     startedAt: new Date(Date.now() - 1_000).toISOString(),
     time: new Date().toISOString(),
+    grant: signer.sign<ProxyGrant>('grant', {
+      mesh,
+      proxy,
+      service: SERVICE,
+      cidrs: ['10.9.0.0/24'],
+    }),
     ...(state === 'up'
       ? { announces: { service: SERVICE, address: addressOf(proxy), port: 8_080 } }
       : {}),

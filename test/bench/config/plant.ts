@@ -16,7 +16,7 @@ import { type RunningPart, freePorts, startParts } from '#local/parts.ts';
 import { freeList } from '#local/ports.ts';
 import { createLog } from '#platform/log.ts';
 import { decodeJson } from '#platform/nats.ts';
-import { newSigningKeys } from '#platform/signing.ts';
+import { Signer, newSigningKeys } from '#platform/signing.ts';
 import { type NatsConnection, connect } from 'nats';
 import { Follower } from '../../../services/config/log/follow.ts';
 import { SIGNALS, answerOf, end, forkHelper } from '../processes.ts';
@@ -49,6 +49,7 @@ export class Plant {
   readonly mesh: string;
   readonly folder = mkdtempSync(join(tmpdir(), 'windrose-bench-'));
   readonly #keys = newSigningKeys();
+  readonly signer = new Signer(this.#keys.privateKey, 'the key of the mesh');
   readonly #children: ChildProcess[] = [];
   readonly #names: string[] = [];
   readonly #closers: (() => Promise<unknown>)[] = [];
