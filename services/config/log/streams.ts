@@ -6,7 +6,7 @@ import {
   nanos,
 } from 'nats';
 import { type MeshSubjects } from '#contracts/subjects.ts';
-import { STREAM_NOT_FOUND, apiErrorOf } from '#platform/nats.ts';
+import { STREAM_NOT_FOUND, apiErrorOf, natsSentence } from '#platform/nats.ts';
 
 /** A stream that exists and cannot serve as what Windrose needs: one sentence for the operator. */
 export class StreamError extends Error {}
@@ -18,6 +18,11 @@ const RECEIPTS_MAX = 100_000;
 const RECEIPT_BYTES_MAX = 256 * 1024;
 const ENDPOINTS_BYTES_MAX = 1024 * 1024;
 const SECRET_MESSAGE_BYTES_MAX = 512 * 1024;
+/**
+ * Each proxy has a consumer of its own in a stream. nats-server gives a stream that asks for none a
+ * limit of 1,000 since 2.15, and takes "unlimited" for having asked for none.
+ */
+export const CONSUMERS_MAX = 100_000;
 
 /** A stream as it must be. */
 export type Wanted = Pick<StreamConfig, 'name' | 'subjects' | 'storage' | 'description'> &
@@ -25,7 +30,7 @@ export type Wanted = Pick<StreamConfig, 'name' | 'subjects' | 'storage' | 'descr
 
 /** The streams of one mesh. The first is the only store of configuration there is. */
 export function wantedStreams(subjects: MeshSubjects, replicas: number): Wanted[] {
-  return [
+  const streams: Wanted[] = [
     {
       name: subjects.streams.config,
       description: 'Windrose: change-sets, one message each; the sequence is the revision',
@@ -63,6 +68,7 @@ export function wantedStreams(subjects: MeshSubjects, replicas: number): Wanted[
       max_msg_size: RECEIPT_BYTES_MAX,
     },
   ];
+  return streams.map((stream) => ({ ...stream, max_consumers: CONSUMERS_MAX }));
 }
 
 /** Makes the streams that are missing, and refuses those that would lose what is put into them. */
@@ -73,7 +79,29 @@ export async function ensureStreams(
   for (const wanted of streams) {
     const found = await findStream(manager, wanted.name);
     if (found === undefined) await addStream(manager, wanted);
-    else assertCompatible(wanted, found);
+    else await adopt(manager, wanted, found);
+  }
+}
+
+/** A stream of before serves on, with the limits of today. */
+async function adopt(manager: JetStreamManager, wanted: Wanted, found: StreamInfo): Promise<void> {
+  assertCompatible(wanted, found);
+  const { max_consumers: most = -1 } = wanted;
+  if (found.config.max_consumers === most) return;
+  try {
+    // The client's types are of the time before it could be changed.
+    const limits: Partial<StreamConfig> = { max_consumers: most };
+    await manager.streams.update(wanted.name, limits);
+  } catch (error) {
+    const code = apiErrorOf(error);
+    // Before 2.12.4 nats-server cannot change it, and there unlimited is without a limit indeed.
+    if (code === CANNOT_UPDATE && found.config.max_consumers <= 0) return;
+    // The account gives fewer, and has the last word.
+    if (code === TOO_MANY_CONSUMERS) return;
+    throw new StreamError(
+      `the stream ${wanted.name} takes ${found.config.max_consumers} consumers at most, which ` +
+        `cannot be made ${most}: ${natsSentence(error)}`,
+    );
   }
 }
 
@@ -95,8 +123,13 @@ async function addStream(manager: JetStreamManager, wanted: Wanted): Promise<voi
   } catch (error) {
     // Another config service of this mesh was quicker.
     if (apiErrorOf(error) === STREAM_NAME_IN_USE) {
-      assertCompatible(wanted, await manager.streams.info(wanted.name));
+      await adopt(manager, wanted, await manager.streams.info(wanted.name));
       return;
+    }
+    if (apiErrorOf(error) === TOO_MANY_CONSUMERS && wanted.max_consumers !== undefined) {
+      // As many as the account gives.
+      const { max_consumers: _most, ...rest } = wanted;
+      return addStream(manager, rest);
     }
     if (apiErrorOf(error) === SUBJECTS_OVERLAP) {
       throw new StreamError(
@@ -134,3 +167,5 @@ function assertCompatible(wanted: Wanted, found: StreamInfo): void {
 /** Codes of the JetStream API's errors (nats-server's errors.json). */
 const STREAM_NAME_IN_USE = 10_058;
 const SUBJECTS_OVERLAP = 10_065;
+const CANNOT_UPDATE = 10_052;
+const TOO_MANY_CONSUMERS = 10_026;

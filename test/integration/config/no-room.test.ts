@@ -4,11 +4,17 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProblemDetails } from '#contracts/problems.ts';
+import { meshSubjects } from '#contracts/subjects.ts';
 import { ROOT } from '#local/install.mjs';
 import { fetchNats } from '#local/nats/server.ts';
-import { freePort, tempDir } from '#test/parts.ts';
-import { type JetStreamManager, connect } from 'nats';
+import { freePort, tempDir, uniqueMesh } from '#test/parts.ts';
+import { AckPolicy, type JetStreamManager, connect, nanos } from 'nats';
 import { expect, onTestFinished, test } from 'vitest';
+import {
+  CONSUMERS_MAX,
+  ensureStreams,
+  wantedStreams,
+} from '../../../services/config/log/streams.ts';
 import { type Api, eventually, service, startService } from './support.ts';
 
 /** Starts nats-server with these JetStream limits for everyone; killed after the test. */
@@ -107,3 +113,60 @@ test('a change-set for which there is no room is refused, surely not stored', as
   expect(refused).toMatchObject({ status: 503, code: 'unavailable' });
   expect(refused?.detail).toMatch(/^the change-set was not stored: JetStream has no room/);
 }, 60_000);
+
+test('more proxies follow a stream than nats-server lets a stream have by itself', async () => {
+  const natsUrl = await limitedNats('max_streams: 10');
+  const { subjects, manager } = await meshAt(natsUrl);
+  // As a service of before has left it.
+  const [log = never()] = wantedStreams(subjects, 1);
+  await manager.streams.add({ ...log, max_consumers: -1 });
+  const filled = await fill(manager, log.name, BY_ITSELF);
+  await expect(filled(1)).rejects.toThrow('maximum consumers limit reached');
+
+  await ensureStreams(manager, wantedStreams(subjects, 1));
+  for (const { name } of wantedStreams(subjects, 1)) {
+    const { config } = await manager.streams.info(name);
+    expect(config.max_consumers).toBe(CONSUMERS_MAX);
+  }
+  await filled(1);
+});
+
+test('an account that gives fewer consumers than Windrose asks for is taken as it is', async () => {
+  const natsUrl = await limitedNats('max_streams: 10, max_consumers: 7');
+  const { subjects, manager } = await meshAt(natsUrl);
+  const [log = never(), ...rest] = wantedStreams(subjects, 1);
+  await manager.streams.add({ ...log, max_consumers: 5 });
+  await ensureStreams(manager, [log, ...rest]);
+  const limits = [log, ...rest].map(async ({ name }) => {
+    return (await manager.streams.info(name)).config.max_consumers;
+  });
+  expect(await Promise.all(limits)).toEqual([5, -1, -1, -1]);
+});
+
+/** What a stream takes that asks for nothing, since nats-server 2.15. */
+const BY_ITSELF = 1000;
+
+async function meshAt(natsUrl: string) {
+  const connection = await connect({ servers: natsUrl });
+  onTestFinished(() => connection.close());
+  return { subjects: meshSubjects(uniqueMesh()), manager: await connection.jetstreamManager() };
+}
+
+/** Makes consumers, then more of them. */
+async function fill(manager: JetStreamManager, stream: string, count: number) {
+  let made = 0;
+  const more = async (by: number): Promise<void> => {
+    for (const end = made + by; made < end; made++) {
+      await manager.consumers.add(stream, {
+        ...{ name: `p${made}`, ack_policy: AckPolicy.None, mem_storage: true },
+        inactive_threshold: nanos(60_000),
+      });
+    }
+  };
+  await more(count);
+  return more;
+}
+
+function never(): never {
+  throw new Error('a mesh has streams');
+}
