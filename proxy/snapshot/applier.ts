@@ -1,14 +1,18 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { ResourceKey } from '#contracts/names.ts';
-import type { ResourceProblem } from '#contracts/problems.ts';
+import { type Revision, compareRevisions } from '#contracts/revision.ts';
 import type { Clock } from '#platform/clock.ts';
 import { EventChain, type RefusalCause } from '#platform/config-log/chain.ts';
-import { type Log, sentenceOf } from '#platform/log.ts';
+import { epochBegunBy } from '#platform/config-log/event.ts';
+import type { Kept } from '#platform/config-log/snapshots.ts';
+import type { Log } from '#platform/log.ts';
 import type { Trust } from '#platform/signing.ts';
 import type { MeshState } from '#platform/state.ts';
 import { Turns } from '#platform/turns.ts';
 import type { Target } from '../fleet.ts';
+import { type Followed, Rebuild, olderThan } from './rebuild.ts';
+import { Serving } from './serving.ts';
 import type { Served, Verdict } from './verdict.ts';
+import { Verdicts } from './verdicts.ts';
 
 export interface ApplierOptions {
   mesh: string;
@@ -25,6 +29,17 @@ export interface ApplierOptions {
   applied: (served: Served) => void;
 }
 
+/** One message of the log. */
+export interface LogMessage {
+  sequence: number;
+  /** With its body. */
+  data: Uint8Array;
+  /** More of the log is on its way. */
+  more: boolean;
+  /** As it stands in the log, where that is without its body. */
+  proof?: Uint8Array;
+}
+
 /** Changes that are brought into service together while the proxy catches up. */
 const CHANGES_TOGETHER_MAX = 256;
 /** After a resync ended at a broken event, the log is read anew no sooner than this. */
@@ -34,34 +49,34 @@ const RESYNC_INTERVAL_MS = 30_000;
  * Follows the config log event by event, by the rule that all its readers share
  * (platform/config-log/chain.ts): each has to continue the chain of digests, and a state is
  * brought into service as a whole or not at all. A break in the chain asks for the log from its
- * beginning; a break that is still there then leaves in service what was.
+ * beginning; a break that is still there then leaves in service what was. So does a log that turns
+ * out not to hold the revision served: it was lost or restored from an older copy, and only an
+ * event that begins a new epoch is the order to go on with what it holds.
  */
 export class Applier {
   readonly #options: ApplierOptions;
   #chain: EventChain;
   #proof: Uint8Array | undefined;
-  #served: Served | undefined;
+  readonly #rebuild = new Rebuild();
   /** Changes in `state` that the workers do not serve yet; undefined: they need all of it. */
   #pending: { changes: number; changed: Set<ResourceKey> } | undefined;
   #newestTime = '';
-  #rebuilding = false;
   /**
    * Sequence of the last message, taken or refused, that the next one has to follow; undefined:
    * whatever comes next is what the log has there.
    */
   #read: number | undefined = 0;
-  /** The newest message that was refused: what is read again is not said again. */
-  #refusedUpTo = 0;
   /** The state changes in one place at a time, whoever asks. */
   readonly #turns = new Turns();
   #noResyncBeforeMs = Number.NEGATIVE_INFINITY;
-  #verdict: Verdict | undefined;
-  #flushing = false;
+  readonly #verdicts: Verdicts;
+  readonly #serving: Serving;
 
   constructor(options: ApplierOptions) {
     this.#options = options;
     this.#chain = this.#newChain();
-    options.fleet.onProblems((problems) => this.#problemsChanged(problems));
+    this.#verdicts = new Verdicts(options);
+    this.#serving = new Serving({ ...options, verdicts: this.#verdicts });
   }
 
   get state(): MeshState {
@@ -72,40 +87,59 @@ export class Applier {
     return this.#chain.epoch;
   }
 
+  /** Of the state. */
+  get revision(): Revision {
+    return { epoch: this.epoch, sequence: this.state.sequence };
+  }
+
   /** Sequence of the last message read, applied or passed over: reading goes on behind it. */
   get position(): number {
     return this.#chain.lastSequence;
   }
 
-  /** The message whose digest is that of `state`, as it stands in the log. */
+  /** What is signed of the digest of `state`: a message of the log, or a snapshot's head. */
   get proof(): Uint8Array | undefined {
     return this.#proof;
   }
 
   get served(): Served | undefined {
-    return this.#served;
+    return this.#serving.served;
   }
 
   /** What was said last; undefined before the first. */
   get verdict(): Verdict | undefined {
-    return this.#verdict;
+    return this.#verdicts.last;
   }
 
   /** Puts a snapshot from disk into service, which is worth a receipt: this instance is new. */
   restore(state: MeshState, epoch: number, proof?: Uint8Array): Promise<void> {
     return this.#turns.run(async () => {
-      this.#chain = this.#newChain({ state, epoch });
-      this.#read = this.position;
-      this.#proof = proof;
-      this.#pending = undefined;
+      this.#goOnFrom({ chain: this.#newChain({ state, epoch }), proof });
       await this.#flush();
+    });
+  }
+
+  /**
+   * Goes on from a state that was kept of the log, if that is newer than what was read; answers
+   * whether. Read anew, it may be older than what is served, and is on the way to that.
+   */
+  adopt({ state, epoch, upTo, head }: Kept): Promise<boolean> {
+    return this.#turns.run(async () => {
+      const revision = { epoch, sequence: state.sequence };
+      if (compareRevisions(revision, this.revision) <= 0) return false;
+      const chain = this.#newChain({ state, epoch });
+      chain.passOver(upTo);
+      this.#goOnFrom({ chain, proof: head });
+      if (olderThan(revision, this.#serving.revision) === undefined) await this.#flush();
+      return true;
     });
   }
 
   /** The log is known to hold nothing that was not read: an empty log is a state too. */
   reachedHead(): Promise<void> {
     return this.#turns.run(async () => {
-      if (this.#served === undefined || this.#isUnserved) await this.#flush();
+      const isOpen = this.served === undefined || this.#rebuild.isRunning;
+      if (isOpen || this.#isUnserved) await this.#flush();
     });
   }
 
@@ -114,9 +148,12 @@ export class Applier {
     this.#read = undefined;
   }
 
-  /** False: the log has to be read again from `position + 1` (see `begins`). */
-  accept(sequence: number, data: Uint8Array, more: boolean): Promise<boolean> {
-    return this.#turns.run(() => this.#accept(sequence, data, more));
+  /**
+   * Takes a message, a large one with its body. False: the log has to be read again from
+   * `position + 1` (see `begins`).
+   */
+  accept({ sequence, data, more, proof = data }: LogMessage): Promise<boolean> {
+    return this.#turns.run(() => this.#accept({ sequence, data, more, proof }));
   }
 
   /** The state is known to be wrong: true when the log is to be read again from its beginning. */
@@ -124,29 +161,69 @@ export class Applier {
     return this.#turns.run(async () => this.#forget());
   }
 
-  async #accept(sequence: number, data: Uint8Array, more: boolean): Promise<boolean> {
+  async #accept(message: Required<LogMessage>): Promise<boolean> {
+    const { sequence, data, more, proof } = message;
+    if ((epochBegunBy(data) ?? 0) > this.epoch) return this.#begin(message);
     // The digests alone do not tell: missing changes that cancel one another leave their traces in
     // the ages of resources, which decide who of two comes first.
     if (this.#read !== undefined && sequence > this.#read + 1) return false;
     this.#read = Math.max(this.#read ?? 0, sequence);
+    const forked = this.#rebuild.refusal(this.#chain, this.served, sequence);
+    if (forked !== undefined) {
+      this.#giveUp();
+      this.#sayRefused(sequence, forked);
+      return true;
+    }
     const taken = this.#chain.take(sequence, data);
     if (taken.kind === 'known') return true;
     if (taken.kind === 'refused') {
-      const isReadAgain = this.#rebuilding;
+      const isReadAgain = this.#rebuild.isRunning;
       // What came before the last message is served, though that one is refused.
       if (!more && this.#isUnserved) await this.#flush();
       return this.#refuse(sequence, taken, isReadAgain);
     }
     const { event, changed } = taken;
-    this.#proof = data;
+    this.#proof = proof;
     this.#newestTime = event.time;
     if (this.#pending !== undefined) {
       this.#pending.changes++;
       for (const key of changed) this.#pending.changed.add(key);
     }
     const full = (this.#pending?.changes ?? 0) >= CHANGES_TOGETHER_MAX;
-    if (!more || (full && !this.#rebuilding)) await this.#flush();
+    if (!more || (full && !this.#rebuild.isRunning)) await this.#flush();
     return true;
+  }
+
+  /** Takes the first event of a later epoch, wherever it stands in the log. */
+  async #begin({ sequence, data, more, proof }: Required<LogMessage>): Promise<boolean> {
+    const chain = this.#newChain();
+    const taken = chain.take(sequence, data);
+    this.#read = Math.max(this.#read ?? 0, sequence);
+    if (taken.kind === 'refused') {
+      this.#chain.passOver(sequence);
+      return this.#refuse(sequence, taken, true);
+    }
+    if (taken.kind === 'applied') {
+      const { epoch, genesis, time } = taken.event;
+      this.#options.log.warn({ epoch, from: genesis?.from }, 'the config log begins a new epoch');
+      this.#newestTime = time;
+    }
+    this.#goOnFrom({ chain, proof });
+    if (!more) await this.#flush();
+    return true;
+  }
+
+  #goOnFrom({ chain, proof }: Followed): void {
+    this.#chain = chain;
+    this.#read = this.position;
+    this.#proof = proof;
+    this.#pending = undefined;
+  }
+
+  /** Reading anew led nowhere: what is served is what is followed. */
+  #giveUp(): void {
+    const before = this.#rebuild.giveUp();
+    if (before !== undefined) this.#goOnFrom(before);
   }
 
   /** Forgets what was read, not what is served: the next events begin at 1. */
@@ -154,20 +231,16 @@ export class Applier {
     const nowMs = this.#options.clock.nowMs();
     if (nowMs < this.#noResyncBeforeMs) return false;
     this.#noResyncBeforeMs = nowMs + RESYNC_INTERVAL_MS;
-    this.#chain = this.#newChain();
-    this.#read = 0;
-    this.#proof = undefined;
-    this.#pending = undefined;
-    this.#rebuilding = true;
+    this.#rebuild.begin({ chain: this.#chain, proof: this.#proof });
+    this.#goOnFrom({ chain: this.#newChain(), proof: undefined });
     return true;
   }
 
   /** What was read is not what is served, and is not older either. */
   get #isUnserved(): boolean {
-    const { sequence, digest } = this.state;
-    if (this.#served === undefined) return sequence > 0;
-    const { revision, logDigest } = this.#served;
-    return sequence > revision.sequence || (sequence === revision.sequence && digest !== logDigest);
+    if (this.served === undefined) return this.state.sequence > 0;
+    const order = compareRevisions(this.revision, this.served.revision);
+    return order > 0 || (order === 0 && this.state.digest !== this.served.logDigest);
   }
 
   /** False: the log is to be read again from its beginning. */
@@ -177,28 +250,23 @@ export class Applier {
     isReadAgain: boolean,
   ): boolean {
     const { log } = this.#options;
-    if (cause === 'fit' && !isReadAgain && this.#forget()) {
+    if ((cause === 'fit' || cause === 'ahead') && !isReadAgain && this.#forget()) {
       log.warn({ sequence }, `event refused: ${why}; reading the whole log again`);
       return false;
     }
-    if (cause === 'fit' || cause === 'newer') {
-      this.#rebuilding = false;
+    if (cause !== 'foreign' && cause !== 'untrusted') {
+      const { revision } = this;
+      if (olderThan(revision, this.#serving.revision) === undefined) this.#rebuild.done();
+      else this.#giveUp();
       // What it should have followed may come yet; what is passed over for ever need not.
       this.#chain.rewind();
     }
-    if (sequence <= this.#refusedUpTo) return true;
-    this.#refusedUpTo = sequence;
-    const message = `event ${sequence} of the config log is refused: ${why}`;
-    this.#options.refused(message);
-    this.#say({
-      revision: { epoch: this.epoch, sequence },
-      result: 'rejected',
-      logDigest: this.state.digest,
-      problems: [{ resource: '', path: '', reason: 'cannot_apply', message }],
-      lagMs: 0,
-      applyMs: 0,
-    });
+    this.#sayRefused(sequence, why);
     return true;
+  }
+
+  #sayRefused(sequence: number, why: string): void {
+    this.#verdicts.refused({ epoch: this.epoch, sequence }, this.state.digest, why);
   }
 
   #newChain(from?: { state: MeshState; epoch: number }): EventChain {
@@ -208,62 +276,20 @@ export class Applier {
   }
 
   async #flush(): Promise<void> {
-    const { fleet, log, clock } = this.#options;
-    const revision = { epoch: this.epoch, sequence: this.state.sequence };
-    const changed = this.#served === undefined ? undefined : this.#pending?.changed;
-    this.#pending = undefined;
-    this.#flushing = true;
-    try {
-      const { problems, applyMs } = await fleet.apply({
-        state: this.state,
-        revision,
-        ...(changed === undefined ? {} : { changed }),
-      });
-      this.#pending = { changes: 0, changed: new Set() };
-      this.#rebuilding = false;
-      this.#served = { revision, logDigest: this.state.digest, problems };
-      const lagMs = Math.max(0, clock.wallMs() - Date.parse(this.#newestTime));
-      // An empty log is no revision to speak of.
-      if (revision.sequence > 0) this.#tell(Number.isFinite(lagMs) ? lagMs : 0, applyMs);
-      this.#options.applied(this.#served);
-    } catch (error) {
-      const message = `the proxy failed to apply the state: ${sentenceOf(error)}`;
-      log.error({ revision: revision.sequence }, message);
-      const problem = { resource: '', path: '', reason: 'cannot_apply' as const, message };
-      const logDigest = this.state.digest;
-      const result = 'rejected';
-      this.#say({
-        revision,
-        result,
-        logDigest,
-        problems: [problem],
-        lagMs: 0,
-        applyMs: 0,
-      });
-    } finally {
-      this.#flushing = false;
+    const { revision } = this;
+    const lost =
+      olderThan(revision, this.#serving.revision) ??
+      this.#rebuild.refusal(this.#chain, this.served);
+    if (lost !== undefined) {
+      this.#giveUp();
+      this.#sayRefused(revision.sequence, lost);
+      return;
     }
-  }
-
-  /** In the middle of an update they are of the next state, whose receipt will name them. */
-  #problemsChanged(problems: ResourceProblem[]): void {
-    if (this.#served === undefined || this.#flushing) return;
-    if (isDeepStrictEqual(problems, this.#served.problems)) return;
-    this.#served = { ...this.#served, problems };
-    this.#tell(0, 0);
-    // What is kept from earlier revisions may have changed with them.
-    this.#options.applied(this.#served);
-  }
-
-  #say(verdict: Verdict): void {
-    this.#verdict = verdict;
-    this.#options.verdict(verdict);
-  }
-
-  #tell(lagMs: number, applyMs: number): void {
-    if (this.#served === undefined) return;
-    const { problems } = this.#served;
-    const result = problems.length === 0 ? 'applied' : 'partial';
-    this.#say({ ...this.#served, result, lagMs, applyMs });
+    const changed = this.served === undefined ? undefined : this.#pending?.changed;
+    this.#pending = undefined;
+    const update = { state: this.state, revision, ...(changed === undefined ? {} : { changed }) };
+    if (!(await this.#serving.bring(update, this.#newestTime))) return;
+    this.#pending = { changes: 0, changed: new Set() };
+    this.#rebuild.done();
   }
 }

@@ -5,11 +5,17 @@ import {
   type JetStreamManager,
   type JsMsg,
   type NatsConnection,
+  type StreamState,
   nanos,
 } from 'nats';
 import type { Random } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import { STREAM_NOT_FOUND, apiErrorOf, natsSentence, pause } from '#platform/nats.ts';
+
+/** Where a consumer begins. */
+export type Begin = Pick<ConsumerConfig, 'deliver_policy' | 'opt_start_seq'> & {
+  filter_subject: string;
+};
 
 export interface FollowOptions {
   connection: NatsConnection;
@@ -20,11 +26,7 @@ export interface FollowOptions {
    */
   consumer: string;
   /** Where to begin; asked each time the consumer is made anew. */
-  begin: (
-    lastSequence: number,
-  ) =>
-    | (Pick<ConsumerConfig, 'deliver_policy' | 'opt_start_seq'> & { filter_subject: string })
-    | undefined;
+  begin: (state: StreamState) => Begin | Promise<Begin>;
   /** One message after the other; false: begin anew. */
   message: (message: JsMsg) => Promise<boolean>;
   random: Random;
@@ -101,8 +103,7 @@ export class StreamFollower {
     // What a start before has left would go on where that one was.
     await forget(manager, stream, consumer);
     this.#stale = false;
-    const begin = this.#options.begin(state.last_seq);
-    if (begin === undefined) return 0;
+    const begin = await this.#options.begin(state);
     const info = await manager.consumers.add(stream, {
       ...begin,
       name: consumer,

@@ -1,5 +1,11 @@
 import type { LogHead } from '#contracts/events.ts';
 import { HEAD_INTERVAL_MS } from '#contracts/events.ts';
+import {
+  NO_REVISION,
+  type Revision,
+  compareRevisions,
+  formatRevision,
+} from '#contracts/revision.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
 import { decodeJson } from '#platform/message.ts';
 import type { Trust } from '#platform/signing.ts';
@@ -26,8 +32,10 @@ export const HEAD_BEHIND_MS = 5_000;
 export class HeadWatch {
   readonly #options: HeadWatchOptions;
   /** The newest revision that was read, and when it was. */
-  #reached = { sequence: 0, atMs: 0 };
-  #newest: { sequence: number; timeMs: number } | undefined;
+  #reached: { revision: Revision; atMs: number } = { revision: NO_REVISION, atMs: 0 };
+  /** The latest head, and that with the highest revision. */
+  #latestMs = Number.NEGATIVE_INFINITY;
+  #newest: LogHead | undefined;
   #shortSeen = 0;
   #timer: Timer | undefined;
 
@@ -43,10 +51,15 @@ export class HeadWatch {
     this.#timer?.cancel();
   }
 
+  /** The one with the highest revision that was heard. */
+  get newest(): LogHead | undefined {
+    return this.#newest;
+  }
+
   /** This revision of the log was read. */
-  reached(sequence: number): void {
-    if (sequence <= this.#reached.sequence) return;
-    this.#reached = { sequence, atMs: this.#options.clock.nowMs() };
+  reached(revision: Revision): void {
+    if (compareRevisions(revision, this.#reached.revision) <= 0) return;
+    this.#reached = { revision, atMs: this.#options.clock.nowMs() };
   }
 
   /** The head that a message says, when it may be acted on; else undefined, and an alarm. */
@@ -56,20 +69,22 @@ export class HeadWatch {
       this.#options.alarms.refused('head', `a head of the log is refused: it ${head}`);
       return undefined;
     }
-    const { sequence } = head.revision;
+    const { revision } = head;
     // Not newer than what is known: whoever repeats an old one must not hide that no new one comes.
     const timeMs = Date.parse(head.time);
-    if (timeMs > (this.#newest?.timeMs ?? Number.NEGATIVE_INFINITY)) {
-      this.#newest = { sequence: Math.max(sequence, this.#newest?.sequence ?? 0), timeMs };
+    if (timeMs > this.#latestMs) {
+      this.#latestMs = timeMs;
+      const before = this.#newest?.revision ?? NO_REVISION;
+      if (compareRevisions(revision, before) >= 0) this.#newest = head;
       this.#waitForNext();
     }
-    return sequence < this.#reached.sequence ? undefined : head;
+    return compareRevisions(revision, this.#reached.revision) < 0 ? undefined : head;
   }
 
   /** The stream's last message; said twice before it counts: a server may not know all yet. */
   streamEnds(last: number): void {
     const { alarms } = this.#options;
-    const said = this.#newest?.sequence ?? 0;
+    const said = this.#newest?.revision.sequence ?? 0;
     if (last >= said) {
       this.#shortSeen = 0;
       alarms.clear('log-truncated');
@@ -88,17 +103,20 @@ export class HeadWatch {
     if (value['mesh'] !== mesh) return `belongs to the mesh ${String(value['mesh'])}`;
     const head = value as unknown as LogHead;
     const timeMs = Date.parse(head.time);
-    if (!Number.isInteger(head.revision?.sequence) || typeof head.digest !== 'string') {
+    const { epoch, sequence } = (head.revision ?? {}) as Partial<Revision>;
+    const isRevision = Number.isInteger(epoch) && Number.isInteger(sequence);
+    if (!isRevision || typeof head.digest !== 'string') {
       return 'names no revision';
     }
     if (!Number.isFinite(timeMs)) return 'has no time';
-    if (timeMs < (this.#newest?.timeMs ?? timeMs) - HEAD_OLDER_MAX_MS) {
+    if (timeMs < this.#latestMs - HEAD_OLDER_MAX_MS) {
       return `is of ${head.time}, long before the last one`;
     }
-    const { sequence, atMs } = this.#reached;
+    const { revision, atMs } = this.#reached;
     const settled = clock.nowMs() - atMs >= HEAD_BEHIND_MS;
-    if (head.revision.sequence < sequence && settled) {
-      return `is at revision ${head.revision.sequence}, and this proxy has read ${sequence}`;
+    if (compareRevisions(head.revision, revision) < 0 && settled) {
+      const [said, read] = [head.revision, revision].map(formatRevision);
+      return `is at revision ${said}, and this proxy has read ${read}`;
     }
     return head;
   }

@@ -3,6 +3,7 @@ import {
   type Announcement,
   HEARTBEAT_INTERVAL_MS,
   type Heartbeat,
+  type LogHead,
   type ProxyState,
 } from '#contracts/events.ts';
 import type { ProxyGrant } from '#contracts/signing.ts';
@@ -26,6 +27,8 @@ export interface HeartbeatOptions {
   announces: () => Announcement | undefined;
   /** From this proxy's credential: what it may announce. */
   grant?: ProxyGrant;
+  /** The newest signed head of the log; undefined before the first, and in an unsigned mesh. */
+  head: () => LogHead | undefined;
 }
 
 /** Says every few seconds that this proxy lives, what it serves, and where. */
@@ -81,6 +84,7 @@ export class Heartbeats {
   #heartbeat(): Heartbeat {
     const { identity, workers, clock, grant } = this.#options;
     const served = this.#options.served();
+    const head = this.#options.head();
     const announces = this.#state === 'up' ? this.#options.announces() : undefined;
     return {
       mesh: identity.mesh,
@@ -99,6 +103,7 @@ export class Heartbeats {
       time: new Date(clock.wallMs()).toISOString(),
       ...(announces === undefined ? {} : { announces }),
       ...(grant === undefined ? {} : { grant }),
+      ...(head === undefined ? {} : { head }),
     };
   }
 }

@@ -1,18 +1,22 @@
-import { DeliverPolicy, Events, type JsMsg, type NatsConnection } from 'nats';
+import { DeliverPolicy, Events, type JsMsg, type NatsConnection, type StreamState } from 'nats';
 import type { Announcement, Receipt, ServiceEndpoints } from '#contracts/events.ts';
 import type { ProxyGrant } from '#contracts/signing.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import type { Clock, Random, Timer } from '#platform/clock.ts';
+import { EventBodies } from '#platform/config-log/bodies.ts';
+import { Snapshots } from '#platform/config-log/snapshots.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
+import { ObjectStore } from '#platform/objects.ts';
 import type { Trust } from '#platform/signing.ts';
 import type { Identity } from '../identity.ts';
 import type { Alarms } from './alarms.ts';
 import type { Applier } from './applier.ts';
 import type { Verdict } from './verdict.ts';
 import { readEndpoints } from './endpoints.ts';
-import { StreamFollower } from './follow-stream.ts';
+import { type Begin, StreamFollower } from './follow-stream.ts';
 import { HeadWatch } from './heads.ts';
 import { Heartbeats, defendName } from './heartbeats.ts';
+import { LogPosition } from './position.ts';
 import { receiptProblems } from './receipt-problems.ts';
 import { Receipts } from './receipts.ts';
 import { followSecrets } from './secret-follower.ts';
@@ -49,6 +53,8 @@ export class ConfigLink {
   readonly #config: StreamFollower;
   readonly #endpoints: StreamFollower;
   readonly #secrets: StreamFollower | undefined;
+  readonly #bodies: EventBodies;
+  readonly #position: LogPosition;
   readonly #receipts: Receipts;
   readonly #heartbeats: Heartbeats;
   readonly #heads: HeadWatch;
@@ -62,8 +68,14 @@ export class ConfigLink {
 
   constructor(options: LinkOptions) {
     this.#options = options;
-    const { connection, identity, applier, clock, random, log, alarms } = options;
-    const { streams, config, allEndpoints } = meshSubjects(identity.mesh);
+    const { connection, identity, applier, clock, random, log, alarms, trust } = options;
+    const { mesh } = identity;
+    const subjects = meshSubjects(mesh);
+    const { streams, config, allEndpoints } = subjects;
+    const objects = new ObjectStore(connection, subjects.objects);
+    this.#bodies = new EventBodies(objects);
+    const snapshots = new Snapshots({ objects, mesh, log, trust });
+    this.#position = new LogPosition({ applier, snapshots, subject: config, alarms, log });
     this.#receipts = new Receipts({ connection, clock, random, log });
     this.#heartbeats = new Heartbeats({
       connection,
@@ -73,13 +85,14 @@ export class ConfigLink {
       up: () => this.#up,
       served: () => applier.served,
       announces: options.announces,
+      head: () => (trust === undefined ? undefined : this.#heads.newest),
       ...(options.grant === undefined ? {} : { grant: options.grant }),
     });
-    this.#heads = new HeadWatch({ mesh: identity.mesh, trust: options.trust, clock, alarms });
+    this.#heads = new HeadWatch({ mesh, trust, clock, alarms });
     this.#config = new StreamFollower({
       ...{ connection, random, log, consumer: identity.proxy },
       stream: streams.config,
-      begin: (last) => this.#beginConfig(last, config),
+      begin: (state) => this.#beginConfig(state),
       message: (message) => this.#onEvent(message),
     });
     this.#endpoints = new StreamFollower({
@@ -104,7 +117,7 @@ export class ConfigLink {
       () => heads.unsubscribe(),
     );
     this.#heartbeats.start();
-    this.#heads.reached(this.#options.applier.state.sequence);
+    this.#heads.reached(this.#options.applier.revision);
     this.#heads.start();
     // What came from disk was served before there was a link to say so over.
     const { verdict } = this.#options.applier;
@@ -181,30 +194,20 @@ export class ConfigLink {
     ]);
   }
 
-  #beginConfig(last: number, subject: string) {
-    const { applier, alarms } = this.#options;
-    const { position } = applier;
-    this.#behind = Math.max(0, last - position);
-    if (last < position) {
-      // Served on from what is known: a shorter log is never taken as the order to go back.
-      alarms.raise('log-lost', `the config log ends at ${last}, and ${position} was read of it`);
-      return undefined;
-    }
-    alarms.clear('log-lost');
-    if (last === position) void applier.reachedHead();
-    applier.begins();
-    return {
-      deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: position + 1,
-      filter_subject: subject,
-    };
+  async #beginConfig(stream: StreamState): Promise<Begin> {
+    const begin = await this.#position.begin(stream);
+    this.#behind = Math.max(0, stream.last_seq - this.#options.applier.position);
+    return begin;
   }
 
   async #onEvent(message: JsMsg): Promise<boolean> {
+    const { seq: sequence, data: proof } = message;
     const { pending } = message.info;
     const { applier } = this.#options;
-    const goOn = await applier.accept(message.seq, message.data, pending > 0);
-    this.#heads.reached(applier.state.sequence);
+    if (this.#position.isKnown(message)) return this.#position.isOurs(message);
+    const data = await this.#bodies.whole(proof);
+    const goOn = await applier.accept({ sequence, data, proof, more: pending > 0 });
+    this.#heads.reached(applier.revision);
     this.#behind = pending;
     return goOn;
   }
@@ -228,8 +231,9 @@ export class ConfigLink {
     const { applier, log } = this.#options;
     const head = this.#heads.take(data);
     if (head === undefined) return;
-    const { sequence } = head.revision;
-    if (sequence === applier.state.sequence && head.digest !== applier.state.digest) {
+    const { epoch, sequence } = head.revision;
+    const isOther = sequence === applier.state.sequence && head.digest !== applier.state.digest;
+    if (epoch > applier.epoch || (epoch === applier.epoch && isOther)) {
       void applier.resync().then((begun) => {
         if (!begun) return;
         log.error({ sequence }, 'this state is not the log’s; reading the whole log again');

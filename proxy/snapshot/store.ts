@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ServiceEndpoints } from '#contracts/events.ts';
 import type { Clock, Timer } from '#platform/clock.ts';
-import { decodeEvent } from '#platform/config-log/event.ts';
+import { distrustOfState } from '#platform/config-log/proof.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { replaceFile } from '#platform/replace-file.ts';
 import type { Trust } from '#platform/signing.ts';
@@ -31,7 +31,7 @@ export interface StoredSnapshot {
   /** What of the state is not served as it stands there. */
   held: HeldVersions;
   endpoints: ServiceEndpoints[];
-  /** The message of the log whose digest is the state's; nothing else makes it believed. */
+  /** What is signed of its digest (config-log/proof.ts); nothing else makes it believed. */
   proof?: Uint8Array | undefined;
 }
 
@@ -214,9 +214,8 @@ export class SnapshotStore {
     const { mesh, trust } = this.#options;
     if (trust === undefined) return undefined;
     if (proof === undefined) return 'is not signed';
-    const decoded = decodeEvent(proof, { mesh, epoch, sequence: state.sequence, trust });
-    if (decoded.kind !== 'event') return `has a proof that is refused: ${decoded.why}`;
-    return decoded.event.digest === state.digest ? undefined : 'has the proof of another state';
+    const { sequence, digest } = state;
+    return distrustOfState(proof, { mesh, epoch, sequence, digest }, trust);
   }
 }
 

@@ -84,7 +84,7 @@ async function send(
   });
 }
 
-function authorOf(io: Io): string {
+export function authorOf(io: Io): string {
   const given = io.env['WINDROSE_AUTHOR']?.trim() ?? '';
   if (given !== '') return given;
   try {

@@ -7,6 +7,8 @@ export interface Client {
   readonly token: string | undefined;
   get<Answer>(path: string, query?: Query): Promise<Answer>;
   post<Answer>(path: string, body: unknown, options?: PostOptions): Promise<Answer>;
+  /** A long answer, as it comes; without a limit on time. */
+  download(path: string): Promise<AsyncIterable<Uint8Array>>;
   /** The `data` of server-sent events, parsed; ends when the server ends the stream. */
   events<Event>(path: string, query: Query, signal: AbortSignal): AsyncGenerator<Event>;
 }
@@ -64,6 +66,12 @@ export function createClient(options: ClientOptions): Client {
         signal: limit(),
       });
       return readJson<Answer>(options, response);
+    },
+    async download(path: string) {
+      const response = await call(path, {}, {});
+      if (response.ok && response.body !== null) return response.body;
+      await readJson(options, response);
+      throw stranger(options);
     },
     async *events<Event>(path: string, query: Query, signal: AbortSignal) {
       const response = await call(path, query, {

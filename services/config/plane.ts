@@ -1,21 +1,27 @@
 import { Events, type NatsConnection } from 'nats';
-import { HEAD_INTERVAL_MS, type LogHead } from '#contracts/events.ts';
+import type { Revision } from '#contracts/revision.ts';
 import { type MeshSubjects, meshSubjects } from '#contracts/subjects.ts';
-import type { Clock, Timer } from '#platform/clock.ts';
+import type { Clock } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
-import { encodeJson } from '#platform/nats.ts';
 import type { Unsealer } from '#platform/sealing.ts';
 import { type Signer, Trust } from '#platform/signing.ts';
 import type { ResourceKey } from '#contracts/names.ts';
+import { Snapshots } from '#platform/config-log/snapshots.ts';
+import { ObjectStore } from '#platform/objects.ts';
 import { Compiler } from './changes/compiler.ts';
 import type { AudienceProxy } from './changes/effects.ts';
 import { Writer } from './changes/writer.ts';
 import { ConfigLog } from './log/config-log.ts';
+import { Archive } from './log/archive.ts';
+import { HeadPublisher } from './log/heads.ts';
 import { History } from './log/history.ts';
+import { LogKeeper } from './log/keeper.ts';
+import { ServedComparison } from './log/served.ts';
 import { StreamError, type Wanted, ensureStreams, wantedStreams } from './log/streams.ts';
 import type { ConfigMetrics } from './metrics.ts';
 import { ReceiptFeed } from './receipts/feed.ts';
 import { RegistryFeed } from './registry/feed.ts';
+import type { KnownProxy } from './registry/proxies.ts';
 import { SecretCourier } from './secrets/courier.ts';
 import { Vault } from './secrets/vault.ts';
 
@@ -32,6 +38,10 @@ export interface PlaneOptions {
   trust?: Trust | undefined;
   /** Seal and open the values of Secrets, the one in use first; absent: Secrets are refused. */
   sealing?: readonly [Unsealer, ...Unsealer[]] | undefined;
+  /** Messages that stay in the log when older ones go to the archive. */
+  logKeep: number;
+  /** The log is in a newer epoch than this plane, and can be read from its beginning again. */
+  onSuperseded: () => void;
   /** A board may look different now. */
   onNews: () => void;
 }
@@ -49,12 +59,13 @@ export class Plane {
   readonly receipts: ReceiptFeed;
   /** Absent: this service takes no Secrets. */
   readonly #courier: SecretCourier | undefined;
+  readonly keeper: LogKeeper;
+  readonly #heads: HeadPublisher;
   readonly #options: PlaneOptions;
   readonly #subjects: MeshSubjects;
   #linked = true;
   #replayed = false;
   #stopped = false;
-  #headTimer: Timer | undefined;
 
   constructor(options: PlaneOptions) {
     const { mesh, clock, log, connection, metrics, signer } = options;
@@ -63,18 +74,16 @@ export class Plane {
     this.#options = options;
     this.#subjects = meshSubjects(mesh);
     this.history = new History(mesh, trust);
+    const objects = new ObjectStore(connection, this.#subjects.objects);
     const shared = {
-      connection,
-      mesh,
-      subjects: this.#subjects,
-      clock,
-      log,
-      metrics,
-      signer,
-      trust,
+      ...{ connection, mesh, subjects: this.#subjects, clock, log, metrics, objects },
+      ...{ signer, trust },
     };
+    const archive = new Archive(objects);
+    const snapshots = new Snapshots(shared);
     this.log = new ConfigLog({
       ...shared,
+      archive,
       history: this.history,
       onApplied: (_entry, changed) => this.#onApplied(changed),
       onRefused: (sequence, why, sentence) => {
@@ -82,9 +91,14 @@ export class Plane {
         log.error({ sequence, why: sentence }, 'a message of the config log is passed over');
       },
     });
-    this.compiler = new Compiler(this.history.state, this.history.epoch, () => clock.wallMs());
+    this.compiler = new Compiler(
+      this.history.state,
+      () => this.history.epoch,
+      () => clock.wallMs(),
+    );
     const secrets = this.#secrets(trust);
     this.#courier = secrets?.courier;
+    const served = new ServedComparison({ mesh, log: this.log, logger: log, trust });
     this.registry = new RegistryFeed({
       ...shared,
       replicas: options.replicas,
@@ -92,6 +106,7 @@ export class Plane {
         options.onNews();
         this.#courier?.heard();
       },
+      onServed: (heartbeat) => void served.heard(heartbeat),
       onForgotten: (proxy) => this.receipts.receipts.forget(proxy),
       addresses: { allows: () => false },
     });
@@ -102,13 +117,21 @@ export class Plane {
       ensureStream: () => this.#ensureReceipts(),
       onReceipt: options.onNews,
     });
-    this.writer = new Writer({
-      mesh,
-      log: this.log,
-      compiler: this.compiler,
-      vault: secrets?.vault,
-      clock,
-      logger: log,
+    const ofLog = { ...shared, log: this.log, logger: log };
+    this.#heads = new HeadPublisher(ofLog);
+    this.keeper = new LogKeeper({
+      ...{ ...ofLog, archive, snapshots, keep: options.logKeep },
+      ensureStreams: () => this.#ensureStreams(this.#wanted()),
+      served: () => [...this.registry.registry.proxies.values()].map(revisionServed),
+      onSuperseded: options.onSuperseded,
+    });
+    this.writer = this.#newWriter(secrets?.vault);
+  }
+
+  #newWriter(vault: Vault | undefined): Writer {
+    const { mesh, clock, log: logger, metrics } = this.#options;
+    return new Writer({
+      ...{ mesh, log: this.log, compiler: this.compiler, vault, clock, logger },
       audience: () => this.audience(),
       onPublished: ({ sequence, audience, tookMs }) => {
         metrics.publishSeconds.observe(tookMs / 1000);
@@ -142,8 +165,10 @@ export class Plane {
           `set its max_payload to ${PAYLOAD_BYTES_MIN} or more`,
       );
     }
-    await this.#ensureStreams(wantedStreams(this.#subjects, this.#options.replicas));
+    await this.#ensureStreams(this.#wanted());
+    this.keeper.watch();
     await this.log.start();
+    await this.keeper.compare();
     this.#replayed = true;
     this.#readMesh();
     if (!this.#stopped) await this.registry.start();
@@ -151,14 +176,13 @@ export class Plane {
     if (!this.#stopped) await this.#courier?.start();
     if (this.#stopped) return;
     this.#watchLink();
-    await this.#publishHead();
-    this.#headLater();
+    await this.#heads.start();
+    this.keeper.compact();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#headTimer?.cancel();
-    const parts = [this.log, this.registry, this.receipts, this.#courier];
+    const parts = [this.log, this.registry, this.receipts, this.#courier, this.#heads, this.keeper];
     await Promise.all(parts.map(async (part) => part?.stop()));
   }
 
@@ -178,7 +202,8 @@ export class Plane {
     const { connection, mesh, clock, log, signer, sealing } = this.#options;
     if (signer === undefined || trust === undefined || sealing === undefined) return undefined;
     const shared = { mesh, connection, subjects: this.#subjects };
-    const vault = new Vault({ ...shared, keys: sealing });
+    const objects = new ObjectStore(connection, this.#subjects.vault);
+    const vault = new Vault({ mesh, objects, keys: sealing });
     const courier = new SecretCourier({
       ...{ ...shared, vault, signer, trust, clock, log },
       state: () => this.history.state,
@@ -186,6 +211,10 @@ export class Plane {
       proxies: () => this.registry.registry.heartbeats(),
     });
     return { vault, courier };
+  }
+
+  #wanted(): Wanted[] {
+    return wantedStreams(this.#subjects, this.#options.replicas);
   }
 
   async #ensureStreams(streams: readonly Wanted[]): Promise<void> {
@@ -196,8 +225,7 @@ export class Plane {
   /** Never the config log: a log that is gone must be noticed, not replaced by an empty one. */
   async #ensureReceipts(): Promise<void> {
     const { receipts } = this.#subjects.streams;
-    const wanted = wantedStreams(this.#subjects, this.#options.replicas);
-    await this.#ensureStreams(wanted.filter(({ name }) => name === receipts));
+    await this.#ensureStreams(this.#wanted().filter(({ name }) => name === receipts));
   }
 
   #onApplied(changed: ReadonlySet<ResourceKey>): void {
@@ -222,35 +250,15 @@ export class Plane {
         if (status.type === Events.Reconnect) {
           this.#linked = true;
           this.registry.linkUp();
-          // Not waited for: the next loss of the link must be seen at once. It never rejects.
-          void this.#publishHead();
+          // Not waited for: the next loss of the link must be seen at once.
+          void this.#heads.publish();
         }
       }
     };
     follow().catch((error: unknown) => log.error({ error: sentenceOf(error) }, 'link not watched'));
   }
+}
 
-  #headLater(): void {
-    this.#headTimer = this.#options.clock.after(HEAD_INTERVAL_MS, () => {
-      void this.#publishHead().then(() => this.#headLater());
-    });
-  }
-
-  /** Only what the log itself confirms is told: a service that is cut off must not vouch for it. */
-  async #publishHead(): Promise<void> {
-    const { connection, clock, mesh, log, signer } = this.#options;
-    try {
-      await this.log.catchUp();
-      if (this.log.problem !== undefined || this.#stopped) return;
-      const head: LogHead = {
-        mesh,
-        revision: { epoch: this.history.epoch, sequence: this.history.headSequence },
-        digest: this.history.state.digest,
-        time: new Date(clock.wallMs()).toISOString(),
-      };
-      connection.publish(this.#subjects.head, encodeJson(signer?.sign('head', head) ?? head));
-    } catch (error) {
-      if (!this.#stopped) log.warn({ error: sentenceOf(error) }, 'the head was not published');
-    }
-  }
+function revisionServed({ heartbeat }: KnownProxy): Revision {
+  return heartbeat.revision;
 }

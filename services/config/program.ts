@@ -5,7 +5,7 @@ import { NATS_FIELDS, SERVICE_FIELDS, checkFile, runService } from '#platform/se
 import { TRUST_FIELDS, UNSIGNED_WARNING, trustTexts } from '#platform/trust-fields.ts';
 import { trustOf } from '#platform/trust.ts';
 import { SealError, Unsealer } from '#platform/sealing.ts';
-import { startConfigService } from './service.ts';
+import { LOG_KEEP, startConfigService } from './service.ts';
 
 const FIELDS = {
   ...SERVICE_FIELDS,
@@ -21,6 +21,12 @@ const FIELDS = {
     env: 'WINDROSE_NATS_REPLICAS',
     default: 1,
     description: 'copies of each stream that is made: 3 on a cluster',
+  },
+  logKeep: {
+    type: 'number',
+    env: 'WINDROSE_LOG_KEEP',
+    default: LOG_KEEP,
+    description: 'messages that stay in the log when older ones go to the archive',
   },
   listen: {
     type: 'string',
@@ -56,6 +62,9 @@ runService('config', FIELDS, async (fields, log) => {
   if (![1, 3, 5].includes(natsReplicas)) {
     throw new BootstrapError(`--nats-replicas ${natsReplicas} is not 1, 3 or 5`);
   }
+  if (!Number.isInteger(fields.logKeep) || fields.logKeep < 1) {
+    throw new BootstrapError(`--log-keep ${fields.logKeep} is no whole number from 1 on`);
+  }
   checkFile('--nats-creds', fields.natsCreds);
   checkFile('--nats-ca', fields.natsCa);
   const signer = readSigner(fields.signingKey, fields);
@@ -67,6 +76,7 @@ runService('config', FIELDS, async (fields, log) => {
     natsCreds: fields.natsCreds,
     natsCa: fields.natsCa,
     replicas: natsReplicas,
+    logKeep: fields.logKeep,
     listen: fields.listen,
     insecureListen: fields.insecureListen,
     signer,

@@ -1,4 +1,5 @@
 import type { NatsConnection } from 'nats';
+import { CHANGE_SET_BYTES_MAX } from '#contracts/events.ts';
 import { serviceInbox } from '#contracts/subjects.ts';
 import type { TokenFile } from '#platform/access/token-file.ts';
 import { type Clock, systemClock } from '#platform/clock.ts';
@@ -8,7 +9,6 @@ import { connectNats, natsSentence, pause } from '#platform/nats.ts';
 import type { Unsealer } from '#platform/sealing.ts';
 import type { ServiceLog } from '#platform/service-log.ts';
 import type { Signer, Trust } from '#platform/signing.ts';
-import { EVENT_BYTES_MAX } from './changes/writer.ts';
 import { Audit } from './api/audit.ts';
 import { auditSink } from './api/audit-log.ts';
 import { BoardStreams } from './api/boards.ts';
@@ -25,6 +25,8 @@ export interface ConfigServiceOptions {
   sealing?: readonly [Unsealer, ...Unsealer[]] | undefined;
   /** Copies of new streams: 1, and 3 on a cluster. */
   replicas?: number;
+  /** Messages that stay in the log when older ones go to the archive. */
+  logKeep?: number;
   /** `host:port`. */
   listen: string;
   insecureListen?: boolean;
@@ -52,6 +54,7 @@ export interface ConfigService {
   stop: () => Promise<void>;
 }
 
+export const LOG_KEEP = 10_000;
 const RETRY_MIN_MS = 200;
 const RETRY_MAX_MS = 5_000;
 
@@ -98,7 +101,7 @@ class Running implements ConfigService {
       description: 'Change-sets, resources, proxies and receipts of one mesh.',
       log,
       notReady: () => this.#notReady(),
-      bodyLimitBytes: EVENT_BYTES_MAX,
+      bodyLimitBytes: CHANGE_SET_BYTES_MAX,
       tokens,
     });
     const metrics = createMetrics(registry, {
@@ -164,28 +167,48 @@ class Running implements ConfigService {
       signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true });
     });
     aborted.catch(() => undefined);
+    while (!signal.aborted) {
+      const superseded = await this.#startPlane(connection, metrics, aborted);
+      if (superseded === undefined) return;
+      await Promise.race([superseded.promise, aborted]);
+      log.warn('the config log begins a new epoch: it is read from its beginning');
+    }
+  }
+
+  /** Resolves when a plane works; what it answers resolves when another has to take its place. */
+  async #startPlane(
+    connection: NatsConnection,
+    metrics: ConfigMetrics,
+    aborted: Promise<never>,
+  ): Promise<{ promise: Promise<void> } | undefined> {
+    const { log } = this.#options;
+    const { signal } = this.#abort;
     let told = '';
     for (let waitMs = RETRY_MIN_MS; !signal.aborted; waitMs = Math.min(waitMs * 2, RETRY_MAX_MS)) {
-      const plane = this.#newPlane(connection, metrics);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const plane = this.#newPlane(connection, metrics, resolve);
       this.#starting = plane;
       try {
         await Promise.race([plane.start(), aborted]);
+        const before = this.#plane;
         this.#plane = plane;
+        await before?.stop();
         log.info({ revision: plane.history.headSequence }, 'ready');
         this.#ready.resolve();
-        return;
+        return { promise };
       } catch (error) {
         await plane.stop();
-        if (signal.aborted) return;
+        if (signal.aborted) return undefined;
         this.#waitingFor = `the config plane cannot start: ${natsSentence(error)}`;
         if (told !== this.#waitingFor) log.error(this.#waitingFor);
         told = this.#waitingFor;
       }
       await pause(waitMs, signal);
     }
+    return undefined;
   }
 
-  #newPlane(connection: NatsConnection, metrics: ConfigMetrics): Plane {
+  #newPlane(connection: NatsConnection, metrics: ConfigMetrics, onSuperseded: () => void): Plane {
     const { mesh, signer, trust, sealing } = this.#options;
     return new Plane({
       connection,
@@ -194,6 +217,8 @@ class Running implements ConfigService {
       clock: this.#clock,
       log: this.#options.log,
       metrics,
+      logKeep: this.#options.logKeep ?? LOG_KEEP,
+      onSuperseded,
       onNews: () => this.#boards.news(),
     });
   }

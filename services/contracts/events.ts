@@ -11,6 +11,30 @@ import type { ProxyGrant, Signed } from './signing.ts';
 export const EVENT_SCHEMA = 1;
 
 /**
+ * Where the upserts and deletes of a large change-set are: an object of the mesh's object store,
+ * JSON `{ upserts, deletes }` in UTF-8, of a genesis with `ages`. Signed together with the rest of
+ * the event.
+ */
+export interface EventBody extends Signed {
+  object: string;
+  /** SHA-256 of its bytes, in hex. */
+  digest: string;
+  bytes: number;
+}
+
+/** A change-set whose body is larger is a message without it (`StoredEvent`). */
+export const INLINE_BODY_BYTES_MAX = 512 * 1024;
+
+/** What one change-set may write and delete: in JSON, and in number. */
+export const CHANGE_SET_BYTES_MAX = 8 * 1024 * 1024;
+export const CHANGE_SET_RESOURCES_MAX = 10_000;
+
+/** How a large change-set stands in the log. With its body it is the event, signature and all. */
+export type StoredEvent = Omit<ChangeSetEvent, 'upserts' | 'deletes' | 'ages'> & {
+  body: EventBody;
+};
+
+/**
  * One message of the config log: one change-set, one revision (its sequence is the message's own).
  */
 export interface ChangeSetEvent extends Signed {
@@ -38,6 +62,31 @@ export interface ChangeSetEvent extends Signed {
   /** Set on a rollback: the revision undone, or the one whose state is restored. */
   undoes?: string;
   restores?: string;
+  /**
+   * Set on the first event of an epoch but the first one (`windrose recover`): its upserts are all
+   * there is, whatever was before it, and `previousDigest` is that of the empty state.
+   */
+  genesis?: Genesis;
+  /** Of a genesis: one for each upsert, in their order. In the body of a large one. */
+  ages?: ResourceAge[];
+}
+
+export interface Genesis {
+  /** The revision whose state the epoch begins with, in full. */
+  from: string;
+}
+
+/** What a log knows of a resource beyond its content, carried over into a new epoch. */
+export interface ResourceAge {
+  /**
+   * On the scale of the new epoch's sequences: not above that of the genesis, often negative. The
+   * order of two resources stays what it was, and with it who wins a conflict.
+   */
+  createdAt: number;
+  createdTime: string;
+  generation: number;
+  /** The least proxy version that understands it; absent: every one does. */
+  minProxy?: string;
 }
 
 export type ReceiptResult = 'applied' | 'partial' | 'rejected';
@@ -96,6 +145,11 @@ export interface Heartbeat {
   announces?: Announcement;
   /** From its credential; the registry believes no announcement beyond it. */
   grant?: ProxyGrant;
+  /**
+   * The newest signed head of the log that it heard: that the log must hold this, whoever keeps the
+   * log now, nobody could make up. Absent in an unsigned mesh.
+   */
+  head?: LogHead;
 }
 
 export const HEARTBEAT_INTERVAL_MS = 5_000;

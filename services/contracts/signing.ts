@@ -1,5 +1,6 @@
 /** What a signature is for: one made for one purpose is worth nothing for another. */
-export type SigningPurpose = 'change-set' | 'head' | 'snapshot' | 'endpoints' | 'grant' | 'secret';
+export type SigningPurpose =
+  'change-set' | 'body' | 'head' | 'snapshot' | 'endpoints' | 'grant' | 'secret';
 
 /** An Ed25519 signature (RFC 8032) over the canonical JSON (RFC 8785) of what stands beside it. */
 export interface Signature {

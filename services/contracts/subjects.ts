@@ -27,15 +27,25 @@ export interface MeshSubjects {
   secret: (proxy: string, digest: string) => string;
   secretsOf: (proxy: string) => string;
   allSecrets: string;
-  streams: { config: string; endpoints: string; receipts: string; secrets: string };
-  /** Object store: snapshots, large bodies, the archive. */
+  streams: {
+    config: string;
+    endpoints: string;
+    receipts: string;
+    secrets: string;
+    objects: string;
+    vault: string;
+  };
+  /** Object stores: snapshots, large bodies, the archive; and values of Secrets, sealed. */
   objects: string;
+  vault: string;
   /** Key-value: which config service writes endpoints. */
   lease: string;
 }
 
 export function meshSubjects(mesh: string): MeshSubjects {
   const root = `windrose.${mesh}`;
+  const objects = `windrose_${mesh}_objects`;
+  const vault = `windrose_${mesh}_vault`;
   return {
     config: `${root}.config.all`,
     head: `${root}.head`,
@@ -56,10 +66,18 @@ export function meshSubjects(mesh: string): MeshSubjects {
       endpoints: `WINDROSE_${mesh}_ENDPOINTS`,
       receipts: `WINDROSE_${mesh}_RECEIPTS`,
       secrets: `WINDROSE_${mesh}_SECRETS`,
+      objects: objectStore(objects).stream,
+      vault: objectStore(vault).stream,
     },
-    objects: `windrose_${mesh}_objects`,
+    objects,
+    vault,
     lease: `windrose_${mesh}_lease`,
   };
+}
+
+/** What NATS ADR-20 names an object store's stream, and the subjects of its chunks and metas. */
+export function objectStore(bucket: string): { stream: string; chunks: string; metas: string } {
+  return { stream: `OBJ_${bucket}`, chunks: `$O.${bucket}.C`, metas: `$O.${bucket}.M` };
 }
 
 /** The services that speak NATS, each as a user of its own. */

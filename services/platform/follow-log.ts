@@ -2,10 +2,14 @@ import type { NatsConnection } from 'nats';
 import type { ResourceKey } from '#contracts/names.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import type { Clock } from './clock.ts';
+import { EventBodies } from './config-log/bodies.ts';
 import { EventChain } from './config-log/chain.ts';
+import { epochOf } from './config-log/event.ts';
 import { LogLostError, LogReader, NoLogError } from './config-log/reader.ts';
+import { Snapshots } from './config-log/snapshots.ts';
 import type { Log } from './log.ts';
 import { natsSentence } from './nats.ts';
+import { ObjectStore } from './objects.ts';
 import type { Trust } from './signing.ts';
 import type { MeshState } from './state.ts';
 
@@ -40,13 +44,16 @@ export interface FollowLogOptions {
 }
 
 const POLL_INTERVAL_MS = 5_000;
+
 export function followLog(options: FollowLogOptions): LogFollower {
   return new Follower(options);
 }
 
 class Follower implements LogFollower {
-  readonly #chain: EventChain;
-  readonly #reader: LogReader;
+  #chain: EventChain;
+  #reader: LogReader;
+  readonly #bodies: EventBodies;
+  readonly #snapshots: Snapshots;
   readonly #options: FollowLogOptions;
   #problem: string | undefined = 'the config log has not been read yet';
   #reachedHead = false;
@@ -60,19 +67,11 @@ class Follower implements LogFollower {
 
   constructor(options: FollowLogOptions) {
     this.#options = options;
-    const chain = new EventChain(options.mesh, { trust: options.trust });
-    this.#chain = chain;
-    this.#reader = new LogReader({
-      connection: options.connection,
-      stream: meshSubjects(options.mesh).streams.config,
-      into: {
-        get lastSequence(): number {
-          return chain.lastSequence;
-        },
-        ingest: (sequence, data) => this.#ingest(sequence, data),
-        passOver: (sequence) => chain.passOver(sequence),
-      },
-    });
+    this.#chain = this.#newChain();
+    this.#reader = this.#readerInto(this.#chain);
+    const objects = new ObjectStore(options.connection, meshSubjects(options.mesh).objects);
+    this.#bodies = new EventBodies(objects);
+    this.#snapshots = new Snapshots({ objects, ...options });
     const subscription = options.connection.subscribe(meshSubjects(options.mesh).config, {
       callback: () => this.#wake(),
     });
@@ -117,7 +116,7 @@ class Follower implements LogFollower {
     const { signal } = this.#stopping;
     let problem: string | undefined;
     try {
-      await this.#reader.catchUp(signal);
+      await this.#readOn(signal);
       problem = this.#chain.broken;
       if (!signal.aborted) this.#reached();
     } catch (error) {
@@ -130,6 +129,53 @@ class Follower implements LogFollower {
     else log.warn({ mesh, revision: this.state.sequence }, problem);
   }
 
+  /** To the head; of a log that was lost only if it begins a new epoch by now (`recover`). */
+  async #readOn(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#reader.catchUp(signal);
+    } catch (error) {
+      if (!(error instanceof LogLostError)) throw error;
+      const last = await this.#reader.lastMessage();
+      if (last === undefined || epochOf(last.data) <= this.#chain.epoch) throw error;
+      const chain = this.#newChain();
+      const reader = this.#readerInto(chain);
+      await reader.catchUp(signal);
+      if (chain.epoch <= this.#chain.epoch) throw error;
+      for (const key of this.#chain.state.entries.keys()) this.#changed.add(key);
+      this.#chain = chain;
+      this.#reader = reader;
+    }
+  }
+
+  #newChain(): EventChain {
+    const { mesh, trust } = this.#options;
+    return new EventChain(mesh, { trust });
+  }
+
+  #readerInto(chain: EventChain): LogReader {
+    return new LogReader({
+      connection: this.#options.connection,
+      stream: meshSubjects(this.#options.mesh).streams.config,
+      isKept: async (sequence) => ((await this.#snapshots.newest())?.upTo ?? 0) >= sequence,
+      into: {
+        get lastSequence(): number {
+          return chain.lastSequence;
+        },
+        ingest: (sequence, data) => this.#ingest(chain, sequence, data),
+        passOver: (sequence) => chain.passOver(sequence),
+        readKept: () => this.#root(chain),
+      },
+    });
+  }
+
+  /** The log's beginning is in the archive: what it made is in a snapshot. */
+  async #root(chain: EventChain): Promise<void> {
+    const before = [...chain.state.entries.keys()];
+    const root = await this.#snapshots.newest();
+    if (root === undefined || !chain.startFrom(root)) return;
+    for (const key of [...before, ...chain.state.entries.keys()]) this.#changed.add(key);
+  }
+
   #reached(): void {
     if (this.#reachedHead && this.#changed.size === 0) return;
     const changed = this.#changed;
@@ -138,9 +184,9 @@ class Follower implements LogFollower {
     this.#options.changed?.(changed);
   }
 
-  #ingest(sequence: number, data: Uint8Array): void {
+  async #ingest(chain: EventChain, sequence: number, data: Uint8Array): Promise<void> {
     const { log, mesh } = this.#options;
-    const taken = this.#chain.take(sequence, data);
+    const taken = chain.take(sequence, await this.#bodies.whole(data));
     if (taken.kind === 'applied') for (const key of taken.changed) this.#changed.add(key);
     if (taken.kind === 'refused') {
       log.warn({ mesh, sequence, why: taken.why }, 'a message of the config log is passed over');

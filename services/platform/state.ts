@@ -127,6 +127,17 @@ export class MeshState {
     return state;
   }
 
+  /** Becomes what another state is, which is not to be used any more. */
+  replaceBy(other: MeshState): void {
+    for (const key of [...this.entries.keys()]) {
+      this.entries.delete(key);
+      this.#hashes.delete(key);
+      this.#touch(key);
+    }
+    for (const entry of other.entries.values()) this.#place(entry, other.#hash(entry));
+    this.sequence = other.sequence;
+  }
+
   #upsert(written: Resource, change: StateChange): StateEntry | undefined {
     const resource = withoutServerFields(written);
     const key = keyOfResource(resource);

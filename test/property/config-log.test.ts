@@ -129,7 +129,11 @@ class Model {
   async #deliver(sequence: number): Promise<void> {
     const data = this.#messages[sequence - 1];
     if (data === undefined) return;
-    const goesOn = await this.applier.accept(sequence, data, this.#random() < 0.5);
+    const goesOn = await this.applier.accept({
+      sequence,
+      data,
+      more: this.#random() < 0.5,
+    });
     if (!goesOn && this.#random() < 0.5) await this.#begin();
   }
 
@@ -147,7 +151,7 @@ class Model {
     this.applier.begins();
     for (let at = this.applier.position + 1; at <= last; at++) {
       const data = this.#messages[at - 1] ?? new Uint8Array();
-      if (!(await this.applier.accept(at, data, at < last))) return false;
+      if (!(await this.applier.accept({ sequence: at, data, more: at < last }))) return false;
     }
     if (this.applier.position === last) await this.applier.reachedHead();
     return true;

@@ -15,5 +15,8 @@ interface Named {
 export function requireTraffic(caller: Caller, { route, service, source }: Named): void {
   const names = [route, service, source].filter((name) => name !== undefined);
   if (names.some((name) => name.includes('/') && seesName(caller, 'Service', name))) return;
-  caller.requireViewOfAll('filter by a route, service or source of a namespace that it may view');
+  caller.requireEverywhere(
+    'view',
+    'filter by a route, service or source of a namespace that it may view',
+  );
 }

@@ -61,7 +61,7 @@ export function addRoutes(app: FastifyInstance, parts: ApiParts): void {
     '/v1/audit',
     { schema: { summary: 'Is every record accounted for, by proxy instance and worker' } },
     (request): Promise<AuditResponse> => {
-      callerOf(request).requireViewOfAll('accounts are of whole proxies');
+      callerOf(request).requireEverywhere('view', 'accounts are of whole proxies');
       return readAudit(clickhouse, clock);
     },
   );
@@ -69,7 +69,7 @@ export function addRoutes(app: FastifyInstance, parts: ApiParts): void {
     '/v1/query',
     { schema: { summary: 'One read-only statement, within limits', body: SqlRequest } },
     (request): Promise<SqlResponse> => {
-      callerOf(request).requireViewOfAll('SQL reads every table');
+      callerOf(request).requireEverywhere('view', 'SQL reads every table');
       return runSql(reader, request.body.sql, clock);
     },
   );
@@ -118,7 +118,7 @@ function addTraffic(app: FastifyInstance, { clickhouse, clock }: ApiParts): void
     { schema: { summary: 'Who calls whom', querystring: RangeQuery } },
     async (request): Promise<GraphResponse> => {
       const { query } = request;
-      callerOf(request).requireViewOfAll('the graph joins services of all namespaces');
+      callerOf(request).requireEverywhere('view', 'the graph joins services of all namespaces');
       const [found, fresh] = await Promise.all([
         readGraph(clickhouse, query, clock.wallMs()),
         freshness('metrics'),

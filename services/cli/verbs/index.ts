@@ -1,6 +1,7 @@
 import type { Adder } from '../verb.ts';
 import { addApply } from './apply.ts';
 import { addAudit } from './audit.ts';
+import { addBackup } from './backup.ts';
 import { addConsumer } from './consumer.ts';
 import { addDelete } from './delete.ts';
 import { addDiff } from './diff.ts';
@@ -13,6 +14,8 @@ import { addLogs } from './logs.ts';
 import { addMesh } from './mesh.ts';
 import { addProxy } from './proxy.ts';
 import { addQuery } from './query.ts';
+import { addRecover } from './recover.ts';
+import { addRestore } from './restore.ts';
 import { addRollback } from './rollback.ts';
 import { addShow } from './show.ts';
 import { addSlo } from './slo.ts';
@@ -50,4 +53,7 @@ export const VERBS: readonly Adder[] = [
   addConsumer,
   addMesh,
   addToken,
+  addBackup,
+  addRestore,
+  addRecover,
 ];

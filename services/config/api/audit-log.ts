@@ -3,7 +3,7 @@ import type { ResourceChange } from '#contracts/events.ts';
 import { BootstrapError } from '#platform/bootstrap.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 
-/** One attempt to change the mesh, whatever came of it. */
+/** One attempt to change the mesh, or to take all of it away, whatever came of it. */
 export interface AuditEntry {
   /** RFC 3339. */
   time: string;
@@ -13,9 +13,9 @@ export interface AuditEntry {
   author?: string;
   /** Address of the peer. */
   client: string;
-  action: 'write' | 'undo' | 'restore' | 'unreadable';
+  action: 'write' | 'undo' | 'restore' | 'unreadable' | LogAction;
   dryRun: boolean;
-  outcome: 'created' | 'unchanged' | 'checked' | 'refused';
+  outcome: 'created' | 'unchanged' | 'checked' | 'refused' | 'done';
   /** HTTP status. */
   status: number;
   /** Of a refusal: the problem's code and sentence. */
@@ -29,6 +29,9 @@ export interface AuditEntry {
   resources: { key: string; change?: ResourceChange['change'] }[];
   resourceCount: number;
 }
+
+/** Of the log as a whole (backup.ts and recovery.ts). */
+export type LogAction = 'backup' | 'restore-log' | 'recover';
 
 export type AuditSink = (entry: AuditEntry) => void;
 

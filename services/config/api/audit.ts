@@ -6,7 +6,7 @@ import { findKind } from '#contracts/resources/index.ts';
 import { shownName } from '#platform/access/guard.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { HttpProblem } from '#platform/http.ts';
-import { type AuditEntry, type AuditSink, RESOURCES_MAX } from './audit-log.ts';
+import { type AuditEntry, type AuditSink, type LogAction, RESOURCES_MAX } from './audit-log.ts';
 
 type Asked = Pick<AuditEntry, 'action' | 'asked' | 'author' | 'message' | 'resources'>;
 
@@ -33,9 +33,19 @@ export class Audit {
     });
   }
 
-  refused(request: FastifyRequest, problem: HttpProblem): void {
+  /** `revision`: the one that was made. */
+  ofLog(request: FastifyRequest, action: LogAction, revision?: string): void {
+    this.#write(request, {
+      ...{ ...askedBy(request.body), action, resources: [], outcome: 'done', status: 200 },
+      ...(revision === undefined ? {} : { revision }),
+    });
+  }
+
+  /** `action`: where the body does not say it. */
+  refused(request: FastifyRequest, problem: HttpProblem, action?: LogAction): void {
     this.#write(request, {
       ...askedBy(request.body),
+      ...(action === undefined ? {} : { action }),
       outcome: 'refused',
       status: PROBLEM_CODES[problem.code].status,
       code: problem.code,

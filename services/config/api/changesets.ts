@@ -7,16 +7,19 @@ import {
   type ChangeSetResponse,
   type ChangeSetSummary,
 } from '#contracts/api/config.ts';
+import { CHANGE_SET_BYTES_MAX, CHANGE_SET_RESOURCES_MAX } from '#contracts/events.ts';
 import { type ResourceKey, refOf } from '#contracts/names.ts';
 import { formatRevision } from '#contracts/revision.ts';
 import { seesName } from '#platform/access/caller.ts';
 import { type Caller, callerOf } from '#platform/access/guard.ts';
 import { HttpProblem, toProblem } from '#platform/http.ts';
-import { EVENT_BYTES_MAX, type WriteRequest, tooLarge } from '../changes/writer.ts';
+import { tooLarge, tooMany } from '../changes/limits.ts';
+import type { WriteRequest } from '../changes/writer.ts';
 import { findRevision, findSequence } from '../changes/revisions.ts';
 import type { IndexedChangeSet } from '../log/history.ts';
 import { changesOf } from '../log/images.ts';
 import { seesProxy } from './proxies.ts';
+import { authored } from './author.ts';
 import type { RouteContext } from './routes.ts';
 import { RevisionParams, answers, readKey, resourceText, revisionText } from './schemas.ts';
 
@@ -62,7 +65,7 @@ function addWriting(app: FastifyInstance, context: RouteContext): void {
       },
       onRequest: async (request) => {
         const bytes = Number(request.headers['content-length'] ?? 0);
-        if (bytes > EVENT_BYTES_MAX) throw tooLarge(bytes);
+        if (bytes > CHANGE_SET_BYTES_MAX) throw tooLarge(bytes);
       },
       schema: {
         tags: ['change-sets'],
@@ -77,6 +80,9 @@ function addWriting(app: FastifyInstance, context: RouteContext): void {
       },
     },
     async (request, reply) => {
+      const { upserts = [], deletes = [] } = request.body;
+      const count = upserts.length + deletes.length;
+      if (count > CHANGE_SET_RESOURCES_MAX) throw tooMany(count);
       const key = request.headers['idempotency-key'];
       const ifMatch = readIfMatch(request.headers['if-match']);
       const caller = callerOf(request);
@@ -116,7 +122,7 @@ function addHistory(app: FastifyInstance, context: RouteContext): void {
       const page = history.page(end, limit + 1, ({ changes }) =>
         changes.some(({ key }) => isAsked(key) && caller.sees(key)),
       );
-      const items = page.slice(0, limit).map((entry) => summaryOf(entry, history.epoch, caller));
+      const items = page.slice(0, limit).map((entry) => summaryOf(entry, caller));
       const last = items.at(-1);
       return page.length > limit && last !== undefined ? { items, next: last.revision } : { items };
     },
@@ -132,17 +138,14 @@ function addHistory(app: FastifyInstance, context: RouteContext): void {
       },
     },
     async (request): Promise<ChangeSetDetail> => {
-      const { log, history } = context.plane();
+      const { log } = context.plane();
       const caller = callerOf(request);
       const entry = await findRevision(log, request.params.revision);
       const changes = entry.changes.filter(({ key }) => caller.sees(key));
       const [first] = entry.changes;
       if (changes.length === 0 && first !== undefined) caller.requireView(first.key);
       const seen = { ...entry, changes };
-      return {
-        ...summaryOf(entry, history.epoch, caller),
-        changes: await changesOf(log, seen),
-      };
+      return { ...summaryOf(entry, caller), changes: await changesOf(log, seen) };
     },
   );
 }
@@ -175,21 +178,6 @@ async function write(context: RouteContext, request: WriteRequest): Promise<Chan
   }
 }
 
-/**
- * With a token its name is the author, and nobody writes in another's name. Throws 403 for that.
- */
-function authored(body: ChangeSetRequest, caller: Caller): ChangeSetRequest {
-  const { name } = caller;
-  if (name === undefined) return body;
-  if (body.author !== undefined && body.author !== name) {
-    throw new HttpProblem(
-      'forbidden',
-      `the token ${name} writes as ${name}, not as ${body.author}; leave the author away`,
-    );
-  }
-  return { ...body, author: name };
-}
-
 /** `1-42`, or as an entity tag `"1-42"`; `*` asks for nothing. */
 function readIfMatch(header: string | undefined): string | undefined {
   if (header === undefined || header.trim() === '*') return undefined;
@@ -212,8 +200,8 @@ function seenBy(caller: Caller, answer: ChangeSetResponse): ChangeSetResponse {
 }
 
 /** What nobody but others may view is counted and not named. */
-function summaryOf(entry: IndexedChangeSet, epoch: number, caller: Caller): ChangeSetSummary {
-  const { sequence, id: _id, changes, ...shown } = entry;
+function summaryOf(entry: IndexedChangeSet, caller: Caller): ChangeSetSummary {
+  const { epoch, sequence, id: _id, changes, ...shown } = entry;
   const seen = changes.filter(({ key }) => caller.sees(key));
   const hidden = changes.length - seen.length;
   return {

@@ -54,7 +54,7 @@ function requireSeen(caller: Caller, { match, backends }: Explanation, from?: st
   const names = [from, match?.route, ...backends.map(({ backend }) => backend)];
   const told = names.filter((name) => name !== undefined);
   if (told.length > 0 && told.every((name) => seesName(caller, 'Service', name))) return;
-  caller.requireViewOfAll('this request leads through namespaces that it may not view');
+  caller.requireEverywhere('view', 'this request leads through namespaces that it may not view');
 }
 
 /** Whose outbound sidecar decides: `from`, or the workload behind `proxy`; none: an edge does. */

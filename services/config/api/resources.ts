@@ -3,7 +3,6 @@ import Type, { type Static } from 'typebox';
 import type { Reported, ResourceList } from '#contracts/api/config.ts';
 import { type ResourceKey, keyOf } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
-import { formatRevision } from '#contracts/revision.ts';
 import { callerOf } from '#platform/access/guard.ts';
 import { HttpProblem } from '#platform/http.ts';
 import { type StateEntry, withServerFields } from '#platform/state.ts';
@@ -64,7 +63,7 @@ export function addResourceRoutes(app: FastifyInstance, context: RouteContext): 
       const plane = context.plane();
       const sequence = await sequenceOf(plane, request.query.at);
       const found = await entryAt(plane.log, key, sequence);
-      const revision = formatRevision({ epoch: plane.history.epoch, sequence });
+      const revision = plane.history.revisionOf(sequence);
       if (found === undefined) {
         throw new HttpProblem('not-found', `there is no ${key} at revision ${revision}`);
       }
@@ -84,7 +83,7 @@ async function list(
       ? [...plane.history.state.entries.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
       : await entriesAt(plane.log, sequence, isWanted);
   return {
-    revision: formatRevision({ epoch: plane.history.epoch, sequence }),
+    revision: plane.history.revisionOf(sequence),
     items: entries.filter(({ key }) => isWanted(key)).map(reporter(plane, sequence)),
   };
 }

@@ -7,10 +7,12 @@ import type { ConfigMetrics } from '../metrics.ts';
 import type { Plane } from '../plane.ts';
 import type { Audit } from './audit.ts';
 import type { BoardStreams } from './boards.ts';
+import { addBackupRoutes } from './backup.ts';
 import { addChangeSetRoutes } from './changesets.ts';
 import { addDiffRoute } from './diff.ts';
 import { addExplainRoute } from './explain.ts';
 import { addProxyRoutes } from './proxies.ts';
+import { addRecoveryRoutes } from './recovery.ts';
 import { addResourceRoutes } from './resources.ts';
 import { answers } from './schemas.ts';
 
@@ -31,6 +33,8 @@ export function addRoutes(app: FastifyInstance, context: RouteContext): void {
   addResourceRoutes(app, context);
   addProxyRoutes(app, context);
   addExplainRoute(app, context);
+  addRecoveryRoutes(app, context);
+  addBackupRoutes(app, context);
   app.get(
     '/v1/info',
     {

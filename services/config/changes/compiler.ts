@@ -27,13 +27,13 @@ type Compilable = Pick<MeshState, 'entries' | 'sequence'>;
  */
 export class Compiler {
   readonly #head: MeshState;
-  readonly #epoch: number;
+  readonly #epoch: () => number;
   readonly #wallMs: () => number;
   #compiled: CompiledSnapshot | undefined;
   /** Changed since `#compiled`; undefined: everything. */
   #stale: Set<ResourceKey> | undefined;
 
-  constructor(head: MeshState, epoch: number, wallMs: () => number) {
+  constructor(head: MeshState, epoch: () => number, wallMs: () => number) {
     this.#head = head;
     this.#epoch = epoch;
     this.#wallMs = wallMs;
@@ -103,7 +103,7 @@ export class Compiler {
   ): CompileResult {
     return compile({
       entries: state.entries,
-      revision: { epoch: this.#epoch, sequence: state.sequence },
+      revision: { epoch: this.#epoch(), sequence: state.sequence },
       nowMs: this.#wallMs(),
       ...(previous === undefined ? {} : { previous }),
       ...(changed === undefined ? {} : { changed }),

@@ -2,7 +2,6 @@ import type { ResourceChange } from '#contracts/events.ts';
 import { type ResourceKey, type ResourceRef, keyOf, refOf } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import { type Resource, metadataOf } from '#contracts/resources/index.ts';
-import { formatRevision } from '#contracts/revision.ts';
 import { HttpProblem } from '#platform/http.ts';
 import { canonicalJson } from '#platform/canonical.ts';
 import { type MeshState, keyOfResource } from '#platform/state.ts';
@@ -95,13 +94,20 @@ function prunedBy(
 /** Takes back what one revision did, and nothing else. */
 async function undoPlan(revision: string, log: ConfigLog): Promise<Plan> {
   const undone = await findRevision(log, revision);
+  if (undone.recovers !== undefined) {
+    throw new HttpProblem(
+      'conflict',
+      `${log.history.revisionOf(undone.sequence)} begins an epoch after the log was lost and ` +
+        'cannot be undone; restore an earlier revision that the log has, or write another state',
+    );
+  }
   const before = new Map<ResourceKey, Resource | undefined>();
   for (const { key } of undone.changes) {
     const version = log.history.versionAt(key, undone.sequence - 1);
     const existed = version !== undefined && version.change !== 'deleted';
     before.set(key, existed ? await bodyAt(log, key, version.sequence) : undefined);
   }
-  const text = formatRevision({ epoch: log.history.epoch, sequence: undone.sequence });
+  const text = log.history.revisionOf(undone.sequence);
   return {
     kind: 'undo',
     touches: [...before.keys()],
@@ -128,7 +134,7 @@ async function restorePlan(revision: string, log: ConfigLog): Promise<Plan> {
   const then = new Map(
     (await entriesAt(log, sequence)).map(({ key, resource }) => [key, resource]),
   );
-  const text = formatRevision({ epoch: log.history.epoch, sequence });
+  const text = log.history.revisionOf(sequence);
   return {
     kind: 'restore',
     make: (history) => ({
@@ -174,7 +180,7 @@ export function changedBy(
   version: { sequence: number; change: ResourceChange['change'] },
 ): string {
   const by = history.changeSet(version.sequence);
-  const text = formatRevision({ epoch: history.epoch, sequence: version.sequence });
+  const text = history.revisionOf(version.sequence);
   const message = by === undefined || by.message === '' ? '' : ` (${by.message})`;
   return `was ${version.change} by ${by?.author ?? 'somebody'} in ${text}${message}`;
 }

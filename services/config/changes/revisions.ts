@@ -1,4 +1,4 @@
-import { NO_REVISION, formatRevision, parseRevision } from '#contracts/revision.ts';
+import { NO_REVISION, parseRevision } from '#contracts/revision.ts';
 import { HttpProblem } from '#platform/http.ts';
 import { natsSentence } from '#platform/nats.ts';
 import type { ConfigLog } from '../log/config-log.ts';
@@ -30,15 +30,15 @@ export async function findSequence(
   if (revision === undefined) {
     throw new HttpProblem('invalid-request', `${quoted(text)} is no revision; write 42 or 1-42`);
   }
-  if (revision.epoch !== history.epoch) throw noSuch(log, text);
+  if (revision.epoch > history.epoch) throw noSuch(log, text);
   if (revision.sequence === NO_REVISION.sequence && options.orNone) return 0;
   if (revision.sequence > history.lastSequence) await readOn(log);
-  if (history.changeSet(revision.sequence) === undefined) throw noSuch(log, text);
+  if (history.changeSet(revision.sequence)?.epoch !== revision.epoch) throw noSuch(log, text);
   return revision.sequence;
 }
 
 export function headOf(log: ConfigLog): string {
-  return formatRevision({ epoch: log.history.epoch, sequence: log.history.headSequence });
+  return log.history.revisionOf(log.history.headSequence);
 }
 
 async function readOn(log: ConfigLog): Promise<void> {

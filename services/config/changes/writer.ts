@@ -1,7 +1,6 @@
 import type { ChangeSetRequest, ChangeSetResponse } from '#contracts/api/config.ts';
 import { type ChangeSetEvent, EVENT_SCHEMA } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
-import { formatRevision } from '#contracts/revision.ts';
 import { MIN_PROXY_VERSION } from '#contracts/version.ts';
 import type { Clock } from '#platform/clock.ts';
 import { HttpProblem } from '#platform/http.ts';
@@ -23,10 +22,9 @@ import { type Plan, planOf } from './plan.ts';
 import type { Vault } from '../secrets/vault.ts';
 import { sealSecrets } from './secrets.ts';
 import { findSequence, headOf } from './revisions.ts';
+import { refuseTooLarge } from './limits.ts';
 import { warningsOf } from './warnings.ts';
 
-/** The largest event that goes into the log as it is; NATS takes messages of 1 MiB at most. */
-export const EVENT_BYTES_MAX = 512 * 1024;
 const WAITING_MAX = 100;
 /** A bound on work; it is WRITE_TIMEOUT_MS that ends a writer whom others outrun. */
 const ATTEMPTS_MAX = 1_000;
@@ -192,13 +190,12 @@ export class Writer {
     const time = new Date(clock.wallMs()).toISOString();
     const candidate = candidateOf(history.state, asked, history.lastSequence + 1, time);
     draft.request.authorize(candidate.changed);
+    refuseTooLarge(candidate);
     refuseOverlap(history, draft.base, candidate.changed, candidate.upserts);
     const judged = compiler.newProblems(candidate.state, candidate.changed);
     const { refusing, revoked, notes, snapshot } = judged;
     if (refusing.length > 0) throw invalid(withHints(refusing, candidate.state));
     const event = this.#event(draft, candidate, time);
-    const bytes = Buffer.byteLength(JSON.stringify(event));
-    if (bytes > EVENT_BYTES_MAX) throw tooLarge(bytes);
     const warnings = warningsOf({
       history,
       ...{ candidate, revoked, notes },
@@ -239,7 +236,7 @@ export class Writer {
     if (mine !== undefined || keyPart === undefined) return mine;
     const other = history.sequenceOfKey(keyPart);
     if (other === undefined) return undefined;
-    const revision = formatRevision({ epoch: history.epoch, sequence: other });
+    const revision = history.revisionOf(other);
     throw new HttpProblem(
       'conflict',
       `this Idempotency-Key was used for another change-set, stored as ${revision}`,
@@ -252,7 +249,7 @@ export class Writer {
     if (entry === undefined) throw new Error(`revision ${sequence} is in no index`);
     draft.request.authorize(entry.changes.map(({ key }) => key));
     return {
-      revision: formatRevision({ epoch: log.history.epoch, sequence }),
+      revision: log.history.revisionOf(sequence),
       created: true,
       dryRun: false,
       digest: entry.digest,
@@ -265,9 +262,8 @@ export class Writer {
 
   #answer(draft: Draft, checked: Checked, sequence?: number): ChangeSetResponse {
     const { log, audience } = this.#options;
-    const { epoch } = log.history;
     return {
-      revision: sequence === undefined ? headOf(log) : formatRevision({ epoch, sequence }),
+      revision: sequence === undefined ? headOf(log) : log.history.revisionOf(sequence),
       created: sequence !== undefined,
       dryRun: draft.request.dryRun,
       digest: checked.candidate.state.digest,
@@ -284,14 +280,4 @@ function notStored(why: string, perhaps: boolean): string {
     ? `the change-set could not be stored in time (${why}); whether it still arrives is not ` +
         'known: repeat it with the same Idempotency-Key, or look at the history'
     : `the change-set was not stored: ${why}`;
-}
-
-/** 413 with both sizes in the sentence. */
-export function tooLarge(bytes: number): HttpProblem {
-  const kib = (size: number): number => Math.ceil(size / 1024);
-  return new HttpProblem(
-    'too-large',
-    `this change-set takes ${kib(bytes)} KiB and one may take ${kib(EVENT_BYTES_MAX)} KiB; ` +
-      'split it into several',
-  );
 }

@@ -1,14 +1,17 @@
-import type { NatsConnection } from 'nats';
+import type { NatsConnection, StreamState } from 'nats';
 import type { ChangeSetEvent } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import type { MeshSubjects } from '#contracts/subjects.ts';
+import { EventBodies, type PackedEvent, objectOf } from '#platform/config-log/bodies.ts';
 import type { RefusalCause } from '#platform/config-log/chain.ts';
-import { decodeEvent } from '#platform/config-log/event.ts';
+import { decodeEvent, epochOf } from '#platform/config-log/event.ts';
 import { LogLostError, LogReader } from '#platform/config-log/reader.ts';
 import { HttpProblem } from '#platform/http.ts';
 import type { Log } from '#platform/log.ts';
-import { encodeJson, isNoRoom, isWrongLastSequence, natsSentence } from '#platform/nats.ts';
+import { isNoRoom, isWrongLastSequence, natsSentence } from '#platform/nats.ts';
+import type { ObjectStore } from '#platform/objects.ts';
 import type { Signer, Trust } from '#platform/signing.ts';
+import type { Archive } from './archive.ts';
 import { EventCache } from './event-cache.ts';
 import { Follower } from './follow.ts';
 import type { History, IndexedChangeSet } from './history.ts';
@@ -28,6 +31,8 @@ export interface ConfigLogOptions {
   connection: NatsConnection;
   subjects: MeshSubjects;
   history: History;
+  objects: ObjectStore;
+  archive: Archive;
   log: Log;
   /** Undefined: the mesh is unsigned. */
   signer?: Signer | undefined;
@@ -51,21 +56,29 @@ export class ConfigLog {
   readonly #cache = new EventCache(CACHE_BYTES_MAX);
   #follower: Follower | undefined;
   readonly #reader: LogReader;
+  readonly #bodies: EventBodies;
   #lost: string | undefined;
+  /** Body of a publish without an answer: its message may be stored after all. */
+  #doubtful: string | undefined;
+  /** Bodies that the log's messages name. */
+  readonly #named = new Set<string>();
 
   constructor(options: ConfigLogOptions) {
     this.#options = options;
     this.#stream = options.subjects.streams.config;
     this.history = options.history;
+    this.#bodies = new EventBodies(options.objects, options.signer);
     this.#reader = new LogReader({
       connection: options.connection,
       stream: this.#stream,
+      isKept: (sequence) => options.archive.covers(sequence),
       into: {
         get lastSequence(): number {
           return options.history.lastSequence;
         },
         ingest: (sequence, data) => this.#ingest(sequence, data),
         passOver: (sequence) => options.history.passOver(sequence),
+        readKept: (to) => this.#readKept(to),
       },
     });
   }
@@ -108,10 +121,31 @@ export class ConfigLog {
       await this.#reader.catchUp();
     } catch (error) {
       if (!(error instanceof LogLostError)) throw error;
-      if (this.#lost !== undefined) return;
-      this.#lost = `the config log was lost or restored from an older copy: ${error.message}`;
-      this.#options.log.error(this.#lost);
+      this.setLost(error.message);
     }
+  }
+
+  /** The epoch that the log is in when this service's is an older one; undefined: it is not. */
+  async newerEpoch(): Promise<number | undefined> {
+    try {
+      const last = await this.#reader.lastMessage();
+      if (last === undefined) return undefined;
+      const { mesh, trust } = this.#options;
+      const { epoch } = this.history;
+      const { kind } = decodeEvent(last.data, { mesh, epoch, sequence: last.sequence, trust });
+      if (kind === 'foreign' || kind === 'untrusted') return undefined;
+      const found = epochOf(last.data);
+      return found > epoch ? found : undefined;
+    } catch (error) {
+      throw new HttpProblem('unavailable', `the config log cannot be read: ${natsSentence(error)}`);
+    }
+  }
+
+  /** Something tells that this is not the log that others followed. */
+  setLost(why: string): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = `the config log was lost or restored from an older copy: ${why}`;
+    this.#options.log.error(this.#lost);
   }
 
   /** The change-set at a sequence that the history knows; 503 when the log does not answer. */
@@ -121,7 +155,7 @@ export class ConfigLog {
     const data = await this.#bodyOf(sequence);
     if (data !== undefined) {
       const { mesh, trust } = this.#options;
-      const { epoch } = this.history;
+      const epoch = this.history.changeSet(sequence)?.epoch ?? this.history.epoch;
       const decoded = decodeEvent(data, { mesh, epoch, sequence, trust });
       if (decoded.kind === 'event') {
         this.#cache.set(sequence, decoded.event, data.byteLength);
@@ -131,13 +165,54 @@ export class ConfigLog {
     throw new Error(`the config log no longer has the body of revision ${sequence}`);
   }
 
+  /** One message of the log or its archive; undefined: neither has it. Throws what NATS says. */
+  async message(sequence: number): Promise<Uint8Array | undefined> {
+    const stored = await this.#reader.body(sequence);
+    if (stored !== undefined || sequence >= (await this.#state()).first_seq) return stored;
+    return this.#options.archive.message(sequence);
+  }
+
+  /** Whether a change-set has its body in this object. */
+  names(object: string): boolean {
+    return this.#named.has(object);
+  }
+
+  /** Sequence of the last message that the stream ever held. Throws what NATS says. */
+  async lastStored(): Promise<number> {
+    return (await this.#state()).last_seq;
+  }
+
+  async #state(): Promise<StreamState> {
+    const manager = await this.#options.connection.jetstreamManager({ checkAPI: false });
+    return (await manager.streams.info(this.#stream)).state;
+  }
+
+  /** What was moved out of the log, in its order. What the archive does not have is passed over. */
+  async #readKept(to: number): Promise<void> {
+    const { archive } = this.#options;
+    const end = Math.min(to, (await this.#state()).first_seq - 1);
+    while (this.history.lastSequence < end) {
+      const sequence = this.history.lastSequence + 1;
+      const data = await archive.message(sequence);
+      if (data !== undefined) await this.#ingest(sequence, data);
+      else if (sequence > this.history.lastSequence) this.history.passOver(sequence);
+    }
+  }
+
   /**
    * Adds to the end of the log, signed for exactly that place, only if nothing was added since
-   * `history.lastSequence`.
+   * `history.lastSequence`. A large body is stored first; what is left of one that no message
+   * names is swept later.
    */
   async publish(event: ChangeSetEvent, expectedSequence: number): Promise<PublishResult> {
+    let packed: PackedEvent;
     try {
-      const data = encodeJson(this.#signed(event, expectedSequence + 1));
+      packed = await this.#bodies.pack(this.#signed(event, expectedSequence + 1));
+    } catch (error) {
+      return { kind: 'refused', why: natsSentence(error) };
+    }
+    const { data, whole } = packed;
+    try {
       const ack = await this.#options.connection
         .jetstream()
         .publish(this.#options.subjects.config, data, {
@@ -145,12 +220,17 @@ export class ConfigLog {
           expect: { lastSequence: expectedSequence, streamName: this.#stream },
           timeout: PUBLISH_TIMEOUT_MS,
         });
-      if (!ack.duplicate) this.#ingest(ack.seq, data);
+      if (packed.object !== undefined) this.#named.add(packed.object);
+      if (!ack.duplicate) this.#take(ack.seq, whole);
       return { kind: 'stored', sequence: ack.seq };
     } catch (error) {
       if (isWrongLastSequence(error)) return { kind: 'behind' };
-      const kind = isNoRoom(error) ? 'refused' : 'unknown';
-      return { kind, why: natsSentence(error) };
+      if (!isNoRoom(error)) {
+        this.#doubtful = packed.object;
+        return { kind: 'unknown', why: natsSentence(error) };
+      }
+      await this.#drop(packed);
+      return { kind: 'refused', why: natsSentence(error) };
     }
   }
 
@@ -158,7 +238,24 @@ export class ConfigLog {
     return this.#options.signer?.sign('change-set', { ...event, sequence }) ?? event;
   }
 
-  #ingest(sequence: number, data: Uint8Array): void {
+  async #drop({ object }: PackedEvent): Promise<void> {
+    if (object === undefined || object === this.#doubtful) return;
+    try {
+      await this.#bodies.remove(object);
+    } catch (error) {
+      this.#options.log.warn({ object, why: natsSentence(error) }, 'a body without event is left');
+    }
+  }
+
+  async #ingest(sequence: number, data: Uint8Array): Promise<void> {
+    if (sequence > this.history.lastSequence + 1) await this.#readKept(sequence - 1);
+    if (sequence <= this.history.lastSequence) return;
+    const object = objectOf(data);
+    if (object !== undefined) this.#named.add(object);
+    this.#take(sequence, await this.#bodies.whole(data));
+  }
+
+  #take(sequence: number, data: Uint8Array): void {
     const result = this.history.ingest(sequence, data);
     if (result.kind === 'refused') {
       this.#options.onRefused(sequence, result.cause, result.why);
@@ -168,7 +265,8 @@ export class ConfigLog {
 
   async #bodyOf(sequence: number): Promise<Uint8Array | undefined> {
     try {
-      return await this.#reader.body(sequence);
+      const data = await this.message(sequence);
+      return data === undefined ? undefined : await this.#bodies.whole(data);
     } catch (error) {
       throw new HttpProblem('unavailable', `the config log cannot be read: ${natsSentence(error)}`);
     }

@@ -22,7 +22,7 @@ export interface FollowOptions {
    */
   from: () => number | 'all' | 'last-per-subject';
   /** In the order of the stream. What it throws ends this consumer; reading begins anew. */
-  onMessage: (message: JsMsg) => void;
+  onMessage: (message: JsMsg) => void | Promise<void>;
   /** All that the stream held when the consumer was made has been given to `onMessage`. */
   onCaughtUp: () => void;
   log: Log;
@@ -104,7 +104,7 @@ export class Follower {
             delivered += 1;
             // A skipped delivery: begin anew from what was read last.
             if (message.info.deliverySequence !== delivered) return;
-            this.#options.onMessage(message);
+            await this.#options.onMessage(message);
             if (pending > 0 && --pending === 0) this.#options.onCaughtUp();
           }
         } finally {

@@ -1,8 +1,10 @@
-import type { ChangeSetEvent } from '#contracts/events.ts';
+import type { ChangeSetEvent, ResourceAge } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
+import type { Resource } from '#contracts/resources/index.ts';
+import { formatRevision } from '#contracts/revision.ts';
 import { EventChain, type RefusalCause } from '#platform/config-log/chain.ts';
 import type { Trust } from '#platform/signing.ts';
-import type { MeshState } from '#platform/state.ts';
+import { type MeshState, keyOfResource } from '#platform/state.ts';
 import { keyPartOf } from './change-set-id.ts';
 
 export interface IndexedChange {
@@ -12,6 +14,7 @@ export interface IndexedChange {
 
 /** A change-set as the index keeps it: everything but the bodies, which stay in the log. */
 export interface IndexedChangeSet {
+  epoch: number;
   sequence: number;
   id: string;
   author: string;
@@ -21,12 +24,16 @@ export interface IndexedChangeSet {
   changes: IndexedChange[];
   undoes?: string;
   restores?: string;
+  /** Of the first of an epoch: the revision whose state it begins with. */
+  recovers?: string;
 }
 
 /** One version of a resource: the sequence whose message holds its body. */
 export interface ResourceVersion {
   sequence: number;
   change: IndexedChange['change'];
+  /** Of one that a genesis carried over. */
+  age?: ResourceAge;
 }
 
 export type Ingested =
@@ -92,6 +99,12 @@ export class History {
     return this.#bySequence.get(sequence);
   }
 
+  /** In full, as people write it; of the state before the first change-set, too. */
+  revisionOf(sequence: number): string {
+    const epoch = this.#bySequence.get(sequence)?.epoch ?? this.epoch;
+    return formatRevision({ epoch, sequence });
+  }
+
   /** Those that are wanted, newest first, beginning before `before`. */
   page(
     before: number,
@@ -146,6 +159,7 @@ export class History {
       return { key, change: entry.createdAt === sequence ? 'created' : 'updated' };
     });
     const entry: IndexedChangeSet = {
+      epoch: event.epoch,
       sequence,
       id: event.id,
       author: event.author,
@@ -155,19 +169,27 @@ export class History {
       changes,
       ...(event.undoes === undefined ? {} : { undoes: event.undoes }),
       ...(event.restores === undefined ? {} : { restores: event.restores }),
+      ...(event.genesis === undefined ? {} : { recovers: event.genesis.from }),
     };
     this.#changeSets.push(entry);
     this.#bySequence.set(sequence, entry);
     this.#byId.set(entry.id, sequence);
     const keyPart = keyPartOf(entry.id);
     if (keyPart !== undefined) this.#byKey.set(keyPart, sequence);
+    const ages = agesIn(event);
     for (const { key, change } of changes) {
+      const age = ages.get(key);
+      const version = { sequence, change, ...(age === undefined ? {} : { age }) };
       const versions = this.#versions.get(key);
-      if (versions === undefined) this.#versions.set(key, [{ sequence, change }]);
-      else versions.push({ sequence, change });
+      if (versions === undefined) this.#versions.set(key, [version]);
+      else versions.push(version);
     }
     return entry;
   }
+}
+
+function agesIn({ upserts, ages }: ChangeSetEvent): Map<ResourceKey, ResourceAge> {
+  return new Map(ages?.map((age, i) => [keyOfResource(upserts[i] as Resource), age]));
 }
 
 /** Index of the first change-set whose sequence is `sequence` or later. */

@@ -68,14 +68,19 @@ export async function entryAt(
   const current = history.state.entries.get(key);
   if (current?.changedAt === version.sequence) return current;
   const life = history.versions(key).filter((each) => each.sequence <= version.sequence);
-  const born = life.findLastIndex((each) => each.change === 'created');
+  const born = life.findLastIndex((each) => each.change === 'created' || each.age !== undefined);
   const createdAt = life[born]?.sequence ?? version.sequence;
+  const age = life[born]?.age ?? {
+    createdAt,
+    createdTime: history.changeSet(createdAt)?.time ?? '',
+    generation: 1,
+  };
   return {
     key,
     resource: await bodyAt(log, key, version.sequence),
-    createdAt,
-    createdTime: history.changeSet(createdAt)?.time ?? '',
+    createdAt: age.createdAt,
+    createdTime: age.createdTime,
     changedAt: version.sequence,
-    generation: life.length - born,
+    generation: age.generation + life.length - 1 - born,
   };
 }

@@ -2,10 +2,11 @@ import {
   type JetStreamManager,
   type StreamConfig,
   type StreamInfo,
+  DiscardPolicy,
   StorageType,
   nanos,
 } from 'nats';
-import { type MeshSubjects } from '#contracts/subjects.ts';
+import { type MeshSubjects, objectStore } from '#contracts/subjects.ts';
 import { STREAM_NOT_FOUND, apiErrorOf, natsSentence } from '#platform/nats.ts';
 
 /** A stream that exists and cannot serve as what Windrose needs: one sentence for the operator. */
@@ -28,7 +29,10 @@ export const CONSUMERS_MAX = 100_000;
 export type Wanted = Pick<StreamConfig, 'name' | 'subjects' | 'storage' | 'description'> &
   Partial<StreamConfig>;
 
-/** The streams of one mesh. The first is the only store of configuration there is. */
+/**
+ * The streams of one mesh. The first is the only store of configuration there is; the last
+ * two are object stores with what is too large for it or not to be read in it (NATS ADR-20).
+ */
 export function wantedStreams(subjects: MeshSubjects, replicas: number): Wanted[] {
   const streams: Wanted[] = [
     {
@@ -36,7 +40,6 @@ export function wantedStreams(subjects: MeshSubjects, replicas: number): Wanted[
       description: 'Windrose: change-sets, one message each; the sequence is the revision',
       subjects: [subjects.config],
       storage: StorageType.File,
-      num_replicas: replicas,
       duplicate_window: nanos(DEDUPE_WINDOW_MS),
     },
     {
@@ -44,7 +47,6 @@ export function wantedStreams(subjects: MeshSubjects, replicas: number): Wanted[
       description: 'Windrose: the endpoints of each service now',
       subjects: [subjects.allEndpoints],
       storage: StorageType.File,
-      num_replicas: replicas,
       max_msgs_per_subject: 1,
       max_msg_size: ENDPOINTS_BYTES_MAX,
     },
@@ -53,7 +55,6 @@ export function wantedStreams(subjects: MeshSubjects, replicas: number): Wanted[
       description: 'Windrose: values of Secrets, each sealed to one proxy',
       subjects: [subjects.allSecrets],
       storage: StorageType.File,
-      num_replicas: replicas,
       max_msgs_per_subject: 1,
       max_msg_size: SECRET_MESSAGE_BYTES_MAX,
     },
@@ -62,13 +63,35 @@ export function wantedStreams(subjects: MeshSubjects, replicas: number): Wanted[
       description: 'Windrose: what proxies say of revisions; proxies send theirs again',
       subjects: [subjects.allReceipts],
       storage: StorageType.Memory,
-      num_replicas: replicas,
       max_msgs_per_subject: RECEIPTS_PER_PROXY,
       max_msgs: RECEIPTS_MAX,
       max_msg_size: RECEIPT_BYTES_MAX,
     },
+    objectStream(
+      subjects.objects,
+      'bodies of large change-sets, snapshots, the archive of the log',
+    ),
+    objectStream(subjects.vault, 'values of Secrets, sealed to the config services'),
   ];
-  return streams.map((stream) => ({ ...stream, max_consumers: CONSUMERS_MAX }));
+  return streams.map((stream) => ({
+    ...stream,
+    num_replicas: replicas,
+    max_consumers: CONSUMERS_MAX,
+  }));
+}
+
+/** As NATS ADR-20 has it; what is put there is never forgotten for want of room. */
+function objectStream(bucket: string, what: string): Wanted {
+  const { stream, chunks, metas } = objectStore(bucket);
+  return {
+    name: stream,
+    description: `Windrose: ${what}`,
+    subjects: [`${chunks}.>`, `${metas}.>`],
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    allow_rollup_hdrs: true,
+    allow_direct: true,
+  };
 }
 
 /** Makes the streams that are missing, and refuses those that would lose what is put into them. */

@@ -80,7 +80,7 @@ export class ReceiptFeed {
     const { history, registry } = this.#options;
     const known = [...registry.proxies.values()];
     return boardOf({
-      revision: { epoch: history.epoch, sequence },
+      revision: { epoch: history.changeSet(sequence)?.epoch ?? history.epoch, sequence },
       publishedAt: history.changeSet(sequence)?.time ?? '',
       audience: this.#audiences.get(sequence),
       receipts: this.receipts,

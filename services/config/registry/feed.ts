@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { NatsConnection, Subscription } from 'nats';
+import type { Heartbeat } from '#contracts/events.ts';
 import type { MeshSubjects } from '#contracts/subjects.ts';
 import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
@@ -32,6 +33,8 @@ export interface FeedOptions {
   addresses: AddressRules;
   /** A proxy was heard, left or fell silent. */
   onProxies: () => void;
+  /** A proxy says what it serves. */
+  onServed: (heartbeat: Heartbeat) => void;
   /** A proxy that was gone for long is no longer shown. */
   onForgotten: (proxy: string) => void;
 }
@@ -205,8 +208,10 @@ export class RegistryFeed {
       return;
     }
     const heard = this.registry.hear(heartbeat);
-    if (heard === 'taken') this.#options.onProxies();
-    else metrics.heartbeatsRefused.inc({ why: heard });
+    if (heard === 'taken') {
+      this.#options.onServed(heartbeat);
+      this.#options.onProxies();
+    } else metrics.heartbeatsRefused.inc({ why: heard });
   }
 
   #onDamped(proxy: string, until: string | undefined): void {

@@ -6,6 +6,11 @@ import { LABEL, SERVICE_NAME } from '#contracts/names.ts';
 import { decodeJson } from '#platform/nats.ts';
 
 const Text = Type.String({ maxLength: 256 });
+const Signature = Type.Object({ key: Text, value: Text });
+const Revision = Type.Object({
+  epoch: Type.Integer({ minimum: 0 }),
+  sequence: Type.Integer({ minimum: 0 }),
+});
 const validator = Compile(
   Type.Object({
     mesh: Text,
@@ -18,10 +23,7 @@ const validator = Compile(
     zone: Text,
     labels: Type.Record(Text, Text, { maxProperties: 64 }),
     workers: Type.Integer({ minimum: 0, maximum: 65_535 }),
-    revision: Type.Object({
-      epoch: Type.Integer({ minimum: 0 }),
-      sequence: Type.Integer({ minimum: 0 }),
-    }),
+    revision: Revision,
     logDigest: Text,
     startedAt: Text,
     time: Text,
@@ -39,7 +41,16 @@ const validator = Compile(
         service: Type.Optional(Text),
         cidrs: Type.Array(Text, { maxItems: 64 }),
         notAfter: Type.Optional(Text),
-        signature: Type.Optional(Type.Object({ key: Text, value: Text })),
+        signature: Type.Optional(Signature),
+      }),
+    ),
+    head: Type.Optional(
+      Type.Object({
+        mesh: Text,
+        revision: Revision,
+        digest: Text,
+        time: Text,
+        signature: Type.Optional(Signature),
       }),
     ),
   }),

@@ -1,11 +1,11 @@
-import { type ObjectStore, type NatsConnection, StorageType, StringCodec } from 'nats';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import { type Resource, type Secret, valuesOf } from '#contracts/resources/index.ts';
 import type { SealedBox } from '#contracts/secrets.ts';
-import type { MeshSubjects } from '#contracts/subjects.ts';
 import { HttpProblem } from '#platform/http.ts';
 import { sentenceOf } from '#platform/log.ts';
+import { decodeJson, encodeJson } from '#platform/message.ts';
 import { natsSentence } from '#platform/nats.ts';
+import type { ObjectStore } from '#platform/objects.ts';
 import { type Unsealer, seal } from '#platform/sealing.ts';
 import { keyOfResource } from '#platform/state.ts';
 import { secretProblems } from '#proxy/pure.ts';
@@ -14,8 +14,7 @@ export type Values = Readonly<Record<string, string>>;
 
 export interface VaultOptions {
   mesh: string;
-  connection: NatsConnection;
-  subjects: MeshSubjects;
+  objects: Pick<ObjectStore, 'put' | 'get' | 'timeOf'>;
   /** The first one seals; the others open what an earlier one sealed. */
   keys: readonly [Unsealer, ...Unsealer[]];
 }
@@ -33,15 +32,12 @@ export interface Sealed {
   pending: Pending[];
 }
 
-const codec = StringCodec();
-
 /**
- * Where the values of Secrets rest: in the mesh's object store, sealed to the config services' key,
- * each version under its keyed digest, and never removed: a rollback asks for an old one.
+ * Where the values of Secrets rest: in an object store of their own, sealed to the config services'
+ * key, each version under its keyed digest, and never removed: a rollback asks for an old one.
  */
 export class Vault {
   readonly #options: VaultOptions;
-  #store: Promise<ObjectStore> | undefined;
 
   constructor(options: VaultOptions) {
     this.#options = options;
@@ -84,13 +80,11 @@ export class Vault {
 
   /** Throws 503 when the store does not take them. */
   async store(pending: readonly Pending[]): Promise<void> {
-    if (pending.length === 0) return;
+    const { objects } = this.#options;
     try {
-      const store = await this.#open();
       for (const { name, box } of pending) {
-        if ((await store.info(name)) !== null) continue;
-        const blob = codec.encode(JSON.stringify(box));
-        await store.putBlob({ name }, blob);
+        // Sealed anew it is another text of the same values.
+        if ((await objects.timeOf(name)) === undefined) await objects.put(name, encodeJson(box));
       }
     } catch (error) {
       throw new HttpProblem(
@@ -102,10 +96,9 @@ export class Vault {
 
   /** The values of one version; undefined when the store has none. Throws what NATS says. */
   async values(digest: string): Promise<Values | undefined> {
-    const store = await this.#open();
-    const blob = await store.getBlob(objectOf(digest));
-    if (blob === null) return undefined;
-    const box = JSON.parse(codec.decode(blob)) as SealedBox;
+    const data = await this.#options.objects.get(objectOf(digest));
+    if (data === undefined) return undefined;
+    const box = decodeJson(data) as unknown as SealedBox;
     let why = '';
     for (const key of this.#options.keys) {
       try {
@@ -136,19 +129,6 @@ export class Vault {
 
   #digestOf(key: Unsealer, secret: string, values: Values): string {
     return key.digestOf({ mesh: this.#options.mesh, secret, values });
-  }
-
-  /** Made where it is not there; asked again after a failure. */
-  #open(): Promise<ObjectStore> {
-    const { connection, subjects } = this.#options;
-    this.#store ??= connection
-      .jetstream()
-      .views.os(subjects.objects, { storage: StorageType.File })
-      .catch((error: unknown) => {
-        this.#store = undefined;
-        throw error;
-      });
-    return this.#store;
   }
 
   #context(digest: string): string {

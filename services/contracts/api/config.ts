@@ -21,9 +21,12 @@ export const ChangeSetRequest = Type.Object(
   {
     author: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
     message: Type.Optional(Type.String({ maxLength: 2_000 })),
-    /** Each is checked as its kind asks (contracts/resources/read.ts). */
-    upserts: Type.Optional(Type.Array(Type.Unknown(), { maxItems: 10_000 })),
-    deletes: Type.Optional(Type.Array(Ref, { maxItems: 10_000 })),
+    /**
+     * Each is checked as its kind asks (contracts/resources/read.ts). With the deletes 10,000 at
+     * most, or 413.
+     */
+    upserts: Type.Optional(Type.Array(Type.Unknown())),
+    deletes: Type.Optional(Type.Array(Ref)),
     /**
      * Deletes what carries these labels, lies in a namespace of the upserts (or belongs to none and
      * is of a kind among them), and is not among them.
@@ -103,6 +106,8 @@ export interface ChangeSetSummary {
   hidden?: number;
   undoes?: string;
   restores?: string;
+  /** Set on the first of an epoch: the revision whose state it begins with. */
+  recovers?: string;
 }
 
 /** Newest first; `next` is the `before` of the next page. */
@@ -169,6 +174,44 @@ export interface ReceiptBoard {
     state: 'pending' | 'applied' | 'partial' | 'rejected' | 'gone';
     receipt?: Receipt;
   }[];
+}
+
+/**
+ * `POST /v1/recover`: what the service knows becomes the first event of a new epoch, or the state
+ * in `from`. Refused (409) while the log is whole, unless `force` is given.
+ */
+export const RecoverRequest = Type.Object(
+  {
+    author: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+    message: Type.Optional(Type.String({ maxLength: 2_000 })),
+    force: Type.Optional(Type.Boolean()),
+    from: Type.Optional(
+      Type.Object(
+        {
+          epoch: Type.Integer({ minimum: 1 }),
+          sequence: Type.Integer({ minimum: 0 }),
+          digest: Type.String(),
+          /** As snapshots have them (services/platform/state.ts, StateEntry). */
+          entries: Type.Array(Type.Unknown()),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type RecoverRequest = Static<typeof RecoverRequest>;
+
+export interface RecoverResponse {
+  mesh: string;
+  /** The first of the new epoch. */
+  revision: string;
+  digest: string;
+  resources: number;
+  /** The revision whose state it begins with. */
+  from: string;
+  /** What was wrong with the log, in one sentence; empty when nothing was. */
+  lost: string;
 }
 
 export const ExplainRequest = Type.Object(

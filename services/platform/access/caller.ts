@@ -44,10 +44,10 @@ export class Caller {
     throw this.#forbidden([needText('view', namespace ?? name, key)]);
   }
 
-  /** Throws 403 unless it sees every namespace; `what` is the subject of the sentence. */
-  requireViewOfAll(what: string): void {
-    if (this.may('view')) return;
-    throw this.#forbidden([`${needText('view', undefined)}: ${what}`]);
+  /** Throws 403 unless it has the role in every namespace; `what` says why that is needed. */
+  requireEverywhere(role: Role, what: string): void {
+    if (this.may(role)) return;
+    throw this.#forbidden([`${needText(role, undefined)}: ${what}`]);
   }
 
   /** Throws 403 with every right that writing these resources needs and this caller lacks. */

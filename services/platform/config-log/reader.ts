@@ -10,11 +10,16 @@ export class NoLogError extends Error {}
 export interface LogReaderOptions {
   connection: NatsConnection;
   stream: string;
+  /** Whether what the log had up to this sequence is kept elsewhere; absent: it never is. */
+  isKept?: (sequence: number) => Promise<boolean>;
   /** Who is told of the messages, and knows how far it has come (see chain.ts). */
   into: {
     readonly lastSequence: number;
-    ingest: (sequence: number, data: Uint8Array) => void;
+    /** What it throws ends `catchUp`, which goes on from the same message the next time. */
+    ingest: (sequence: number, data: Uint8Array) => void | Promise<void>;
     passOver: (sequence: number) => void;
+    /** Takes what was moved out of the log, up to this message, from where it is kept. */
+    readKept?: (to: number) => Promise<void>;
   };
 }
 
@@ -30,6 +35,8 @@ export class LogReader {
   readonly #options: LogReaderOptions;
   /** When the stream was made: another time means another log. */
   #created: string | undefined;
+  /** Where the stream began when it was looked at last. */
+  #first: number | undefined;
 
   constructor(options: LogReaderOptions) {
     this.#options = options;
@@ -52,7 +59,11 @@ export class LogReader {
     }
     const { first_seq: first, last_seq: last } = found.state;
     // What was purged from the beginning need not be asked for one by one.
-    if (first > into.lastSequence + 1) into.passOver(Math.min(first - 1, last));
+    if (first > into.lastSequence + 1) {
+      const end = Math.min(first - 1, last);
+      await into.readKept?.(end);
+      into.passOver(end);
+    }
     while (into.lastSequence < last && signal?.aborted !== true) {
       await this.#readBatch(manager, last);
     }
@@ -71,10 +82,10 @@ export class LogReader {
     const bodies = await Promise.all(
       Array.from({ length: count }, (_, i) => this.#bodyTwice(manager, from + i)),
     );
-    bodies.forEach((body, i) => {
+    for (const [i, body] of bodies.entries()) {
       if (body === undefined) into.passOver(from + i);
-      else into.ingest(from + i, body);
-    });
+      else await into.ingest(from + i, body);
+    }
   }
 
   /** Asked twice before a message counts as deleted, as in `catchUp`. */
@@ -106,7 +117,35 @@ export class LogReader {
     if (info.created !== this.#created) return 'the stream was made again while this service ran';
     const { last_seq: last } = info.state;
     const seen = into.lastSequence;
-    return last < seen ? `it ends at ${last}, and this service has read up to ${seen}` : info;
+    if (last < seen) return `it ends at ${last}, and this service has read up to ${seen}`;
+    return (await this.#purged(info)) ?? info;
+  }
+
+  /**
+   * Messages that were taken from the beginning of the log and are kept nowhere: whoever has read
+   * them can go on, and nobody can begin. Those that were gone before this service looked count
+   * only if nothing is left; else the chain of digests tells what is missing.
+   */
+  async #purged({ state }: StreamInfo): Promise<string | undefined> {
+    const { last_seq: last } = state;
+    // A stream that never held anything begins at 0.
+    const first = Math.max(state.first_seq, 1);
+    const isNew = this.#first === undefined ? first > last && last > 0 : first > this.#first;
+    if (isNew && (await this.#options.isKept?.(first - 1)) !== true) {
+      return `its messages up to ${first - 1} were purged`;
+    }
+    this.#first = first;
+    return undefined;
+  }
+
+  /** The log's last message, whatever became of the log; undefined: it has none. */
+  async lastMessage(): Promise<{ sequence: number; data: Uint8Array } | undefined> {
+    const manager = await this.#options.connection.jetstreamManager({ checkAPI: false });
+    const info = await this.#infoOf(manager);
+    if (info === undefined || info.state.last_seq === 0) return undefined;
+    const sequence = info.state.last_seq;
+    const data = await this.#bodyOf(manager, sequence);
+    return data === undefined ? undefined : { sequence, data };
   }
 
   async #infoOf(manager: JetStreamManager): Promise<StreamInfo | undefined> {

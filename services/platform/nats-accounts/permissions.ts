@@ -1,4 +1,10 @@
-import { type NatsService, meshSubjects, proxyInbox, serviceInbox } from '#contracts/subjects.ts';
+import {
+  type NatsService,
+  meshSubjects,
+  objectStore,
+  proxyInbox,
+  serviceInbox,
+} from '#contracts/subjects.ts';
 import type { NatsPermissions, Shared } from './jwt.ts';
 
 const API = '$JS.API';
@@ -80,7 +86,8 @@ export function servicePermissions(mesh: string, service: NatsService): NatsPerm
   if (service === 'config') {
     return {
       publish: [
-        ...[`windrose.${mesh}.>`, `$O.${subjects.objects}.>`, `$KV.windrose_${mesh}_lease.>`],
+        ...[`windrose.${mesh}.>`, `$O.${subjects.objects}.>`, `$O.${subjects.vault}.>`],
+        `$KV.windrose_${mesh}_lease.>`,
         // Answers between config services, which share the inbox, and all of JetStream.
         ...[inbox, `${API}.>`, '$JS.ACK.>', '$JS.FC.>'],
       ],
@@ -109,6 +116,6 @@ function consumerApi(stream: string, name: string, filter: string): string[] {
 
 /** By requests alone: an answer to each, and no consumer. */
 function objectReaderApi(bucket: string): string[] {
-  const stream = `OBJ_${bucket}`;
+  const { stream } = objectStore(bucket);
   return [`${API}.STREAM.INFO.${stream}`, `${API}.STREAM.MSG.GET.${stream}`];
 }

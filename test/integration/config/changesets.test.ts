@@ -177,13 +177,13 @@ describe('a change-set is refused', () => {
     expect(problems(details)).toEqual(['Service/default/a  invalid_value']);
   });
 
-  test('a body over 512 KiB', async () => {
-    const annotations = { big: 'x'.repeat(600 * 1024) };
+  test('a body over 8 MiB', async () => {
+    const annotations = { big: 'x'.repeat(8 * 1024 * 1024) };
     const details = await api.refused({
       upserts: [{ ...service('a'), metadata: { name: 'a', annotations } }],
     });
     expect(details).toMatchObject({ status: 413, code: 'too-large' });
-    expect(details.detail).toContain('512 KiB');
+    expect(details.detail).toContain('8192 KiB');
   });
 
   test('a body that is no JSON', async () => {

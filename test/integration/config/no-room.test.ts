@@ -58,7 +58,7 @@ test('without room for its streams the service says what is missing and what to 
 });
 
 test('a stream that is lost and cannot be made again is said in /readyz', async () => {
-  const natsUrl = await limitedNats('max_streams: 5');
+  const natsUrl = await limitedNats('max_streams: 7');
   const { api, ready } = await startService('m', { natsUrl });
   await ready;
   await eventually('the last one of them is made, the lease', async () => {

@@ -4,6 +4,7 @@ import { type LogFollower, followLog } from '#platform/follow-log.ts';
 import { systemClock } from '#platform/clock.ts';
 import { createLog } from '#platform/log.ts';
 import { encodeJson } from '#platform/nats.ts';
+import { MeshState } from '#platform/state.ts';
 import { eventually } from '#test/eventually.ts';
 import { uniqueMesh } from '#test/parts.ts';
 import { afterEach, expect, test } from 'vitest';
@@ -128,4 +129,34 @@ test('does not take a log that was made again for the old one', async () => {
   await writer.apply([namespace('z')]);
   await problem(follower, 'the stream was made again');
   expect([...follower.state.entries.keys()]).toEqual(['Namespace/-/a']);
+});
+
+test('goes on with a log that was made again once that begins a new epoch', async () => {
+  const { calls, follow, writer } = await setUp();
+  await writer.create();
+  for (const name of ['a', 'b', 'c']) await writer.apply([namespace(name)]);
+  const follower = follow();
+  await atSequence(follower, 3);
+  await writer.remove();
+  await writer.create();
+  await problem(follower, 'the stream was made again');
+  const upserts = [namespace('a'), namespace('z')];
+  const author = new MeshState();
+  const previousDigest = author.digest;
+  author.apply({ sequence: 1, time: '', upserts, deletes: [] });
+  const genesis = {
+    ...{ schema: 1, minProxy: '0.1.0', mesh: writer.mesh, epoch: 2, id: 'genesis', author: 'ann' },
+    ...{ message: '', time: '', upserts, deletes: [], previousDigest, digest: author.digest },
+    genesis: { from: '1-3' },
+  };
+  await writer.publish(encodeJson(genesis));
+  await atSequence(follower, 1);
+  expect([...follower.state.entries.keys()]).toEqual(['Namespace/-/a', 'Namespace/-/z']);
+  expect(calls.at(-1)?.keys).toEqual(
+    expect.arrayContaining(['a', 'b', 'c', 'z'].map((name) => `Namespace/-/${name}`)),
+  );
+  await eventually(() => (follower.problem() === undefined ? true : undefined), {
+    what: 'no problem',
+    timeoutMs: 10_000,
+  });
 });

@@ -51,8 +51,8 @@ test.each([
   [['aply', '-f', 'x'], 'windrose: there is no verb aply; did you mean apply?\n'],
   [['rolback'], 'windrose: there is no verb rolback; did you mean rollback?\n'],
   [['xyzzyquux'], 'windrose: there is no verb xyzzyquux; `windrose --help` lists the verbs\n'],
-  // Of later versions: not offered.
-  [['recover'], /there is no verb recover/],
+  // None of ours.
+  [['replay'], /there is no verb replay/],
   [['get'], /missing required argument 'kind'/],
   [['apply'], /required option '-f, --filename <path...>' not specified/],
   [['status', '--bogus'], /unknown option '--bogus'/],

@@ -14,8 +14,12 @@ const UP = 'edge-1';
 /** The part of a plane that resources are read from; one proxy is up, with these problems. */
 function appOver({ state }: World, problems: object[]) {
   const plane = {
-    history: { epoch: 1, headSequence: state.sequence, state },
-    compiler: new Compiler(state, 1, () => 0),
+    history: { headSequence: state.sequence, state, revisionOf: (at: number) => `1-${at}` },
+    compiler: new Compiler(
+      state,
+      () => 1,
+      () => 0,
+    ),
     registry: { registry: { up: () => [{ heartbeat: { proxy: UP } }] } },
     receipts: {
       receipts: { inForce: (proxy: string) => (proxy === UP ? { problems } : undefined) },

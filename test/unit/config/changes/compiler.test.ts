@@ -27,7 +27,11 @@ function head(): MeshState {
 
 test('a grant can be taken back though a route is cut off by it, which is said', () => {
   const state = head();
-  const compiler = new Compiler(state, 1, () => 0);
+  const compiler = new Compiler(
+    state,
+    () => 1,
+    () => 0,
+  );
   const { state: next, changed } = candidateOf(state, { upserts: [], deletes: [GRANT] }, 2, '');
   const { refusing, revoked } = compiler.newProblems(next, changed);
   expect(refusing).toEqual([]);
@@ -38,7 +42,11 @@ test('a grant can be taken back though a route is cut off by it, which is said',
 
 test('what else such a change-set breaks refuses it, as does a route that comes with it', () => {
   const state = head();
-  const compiler = new Compiler(state, 1, () => 0);
+  const compiler = new Compiler(
+    state,
+    () => 1,
+    () => 0,
+  );
   const gone = [GRANT, { kind: 'Gateway', namespace: 'shop', name: 'edge' }];
   const one = candidateOf(state, { upserts: [], deletes: gone }, 2, '');
   const { refusing, revoked } = compiler.newProblems(one.state, one.changed);
@@ -62,7 +70,11 @@ test('what a change-set writes without effect is noted and refuses nothing', () 
   const state = new MeshState();
   const spec = { infrastructure: { labels: { a: 'b' } } };
   state.apply({ sequence: 1, time: '', upserts: [read(gateway('old', [{}], spec))], deletes: [] });
-  const compiler = new Compiler(state, 1, () => 0);
+  const compiler = new Compiler(
+    state,
+    () => 1,
+    () => 0,
+  );
   const upserts = [read(gateway('new', [{ port: 81 }], spec))];
   const { state: next, changed } = candidateOf(state, { upserts, deletes: [] }, 2, '');
   const { refusing, notes } = compiler.newProblems(next, changed);

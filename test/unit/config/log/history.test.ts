@@ -1,5 +1,5 @@
 import { EVENT_SCHEMA, type ChangeSetEvent } from '#contracts/events.ts';
-import type { ResourceRef } from '#contracts/names.ts';
+import type { ResourceKey, ResourceRef } from '#contracts/names.ts';
 import type { Resource } from '#contracts/resources/index.ts';
 import { encodeJson } from '#platform/nats.ts';
 import { MeshState } from '#platform/state.ts';
@@ -138,5 +138,42 @@ describe('the chain', () => {
     write([service('constructor')]);
     expect(history.versions('Service/shop/constructor')).toHaveLength(1);
     expect(history.versions('Service/shop/__proto__')).toEqual([]);
+  });
+});
+
+test('a new epoch carries resources over with their age, and keeps what was before', () => {
+  write([service('a'), service('b')]);
+  write([service('a', 81)]);
+  const carried = [service('a', 81), service('c')];
+  author = new Author();
+  author.sequence = 2;
+  const genesis = {
+    ...author.event(carried),
+    epoch: 2,
+    genesis: { from: '1-9' },
+    ages: [
+      { createdAt: -4, createdTime: 'long ago', generation: 5 },
+      { createdAt: 2, createdTime: 'later', generation: 1 },
+    ],
+  };
+  expect(history.ingest(3, encodeJson(genesis)).kind).toBe('applied');
+  expect(history.epoch).toBe(2);
+  expect([1, 2, 3, 0].map((each) => history.revisionOf(each))).toEqual([
+    '1-1',
+    '1-2',
+    '2-3',
+    '2-0',
+  ]);
+  expect(history.changeSet(3)).toMatchObject({
+    recovers: '1-9',
+    changes: [
+      { key: 'Service/shop/a', change: 'updated' },
+      { key: 'Service/shop/b', change: 'deleted' },
+      { key: 'Service/shop/c', change: 'updated' },
+    ],
+  });
+  const key = 'Service/shop/a' as ResourceKey;
+  expect(history.versions(key).at(-1)).toMatchObject({
+    ...{ sequence: 3, age: { createdAt: -4, createdTime: 'long ago', generation: 5 } },
   });
 });

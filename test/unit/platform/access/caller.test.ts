@@ -49,10 +49,10 @@ describe('what a caller sees', () => {
   });
 
   test('all of it', () => {
-    expect(() => viewer.requireViewOfAll('SQL reads all')).toThrow(
+    expect(() => viewer.requireEverywhere('view', 'SQL reads all')).toThrow(
       'the token viewer lacks the role view in all namespaces: SQL reads all',
     );
-    expect(() => wide.requireViewOfAll('SQL reads all')).not.toThrow();
+    expect(() => wide.requireEverywhere('view', 'SQL reads all')).not.toThrow();
   });
 });
 

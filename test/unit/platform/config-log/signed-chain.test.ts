@@ -83,7 +83,7 @@ test.each<[string, (written: Written) => unknown, string]>([
 
 test('a signed event of another mesh is foreign, one of the future breaks the chain', () => {
   expect(take(1, signed({ ...event(1), mesh: 'x' }))).toMatchObject({ cause: 'foreign' });
-  expect(take(2, signed({ ...event(2), epoch: 2 }))).toMatchObject({ cause: 'foreign' });
+  expect(take(2, signed({ ...event(2), epoch: 0 }))).toMatchObject({ cause: 'foreign' });
   expect(chain.broken).toBeUndefined();
   expect(take(3, signed({ ...event(3), schema: 99 }))).toMatchObject({ cause: 'newer' });
   expect(chain.broken).toContain('message 3 of the config log cannot be followed');
@@ -147,4 +147,17 @@ test('a chain goes on behind a state, and can be read again from there', () => {
   expect(behind.take(2, second).kind).toBe('applied');
   expect(behind.take(3, third).kind).toBe('applied');
   expect(behind.broken).toBeUndefined();
+});
+
+test('a later epoch is begun by a signed genesis alone', () => {
+  const { state } = chain;
+  const genesis = { ...event(1, 'b'), epoch: 2, genesis: { from: '1-9' } };
+  expect(take(1, genesis)).toMatchObject({ cause: 'untrusted' });
+  expect(chain).toMatchObject({ epoch: 1, broken: undefined });
+  const { genesis: _genesis, ...none } = genesis;
+  const other = new EventChain('m', { trust });
+  expect(other.take(1, encodeJson(signed(none)))).toMatchObject({ cause: 'ahead' });
+  expect(take(2, signed({ ...genesis, sequence: 2 }))).toMatchObject({ kind: 'applied' });
+  expect(chain.epoch).toBe(2);
+  expect([...state.entries.keys()]).toEqual(['Namespace/-/b']);
 });

@@ -24,7 +24,7 @@ function setUp() {
   });
   const writer = new LogWriter('m', signer);
   const offer = (sequence: number, event: object, more = false) =>
-    applier.accept(sequence, encodeJson(event), more);
+    applier.accept({ sequence, data: encodeJson(event), more });
   const said = () => verdicts.map(({ result, revision }) => `${result} ${revision.sequence}`);
   return { fleet, verdicts, refused, applier, writer, offer, said };
 }

@@ -1,7 +1,9 @@
 import type { ChangeSetEvent } from '#contracts/events.ts';
+import type { ResourceKey } from '#contracts/names.ts';
 import { FakeClock } from '#platform/clock.ts';
 import { createLog } from '#platform/log.ts';
 import { encodeJson } from '#platform/nats.ts';
+import { MeshState } from '#platform/state.ts';
 import { Applier } from '#proxy/snapshot/applier.ts';
 import type { Served, Verdict } from '#proxy/snapshot/verdict.ts';
 import { describe, expect, it } from 'vitest';
@@ -22,7 +24,7 @@ function setUp() {
   });
   const writer = new LogWriter('m');
   const offer = (sequence: number, event: ChangeSetEvent | object, more = false) =>
-    applier.accept(sequence, encodeJson(event), more);
+    applier.accept({ sequence, data: encodeJson(event), more });
   return { fleet, verdicts, refused, saved, clock, applier, writer, offer };
 }
 
@@ -161,7 +163,7 @@ describe('Applier', () => {
 
   it.each([
     ['of another mesh', { mesh: 'other' }],
-    ['of another epoch', { epoch: 2 }],
+    ['of an epoch that has ended', { epoch: 0 }],
     ['of a later schema that does more than is read', { schema: 2, upserts: [] }],
     ['without a schema', { schema: undefined }],
     ['without resources', { upserts: 'x' }],
@@ -220,5 +222,124 @@ describe('Applier', () => {
     writer.write([service('a')]);
     await applier.restore(writer.state, 1);
     expect(fleet.updates.map((update) => update.sequence)).toEqual([0, 1]);
+  });
+
+  describe('a new epoch', () => {
+    /** A log that begins anew with what the author has, and goes on from there. */
+    function recovered(author: LogWriter, sequence: number, epoch = 2) {
+      const entries = [...author.state.entries.values()];
+      const event = {
+        ...author.write([]),
+        ...{ epoch, upserts: entries.map(({ resource }) => resource) },
+        previousDigest: new MeshState().digest,
+        genesis: { from: '1-9' },
+        ages: entries.map(({ createdAt }, i) => ({
+          ...{ createdAt: createdAt - 9 + sequence, createdTime: '', generation: i + 1 },
+        })),
+      };
+      return event;
+    }
+
+    it('replaces all at once, wherever it stands in the log', async () => {
+      const { fleet, verdicts, writer, offer, applier } = setUp();
+      for (let i = 1; i <= 3; i++) await offer(i, writer.write([service(`s${i}`)]));
+      const other = new LogWriter('m');
+      other.write([service('s1'), service('other')]);
+      const genesis = recovered(other, 1);
+      await offer(1, genesis);
+      expect(applier.epoch).toBe(2);
+      expect(fleet.updates.at(-1)).toEqual({
+        ...{ sequence: 1, changed: 'all', keys: ['Service/shop/other', 'Service/shop/s1'] },
+      });
+      expect(verdicts.at(-1)).toMatchObject({
+        ...{ revision: { epoch: 2, sequence: 1 }, result: 'applied', logDigest: genesis.digest },
+      });
+      expect(applier.state.entries.get('Service/shop/other' as ResourceKey)).toMatchObject({
+        ...{ createdAt: -7, changedAt: 1, generation: 2 },
+      });
+      // The old epoch has ended; the same genesis again is known.
+      await offer(1, genesis);
+      await offer(2, writer.write([service('s4')]));
+      expect(applier.served?.revision).toEqual({ epoch: 2, sequence: 1 });
+      expect(verdicts.at(-1)).toMatchObject({ result: 'rejected', revision: { sequence: 2 } });
+    });
+
+    it.each([
+      ['whose content is another', { digest: 'sha256:00' }],
+      ['that follows from something', { previousDigest: 'sha256:00' }],
+      ['that deletes', { deletes: [{ kind: 'Service', namespace: 'shop', name: 's1' }] }],
+      ['of another mesh', { mesh: 'other' }],
+      ['of the same epoch', { epoch: 1 }],
+    ])('is not begun by an event %s', async (_what, wrong) => {
+      const { fleet, verdicts, writer, offer, applier } = setUp();
+      await offer(1, writer.write([service('s1')]));
+      const genesis = recovered(writer, 5);
+      await offer(5, { ...genesis, ...wrong });
+      expect(applier.served?.revision).toEqual({ epoch: 1, sequence: 1 });
+      expect(fleet.updates).toHaveLength(1);
+      expect(verdicts.filter(({ result }) => result === 'applied')).toHaveLength(1);
+    });
+
+    it('that was begun while the proxy was away is found by reading the log anew', async () => {
+      const { fleet, writer, offer, applier } = setUp();
+      await applier.restore(writer.state, 1);
+      const log = new LogWriter('m');
+      const first = log.write([service('a')]);
+      const genesis = recovered(log, 2);
+      const third = { ...log.write([service('b')]), epoch: 2 };
+      expect(await offer(3, third)).toBe(false);
+      await offer(1, first, true);
+      await offer(2, genesis, true);
+      await offer(3, third);
+      expect(applier.served).toMatchObject({
+        ...{ revision: { epoch: 2, sequence: 3 }, logDigest: log.state.digest },
+      });
+      expect(fleet.updates.map(({ sequence }) => sequence)).toEqual([0, 3]);
+    });
+  });
+
+  describe('a log that was lost or restored from an older copy', () => {
+    it('is not followed beyond the revision served, which it does not hold', async () => {
+      const { fleet, verdicts, writer, offer, applier } = setUp();
+      const common = writer.write([service('a')]);
+      await offer(1, common);
+      await offer(2, writer.write([service('b')]));
+      const other = new LogWriter('m');
+      other.write([service('a')]);
+      const [second, third] = [other.write([service('x')]), other.write([service('y')])];
+      expect(await offer(3, third)).toBe(false);
+      await offer(1, common, true);
+      await offer(2, second, true);
+      expect(await offer(3, third)).toBe(true);
+      expect(verdicts.at(-1)).toMatchObject({ result: 'rejected' });
+      expect(verdicts.at(-1)?.problems[0]?.message).toContain('windrose recover mends it');
+      expect(applier.state.digest).toBe(writer.state.digest);
+      expect(fleet.updates).toHaveLength(2);
+      // And what continues from the state served is followed as ever.
+      await offer(4, writer.write([service('c')]));
+      expect(applier.served?.logDigest).toBe(writer.state.digest);
+    });
+
+    it('is not served when it ends before the revision served', async () => {
+      const { fleet, writer, offer, applier } = setUp();
+      const first = writer.write([service('a')]);
+      await offer(1, first);
+      await offer(2, writer.write([service('b')]));
+      expect(await applier.resync()).toBe(true);
+      await offer(1, first);
+      expect(applier.served?.revision.sequence).toBe(2);
+      expect(applier.state.sequence).toBe(2);
+      expect(await applier.resync()).toBe(false);
+      expect(fleet.updates).toHaveLength(2);
+    });
+
+    it('is not served when it is empty', async () => {
+      const { fleet, writer, offer, applier } = setUp();
+      await offer(1, writer.write([service('a')]));
+      await applier.resync();
+      await applier.reachedHead();
+      expect(applier.state.digest).toBe(writer.state.digest);
+      expect(fleet.updates).toHaveLength(1);
+    });
   });
 });

@@ -64,13 +64,13 @@ describe('HeadWatch', () => {
   });
 
   it('refuses a head behind what was read; one that was only slow is let go', () => {
-    heads.reached(5);
+    heads.reached({ epoch: 1, sequence: 5 });
     expect(hear(head(4, 1_000))).toBeUndefined();
     expect(refused()).toBe(0);
     clock.advance(HEAD_BEHIND_MS);
     expect(hear(head(4, 1_000))).toBeUndefined();
     expect(refused()).toBe(1);
-    heads.reached(3);
+    heads.reached({ epoch: 1, sequence: 3 });
     expect(hear(head(5, 1_000))).toBeDefined();
     expect(refused()).toBe(1);
   });

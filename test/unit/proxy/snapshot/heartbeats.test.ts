@@ -25,6 +25,7 @@ function start(more: Partial<HeartbeatOptions> = {}) {
       ...{ zone: '', labels: {} },
     },
     announces: () => ({ service: 'shop/reviews', address: '10.0.0.1', port: 9000 }),
+    head: () => undefined,
     ...more,
   });
   beats.start();
