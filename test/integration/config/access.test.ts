@@ -298,3 +298,39 @@ test('the audit has every attempt: who, from where, what, and what came of it', 
   expect(lines[9]).toMatchObject({ asked: '1', revision: '1-2' });
   expect(readFileSync(auditPath, 'utf8')).not.toContain('wr_');
 });
+
+test('the log as a whole is for who may write everything, and the audit tells of it', async () => {
+  await writeThree();
+  const before = audit().length;
+  for (const name of ['ann', 'eve'] as const) {
+    expect((await api.get('/v1/backup', as(name))).status).toBe(403);
+    const restored = await api.post('/v1/restore', { messages: [], isLast: false }, as(name));
+    expect(restored.status).toBe(403);
+    const recovered = await api.post<ProblemDetails>('/v1/recover', { force: true }, as(name));
+    expect(recovered.status).toBe(403);
+    expect(recovered.body.detail).toContain('the role admin in all namespaces');
+  }
+  const another = { force: true, author: 'ann' };
+  expect((await api.post('/v1/recover', another, as('root'))).status).toBe(403);
+  expect((await api.get('/v1/backup', as('root'))).status).toBe(200);
+  expect((await api.post('/v1/recover', { force: true, message: 'x' }, as('root'))).status).toBe(
+    200,
+  );
+  await eventually('the epoch has begun', async () => {
+    return (await api.get<ChangeSetList>('/v1/changesets', as('root'))).body.items.length === 4;
+  });
+  const { items } = (await api.get<ChangeSetList>('/v1/changesets', as('root'))).body;
+  expect(items[0]).toMatchObject({ revision: '2-4', author: 'root', message: 'x' });
+  const told = audit().slice(before);
+  expect(
+    told.map(({ token, action, outcome, status }) => [token, action, outcome, status]),
+  ).toEqual([
+    ...(['ann', 'eve'] as const).flatMap((name) =>
+      ['backup', 'restore-log', 'recover'].map((action) => [name, action, 'refused', 403]),
+    ),
+    ['root', 'recover', 'refused', 403],
+    ['root', 'backup', 'done', 200],
+    ['root', 'recover', 'done', 200],
+  ]);
+  expect(told.at(-1)).toMatchObject({ revision: '2-4', message: 'x' });
+});

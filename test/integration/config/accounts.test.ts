@@ -1,26 +1,21 @@
 import { readFileSync } from 'node:fs';
-import { meshSubjects } from '#contracts/subjects.ts';
+import { meshSubjects, objectStore } from '#contracts/subjects.ts';
 import { revokeProxy } from '#platform/mesh/accounts.ts';
 import { connectNats, encodeJson } from '#platform/nats.ts';
+import { ObjectStore } from '#platform/objects.ts';
 import { createServiceLog } from '#platform/service-log.ts';
 import { natsUrl } from '#test/parts.ts';
-import {
-  AckPolicy,
-  DeliverPolicy,
-  Events,
-  type MsgRequest,
-  type NatsConnection,
-  nanos,
-} from 'nats';
+import { AckPolicy, DeliverPolicy, Events, type NatsConnection, nanos } from 'nats';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { SecuredMesh, refusals } from './secured.ts';
 import { eventually } from './support.ts';
 
 const MESH = 'prod';
 const subjects = meshSubjects(MESH);
-const { streams, objects } = subjects;
-const OBJECTS = `OBJ_${objects}`;
+const { streams, objects, vault } = subjects;
+const OBJECTS = streams.objects;
 const CHUNK = `$O.${objects}.C.x`;
+const OBJECT_BYTES = 600_000;
 
 let secured: SecuredMesh;
 /** What the config service was refused while it made its streams. */
@@ -39,37 +34,19 @@ async function makeStreams(connection: NatsConnection): Promise<void> {
   await js.publish(subjects.secret('edge', 'd1'), encodeJson({ a: 3 }));
   await js.publish(subjects.secret('other', 'd2'), encodeJson({ a: 4 }));
   await js.publish(subjects.receipt('other'), encodeJson({ a: 5 }));
-  const store = await js.views.os(objects);
-  await store.put({ name: 'body' }, streamOf('x'.repeat(300_000)));
+  for (const bucket of [objects, vault]) {
+    const { stream: name, chunks, metas } = objectStore(bucket);
+    const subjects = [`${chunks}.>`, `${metas}.>`];
+    await manager.streams.add({ name, subjects, allow_rollup_hdrs: true });
+    await new ObjectStore(connection, bucket).put('body', new Uint8Array(OBJECT_BYTES));
+  }
   const lease = await js.views.kv(`windrose_${MESH}_lease`);
   await lease.put('registry', 'a');
 }
 
-function streamOf(text: string): ReadableStream<Uint8Array> {
-  return new ReadableStream({
-    start: (controller) => {
-      controller.enqueue(new TextEncoder().encode(text));
-      controller.close();
-    },
-  });
-}
-
-/** Bytes of the object, as they are read by requests alone. */
-async function readObject(connection: NatsConnection): Promise<number> {
-  const manager = await connection.jetstreamManager({ checkAPI: false });
-  const name = Buffer.from('body').toString('base64url').padEnd(8, '=');
-  const meta = await manager.streams.getMessage(OBJECTS, {
-    last_by_subj: `$O.${objects}.M.${name}`,
-  });
-  const { nuid, chunks } = meta.json<{ nuid: string; chunks: number }>();
-  let [bytes, seq] = [0, 1];
-  for (let i = 0; i < chunks; i++) {
-    const next = { seq, next_by_subj: `$O.${objects}.C.${nuid}` };
-    const chunk = await manager.streams.getMessage(OBJECTS, next as MsgRequest);
-    bytes += chunk.data.byteLength;
-    seq = chunk.seq + 1;
-  }
-  return bytes;
+/** Bytes of the object, as readers of the log read it. */
+async function readObject(connection: NatsConnection): Promise<number | undefined> {
+  return (await new ObjectStore(connection, objects).get('body'))?.byteLength;
 }
 
 beforeAll(async () => {
@@ -149,7 +126,7 @@ describe('with the credential of a proxy', () => {
   test('an object can be read', async () => {
     const connection = await secured.asProxy('edge');
     const told = refusals(connection);
-    expect(await readObject(connection)).toBe(300_000);
+    expect(await readObject(connection)).toBe(OBJECT_BYTES);
     expect(told).toEqual([]);
   });
 
@@ -198,6 +175,11 @@ describe('with the credential of a proxy', () => {
     ['end the consumer of another', `${api}.CONSUMER.DELETE.${streams.config}.other`],
     ['write an object', CHUNK],
     ['write about an object', `$O.${objects}.M.x`],
+    ['see where values of Secrets rest', `${api}.STREAM.INFO.${streams.vault}`],
+    ['read values of Secrets as they rest', `${api}.STREAM.MSG.GET.${streams.vault}`],
+    ['read them directly', `${api}.DIRECT.GET.${streams.vault}`],
+    ['follow them', `${api}.CONSUMER.CREATE.${streams.vault}.edge.$O.${vault}.>`],
+    ['write values of Secrets', `$O.${vault}.C.x`],
     ['take the lease', `$KV.windrose_${MESH}_lease.registry`],
     ['read the lease', `${api}.STREAM.MSG.GET.KV_windrose_${MESH}_lease`],
     ['ask the server', '$SYS.REQ.SERVER.PING'],
@@ -352,7 +334,7 @@ describe('with the credential of the alerting service', () => {
     const manager = await connection.jetstreamManager({ checkAPI: false });
     await manager.streams.info(streams.config);
     expect((await manager.streams.getMessage(streams.config, { seq: 1 })).json()).toEqual({ a: 1 });
-    expect(await readObject(connection)).toBe(300_000);
+    expect(await readObject(connection)).toBe(OBJECT_BYTES);
     expect(told).toEqual([]);
   });
 

@@ -241,3 +241,34 @@ test('a service without keys takes no values, and says what it needs', async () 
     hint: expect.stringContaining('--sealing-key') as string,
   });
 });
+
+test('a backup takes the values along as they rest, and gives them back', async () => {
+  const mesh = uniqueMesh();
+  const connection = await natsClient();
+  const config = await startService(mesh, keys);
+  await config.ready;
+  const digest = digestIn(await config.api.write({ upserts: [gateway, secret(first)] }));
+  const { body: text } = await config.api.get<string>('/v1/backup');
+  const lines = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(lines.at(-1)).toMatchObject({ messages: 1, secrets: 1 });
+  const kept = lines.filter((line) => 'secret' in line);
+  const clear = Buffer.from(String(kept[0]?.['base64']), 'base64').toString();
+  expect(`${text}${clear}`).not.toContain('PRIVATE KEY');
+  await config.stop();
+
+  const manager = await connection.jetstreamManager();
+  for (const name of Object.values(meshSubjects(mesh).streams)) await manager.streams.delete(name);
+  const again = await startService(mesh, keys);
+  await again.ready;
+  const messages = lines.filter((line) => 'sequence' in line && !('sha256' in line));
+  const restored = { messages, secrets: kept, isLast: true };
+  expect((await again.api.post('/v1/restore', restored)).status).toBe(200);
+  const edge = new Proxy(connection, mesh, 'edge', {});
+  await eventually('its values are there', async () => {
+    await edge.spoken.beat();
+    return (await edge.has(digest)) !== undefined;
+  });
+});

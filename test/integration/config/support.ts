@@ -101,7 +101,7 @@ export class Api {
   async #read<T>(response: Response): Promise<Answer<T>> {
     const type = (response.headers.get('content-type') ?? '').split(';')[0] ?? '';
     const text = await response.text();
-    const body = (type.endsWith('json') ? JSON.parse(text) : text) as T;
+    const body = (/[/+]json$/.test(type) ? JSON.parse(text) : text) as T;
     return { status: response.status, body, type };
   }
 }

@@ -17,9 +17,13 @@ beforeEach(async () => {
 });
 
 async function create(): Promise<void> {
-  const wanted = wantedStreams(meshSubjects(mesh), 1).at(-1);
+  const { streams } = meshSubjects(mesh);
+  const wanted = wantedStreams(meshSubjects(mesh), 1);
   const manager = await connection.jetstreamManager();
-  await ensureStreams(manager, wanted === undefined ? [] : [wanted]);
+  await ensureStreams(
+    manager,
+    wanted.filter(({ name }) => name === streams.objects),
+  );
 }
 
 async function messages(): Promise<number> {
