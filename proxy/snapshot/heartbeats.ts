@@ -37,6 +37,8 @@ export class Heartbeats {
   readonly #startedAt: string;
   #state: ProxyState = 'up';
   #timer: Timer | undefined;
+  /** The place in the last one. */
+  #said = '';
   #stopped = false;
 
   constructor(options: HeartbeatOptions) {
@@ -55,6 +57,11 @@ export class Heartbeats {
     this.#beat();
   }
 
+  /** Sends one out of turn if it says of the proxy's place what the last one did not. */
+  changed(): void {
+    if (this.#place() !== this.#said) this.now();
+  }
+
   /** From here on nothing is announced. */
   draining(): void {
     this.#state = 'draining';
@@ -66,6 +73,16 @@ export class Heartbeats {
     this.#stopped = true;
     this.#state = 'goodbye';
     this.#publish();
+  }
+
+  /** What others may want to know at once: what it serves, its receipts say. */
+  #place(): string {
+    const isServing = this.#options.served() !== undefined;
+    return JSON.stringify([isServing, this.#announces()]);
+  }
+
+  #announces(): Announcement | undefined {
+    return this.#state === 'up' ? this.#options.announces() : undefined;
   }
 
   #beat(): void {
@@ -85,7 +102,8 @@ export class Heartbeats {
     const { identity, workers, clock, grant } = this.#options;
     const served = this.#options.served();
     const head = this.#options.head();
-    const announces = this.#state === 'up' ? this.#options.announces() : undefined;
+    const announces = this.#announces();
+    this.#said = this.#place();
     return {
       mesh: identity.mesh,
       proxy: identity.proxy,

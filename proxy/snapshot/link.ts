@@ -158,7 +158,7 @@ export class ConfigLink {
 
   /** Readiness or what is announced has changed. */
   changed(): void {
-    this.#heartbeats.now();
+    this.#heartbeats.changed();
   }
 
   /** The proxy is about to leave: nobody should send it more. */

@@ -1,4 +1,4 @@
-import { createHash, hash as hashOnce } from 'node:crypto';
+import { hash as hashOnce } from 'node:crypto';
 import { type ResourceKey, type ResourceRef, keyOf } from '#contracts/names.ts';
 import type { Resource } from '#contracts/resources/index.ts';
 import { canonicalJson } from './canonical.ts';
@@ -31,7 +31,21 @@ export interface StateChange {
 
 type Hash = Buffer | undefined;
 
-const EMPTY: Buffer = Buffer.alloc(32);
+/** What a change comes to in one state, worked out before it is applied. */
+export interface PreparedChange {
+  /** Of the state after it. */
+  readonly digest: string;
+  /** By the upserts themselves. */
+  readonly hashes: ReadonlyMap<Resource, Buffer>;
+  readonly bucketDigests: Buffer;
+  /** Of the state that it was worked out for. */
+  readonly version: number;
+}
+
+type ChangeContent = Pick<StateChange, 'upserts' | 'deletes'>;
+
+const DIGEST_BYTES = 32;
+const EMPTY: Buffer = Buffer.alloc(DIGEST_BYTES);
 
 /**
  * All resources of a mesh as of one revision, with a digest that every healthy proxy computes
@@ -52,24 +66,27 @@ export class MeshState {
   sequence: number;
   /** Hashes of resources; undefined: not made yet. */
   readonly #hashes: SharedMap<ResourceKey, Hash>;
-  readonly #bucketDigests: Buffer[];
+  /** One after the other. */
+  #bucketDigests: Buffer;
   /** Buckets whose digest is not that of what they hold now. */
   readonly #stale = new Set<number>();
   #digest: string | undefined;
+  /** Number of changes to what it holds. */
+  #version = 0;
 
   constructor(from?: MeshState) {
     this.sequence = from?.sequence ?? 0;
     if (from === undefined) {
       this.entries = new SharedMap();
       this.#hashes = new SharedMap();
-      this.#bucketDigests = Array.from({ length: SHARDS }, () => EMPTY);
+      this.#bucketDigests = Buffer.alloc(SHARDS * DIGEST_BYTES);
       return;
     }
     // First, for it makes the hashes that both then share.
     this.#digest = from.digest;
     this.entries = from.entries.copy();
     this.#hashes = from.#hashes.copy();
-    this.#bucketDigests = from.#freshDigests().slice();
+    this.#bucketDigests = Buffer.from(from.#freshDigests());
   }
 
   get digest(): string {
@@ -78,8 +95,14 @@ export class MeshState {
   }
 
   /** The digest that `apply` would give, without applying. */
-  digestAfter(change: Pick<StateChange, 'upserts' | 'deletes'>): string {
-    const digests = [...this.#freshDigests()];
+  digestAfter(change: ChangeContent): string {
+    return this.prepare(change).digest;
+  }
+
+  /** Works out what `apply` needs: whoever looks at the digest first need not do it twice. */
+  prepare(change: ChangeContent): PreparedChange {
+    const bucketDigests = Buffer.from(this.#freshDigests());
+    const hashes = new Map<Resource, Buffer>();
     const touched = new Map<number, Map<ResourceKey, Buffer>>();
     const bucketOf = (key: ResourceKey): Map<ResourceKey, Buffer> => {
       const number = shardNumber(key);
@@ -90,14 +113,25 @@ export class MeshState {
     for (const ref of change.deletes) bucketOf(keyOf(ref)).delete(keyOf(ref));
     for (const resource of change.upserts) {
       const key = keyOfResource(resource);
-      bucketOf(key).set(key, hashOf(key, withoutServerFields(resource)));
+      const hash = hashOf(key, withoutServerFields(resource));
+      hashes.set(resource, hash);
+      bucketOf(key).set(key, hash);
     }
-    for (const [number, bucket] of touched) digests[number] = bucketDigest(bucket);
-    return rootDigest(digests);
+    for (const [number, bucket] of touched) {
+      bucketDigest(bucket).copy(bucketDigests, number * DIGEST_BYTES);
+    }
+    const digest = rootDigest(bucketDigests);
+    return { digest, hashes, bucketDigests, version: this.#version };
   }
 
-  /** Deletes first, then upserts; returns the keys whose content changed. */
-  apply(change: StateChange): Set<ResourceKey> {
+  /**
+   * Deletes first, then upserts; returns the keys whose content changed. `prepared`: of the same
+   * change and this state, as it is.
+   */
+  apply(change: StateChange, prepared?: PreparedChange): Set<ResourceKey> {
+    if (prepared !== undefined && prepared.version !== this.#version) {
+      throw new Error('this change was prepared for another state');
+    }
     const changed = new Set<ResourceKey>();
     for (const ref of change.deletes) {
       const key = keyOf(ref);
@@ -107,10 +141,15 @@ export class MeshState {
       changed.add(key);
     }
     for (const resource of change.upserts) {
-      const entry = this.#upsert(resource, change);
+      const entry = this.#upsert(resource, change, prepared?.hashes);
       if (entry !== undefined) changed.add(entry.key);
     }
     this.sequence = change.sequence;
+    if (prepared !== undefined) {
+      this.#bucketDigests = prepared.bucketDigests;
+      this.#stale.clear();
+      this.#digest = prepared.digest;
+    }
     return changed;
   }
 
@@ -138,11 +177,16 @@ export class MeshState {
     this.sequence = other.sequence;
   }
 
-  #upsert(written: Resource, change: StateChange): StateEntry | undefined {
+  #upsert(
+    written: Resource,
+    change: StateChange,
+    hashes?: ReadonlyMap<Resource, Buffer>,
+  ): StateEntry | undefined {
     const resource = withoutServerFields(written);
     const key = keyOfResource(resource);
     const before = this.entries.get(key);
-    const hash = before === undefined ? undefined : hashOf(key, resource);
+    const made = hashes?.get(written);
+    const hash = made ?? (before === undefined ? undefined : hashOf(key, resource));
     if (before !== undefined && hash?.equals(this.#hash(before)) === true) return undefined;
     const entry: StateEntry = {
       key,
@@ -166,6 +210,7 @@ export class MeshState {
   #touch(key: ResourceKey): void {
     this.#stale.add(shardNumber(key));
     this.#digest = undefined;
+    this.#version += 1;
   }
 
   #hash(entry: StateEntry): Buffer {
@@ -176,9 +221,9 @@ export class MeshState {
     return hash;
   }
 
-  #freshDigests(): readonly Buffer[] {
+  #freshDigests(): Buffer {
     for (const number of this.#stale) {
-      this.#bucketDigests[number] = bucketDigest(this.#hashed(number));
+      bucketDigest(this.#hashed(number)).copy(this.#bucketDigests, number * DIGEST_BYTES);
     }
     this.#stale.clear();
     return this.#bucketDigests;
@@ -236,13 +281,10 @@ function hashOf(key: ResourceKey, resource: Resource): Buffer {
 
 function bucketDigest(bucket: ReadonlyMap<ResourceKey, Buffer>): Buffer {
   if (bucket.size === 0) return EMPTY;
-  const hash = createHash('sha256');
-  for (const key of [...bucket.keys()].sort()) hash.update(bucket.get(key) ?? EMPTY);
-  return hash.digest();
+  const hashes = [...bucket.keys()].sort().map((key) => bucket.get(key) ?? EMPTY);
+  return hashOnce('sha256', Buffer.concat(hashes), 'buffer');
 }
 
-function rootDigest(digests: readonly Buffer[]): string {
-  const hash = createHash('sha256');
-  for (const digest of digests) hash.update(digest);
-  return `sha256:${hash.digest('hex')}`;
+function rootDigest(digests: Buffer): string {
+  return `sha256:${hashOnce('sha256', digests, 'hex')}`;
 }

@@ -32,9 +32,14 @@ describe('digest of a state', () => {
           .filter((name) => !names.has(name))
           .map((name) => ({ kind: 'Service', namespace: 'shop', name }));
         const change = { sequence, time: 'now', upserts: unique, deletes };
-        const foretold = state.digestAfter(change);
-        state.apply(change);
-        expect(state.digest).toBe(foretold);
+        const prepared = state.prepare(change);
+        const twin = state.clone();
+        const changed = state.apply(change, prepared);
+        expect(state.digest).toBe(prepared.digest);
+        expect(twin.apply(change)).toEqual(changed);
+        expect(twin.digest).toBe(prepared.digest);
+        expect([...twin.entries]).toEqual([...state.entries]);
+        if (changed.size > 0) expect(() => state.apply(change, prepared)).toThrow('another state');
       }
       expect(MeshState.restore(state.entries.values(), 40).digest).toBe(state.digest);
     }

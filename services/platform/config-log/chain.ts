@@ -2,7 +2,7 @@ import { type ChangeSetEvent, EVENT_SCHEMA } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import { NO_REVISION } from '#contracts/revision.ts';
 import type { Trust } from '../signing.ts';
-import { MeshState } from '../state.ts';
+import { MeshState, type PreparedChange } from '../state.ts';
 import { decodeEvent, entriesOf, newer } from './event.ts';
 import type { Rooted } from './snapshots.ts';
 
@@ -102,10 +102,13 @@ export class EventChain {
     if (decoded.kind !== 'event') return this.#breakAt(sequence, decoded.kind, decoded.why);
     const { event } = decoded;
     if (event.epoch > this.#epoch) return this.#begin(sequence, event);
-    const misfit = this.#misfitOf(event);
-    if (misfit !== undefined) return this.#refuse(sequence, event, misfit);
+    if (event.previousDigest !== this.state.digest) {
+      return this.#refuse(sequence, event, 'it does not continue from the change-set before it');
+    }
+    const prepared = this.#prepare(event);
+    if (prepared?.digest !== event.digest) return this.#refuse(sequence, event, OTHER_CONTENT);
     const { time, upserts, deletes, minProxy } = event;
-    const changed = this.state.apply({ sequence, time, upserts, deletes, minProxy });
+    const changed = this.state.apply({ sequence, time, upserts, deletes, minProxy }, prepared);
     this.#broken = undefined;
     return { kind: 'applied', event, changed };
   }
@@ -131,13 +134,6 @@ export class EventChain {
     return { kind: 'applied', event, changed };
   }
 
-  #misfitOf(event: ChangeSetEvent): string | undefined {
-    if (event.previousDigest !== this.state.digest) {
-      return 'it does not continue from the change-set before it';
-    }
-    return this.#digestAfter(event) === event.digest ? undefined : OTHER_CONTENT;
-  }
-
   /** Of a newer form it is no wonder that it does not fit. */
   #refuse(sequence: number, { schema }: { schema: number }, misfit: string): Taken {
     if (schema > EVENT_SCHEMA) return this.#breakAt(sequence, 'newer', newer(schema).why);
@@ -145,9 +141,9 @@ export class EventChain {
   }
 
   /** Undefined when a resource has no canonical form; no service of ours writes such a one. */
-  #digestAfter(event: ChangeSetEvent): string | undefined {
+  #prepare(event: ChangeSetEvent): PreparedChange | undefined {
     try {
-      return this.state.digestAfter(event);
+      return this.state.prepare(event);
     } catch {
       return undefined; // The caller refuses the event and says so.
     }
