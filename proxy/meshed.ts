@@ -51,9 +51,16 @@ class MeshSource implements Source {
     this.#trust = trust;
     this.#alarms = alarms;
     if (trust === undefined) log.warn(UNSIGNED_WARNING);
-    this.#secrets = openSecrets(parts, trust);
+    const { credential } = settings;
+    // Without trust the credential means nothing: what is on disk is believed as it is.
+    const own =
+      credential === undefined || trust === undefined
+        ? undefined
+        : { trust, unsealer: new Unsealer(credential.sealKey, 'the credential') };
+    this.#secrets = own && openSecrets(parts, own);
     this.#store = new SnapshotStore({
       ...{ dir: settings.dataDir, mesh, clock, log, trust },
+      ownCode: own && (() => own.unsealer.fileCode()),
       refused: (sentence) => alarms.refused('snapshot', sentence),
     });
     this.#applier = new Applier({
@@ -193,15 +200,13 @@ class MeshSource implements Source {
   }
 }
 
-/** Undefined: without a credential there is no key that anything could be sealed to. */
-function openSecrets(parts: ProxyParts, trust: Trust | undefined): Secrets | undefined {
-  const { settings, fleet, log } = parts;
-  const { credential, identity, dataDir: dir } = settings;
-  if (credential === undefined || trust === undefined) return undefined;
-  const { mesh, proxy } = identity;
+function openSecrets(
+  { settings, fleet, log }: ProxyParts,
+  { trust, unsealer }: { trust: Trust; unsealer: Unsealer },
+): Secrets {
+  const { mesh, proxy } = settings.identity;
   return new Secrets({
-    ...{ mesh, proxy, trust, dir, log },
-    unsealer: new Unsealer(credential.sealKey, 'the credential'),
+    ...{ mesh, proxy, trust, dir: settings.dataDir, log, unsealer },
     given: fleet.setSecrets.bind(fleet),
   });
 }

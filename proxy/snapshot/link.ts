@@ -1,4 +1,4 @@
-import { DeliverPolicy, Events, type JsMsg, type NatsConnection, type StreamState } from 'nats';
+import { Events, type JsMsg, type NatsConnection, type StreamState } from 'nats';
 import type { Announcement, Receipt, ServiceEndpoints } from '#contracts/events.ts';
 import type { ProxyGrant } from '#contracts/signing.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
@@ -11,8 +11,9 @@ import type { Trust } from '#platform/signing.ts';
 import type { Identity } from '../identity.ts';
 import type { Alarms } from './alarms.ts';
 import type { Applier } from './applier.ts';
+import { Stall } from './stall.ts';
 import type { Verdict } from './verdict.ts';
-import { readEndpoints } from './endpoints.ts';
+import { EndpointFollower } from './endpoint-follower.ts';
 import { type Begin, StreamFollower } from './follow-stream.ts';
 import { HeadWatch } from './heads.ts';
 import { Heartbeats, defendName } from './heartbeats.ts';
@@ -51,7 +52,7 @@ const CHECK_INTERVAL_MS = 15_000;
 export class ConfigLink {
   readonly #options: LinkOptions;
   readonly #config: StreamFollower;
-  readonly #endpoints: StreamFollower;
+  readonly #endpoints: EndpointFollower;
   readonly #secrets: StreamFollower | undefined;
   readonly #bodies: EventBodies;
   readonly #position: LogPosition;
@@ -60,8 +61,7 @@ export class ConfigLink {
   readonly #heads: HeadWatch;
   readonly #unsubscribe: (() => void)[] = [];
   #check: Timer | undefined;
-  /** Newest sequence seen at the last check; still not reached at the next one: stalled. */
-  #headSeen = 0;
+  readonly #stall = new Stall();
   #behind = 0;
   #up = true;
   #stopped = false;
@@ -71,7 +71,7 @@ export class ConfigLink {
     const { connection, identity, applier, clock, random, log, alarms, trust } = options;
     const { mesh } = identity;
     const subjects = meshSubjects(mesh);
-    const { streams, config, allEndpoints } = subjects;
+    const { streams, config } = subjects;
     const objects = new ObjectStore(connection, subjects.objects);
     this.#bodies = new EventBodies(objects);
     const snapshots = new Snapshots({ objects, mesh, log, trust });
@@ -95,12 +95,7 @@ export class ConfigLink {
       begin: (state) => this.#beginConfig(state),
       message: (message) => this.#onEvent(message),
     });
-    this.#endpoints = new StreamFollower({
-      ...{ connection, random, log, consumer: identity.proxy },
-      stream: streams.endpoints,
-      begin: () => ({ deliver_policy: DeliverPolicy.LastPerSubject, filter_subject: allEndpoints }),
-      message: (message) => this.#onEndpoints(message),
-    });
+    this.#endpoints = new EndpointFollower(options);
     this.#secrets = options.secrets && followSecrets(options.secrets, options);
   }
 
@@ -212,20 +207,6 @@ export class ConfigLink {
     return goOn;
   }
 
-  async #onEndpoints(message: JsMsg): Promise<boolean> {
-    const { identity, alarms, trust } = this.#options;
-    const { subject } = message;
-    // The registry's own mark between two writers.
-    if (subject === meshSubjects(identity.mesh).endpointsFence) return true;
-    const announced = readEndpoints(message.data, { mesh: identity.mesh, subject, trust });
-    if (typeof announced === 'string') {
-      alarms.refused('endpoints', `a set of endpoints is refused: it ${announced}`, { subject });
-    } else {
-      this.#options.endpoints(announced);
-    }
-    return true;
-  }
-
   /** The head that the config service publishes: a state of the same revision must be the same. */
   #onHead(data: Uint8Array): void {
     const { applier, log } = this.#options;
@@ -247,13 +228,9 @@ export class ConfigLink {
   #compare(last: number): void {
     const { position } = this.#options.applier;
     this.#behind = Math.max(0, last - position);
-    if (this.#headSeen > position && last >= this.#headSeen) {
-      this.#options.log.warn({ last, revision: position }, 'left behind by the log; reading anew');
-      this.#headSeen = 0;
-      this.#config.restart();
-    } else {
-      this.#headSeen = last;
-    }
+    if (!this.#stall.isStalled(last, position)) return;
+    this.#options.log.warn({ last, revision: position }, 'left behind by the log; reading anew');
+    this.#config.restart();
   }
 
   #scheduleCheck(): void {

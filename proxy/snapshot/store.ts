@@ -1,4 +1,4 @@
-import { createHash, hash as hashOnce } from 'node:crypto';
+import { type Hmac, createHash, hash as hashOnce, timingSafeEqual } from 'node:crypto';
 import { mkdir, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -23,6 +23,8 @@ const WRITE_INTERVAL_MS = 1_000;
  * many thousand resources holds up no request.
  */
 const PIECE_ENTRIES = 64;
+
+const NOTHING_HELD: HeldVersions = { kept: [], withheld: [] };
 
 /** The last state that was brought into service, with the endpoints of that time. */
 export interface StoredSnapshot {
@@ -61,7 +63,9 @@ export interface StoreOptions {
   log: Log;
   /** Whose signatures are believed; undefined: the mesh is unsigned. */
   trust?: Trust | undefined;
-  /** A snapshot was not believed. */
+  /** Begins a code over a file that nobody else can make; absent: this proxy has no key. */
+  ownCode?: (() => Hmac) | undefined;
+  /** A snapshot was not believed, or not all of it. */
   refused: (sentence: string) => void;
 }
 
@@ -69,7 +73,9 @@ export interface StoreOptions {
  * The last good snapshot on disk, from which a proxy starts when NATS is away. The first line of
  * the file is the SHA-256 of the rest; the file before is kept, so that a crash or a full disk at
  * any moment leaves one that is whole. In a signed mesh it also holds the signed message that names
- * its digest: whoever can write the file cannot make up a configuration with it.
+ * its digest: whoever can write the file cannot make up a configuration with it. What no message
+ * says, versions of resources that are held back, is taken from a file of this proxy's own alone:
+ * behind the checksum stands a code made with the key of its credential.
  */
 export class SnapshotStore {
   readonly #options: StoreOptions;
@@ -164,15 +170,18 @@ export class SnapshotStore {
     const pieces = [`${JSON.stringify(head).slice(0, -1)},"entries":[`];
     const entries = [...snapshot.state.entries.values()];
     const sum = createHash('sha256').update(pieces[0] ?? '');
+    const code = this.#options.ownCode?.().update(pieces[0] ?? '');
     for (let at = 0; at < entries.length; at += PIECE_ENTRIES) {
       const texts = entries.slice(at, at + PIECE_ENTRIES).map((entry) => JSON.stringify(entry));
       const piece = `${at === 0 ? '' : ','}${texts.join(',')}`;
       sum.update(piece);
+      code?.update(piece);
       pieces.push(piece);
       await nextTurn();
     }
     pieces.push(']}');
-    return [`${sum.update(']}').digest('hex')}\n`, ...pieces, '\n'];
+    const codes = [sum, code].flatMap((each) => each?.update(']}').digest('hex') ?? []);
+    return [`${codes.join(' ')}\n`, ...pieces, '\n'];
   }
 
   async #write(pieces: readonly string[]): Promise<void> {
@@ -195,7 +204,8 @@ export class SnapshotStore {
   #read(text: string): StoredSnapshot | RefusedSnapshot {
     const line = text.indexOf('\n');
     const body = text.slice(line + 1, -1);
-    if (line < 0 || text.slice(0, line) !== sha256(body)) return damaged('is damaged');
+    const [sum = '', code = ''] = text.slice(0, Math.max(0, line)).split(' ');
+    if (sum !== sha256(body)) return damaged('is damaged');
     const file = JSON.parse(body) as SnapshotFile;
     if (file.format !== FORMAT) return damaged('has a form that is not read');
     if (file.mesh !== this.#options.mesh) {
@@ -203,11 +213,31 @@ export class SnapshotStore {
     }
     const state = MeshState.restore(file.entries, file.sequence);
     if (state.digest !== file.digest) return damaged('has another digest than it names');
-    const { epoch, held = { kept: [], withheld: [] }, endpoints } = file;
+    const { epoch, endpoints } = file;
+    const held = file.held ?? NOTHING_HELD;
     const proof = file.proof === undefined ? undefined : Buffer.from(file.proof, 'base64');
     const stored = { epoch, state, held, endpoints, proof };
     const why = this.#distrust(stored);
-    return why === undefined ? stored : { why, isDamaged: false };
+    if (why !== undefined) return { why, isDamaged: false };
+    return this.#isOwn(body, code) ? stored : this.#withoutHeld(stored);
+  }
+
+  #isOwn(body: string, code: string): boolean {
+    const made = this.#options.ownCode?.().update(body).digest();
+    if (made === undefined) return true;
+    const given = Buffer.from(code, 'hex');
+    return given.byteLength === made.byteLength && timingSafeEqual(given, made);
+  }
+
+  /** What is held back then has no version to be served: it fails closed. */
+  #withoutHeld(stored: StoredSnapshot): StoredSnapshot {
+    const { kept, withheld } = stored.held;
+    if (kept.length + withheld.length === 0) return stored;
+    this.#options.refused(
+      'the versions that the snapshot holds back are refused: it was not written with the key of ' +
+        'this proxy’s credential',
+    );
+    return { ...stored, held: NOTHING_HELD };
   }
 
   #distrust({ epoch, state, proof }: StoredSnapshot): string | undefined {

@@ -37,15 +37,19 @@ interface Snapshot extends KeptState {
   mesh: string;
 }
 
-/** As proxies write it: the SHA-256 of the rest, then JSON (proxy/snapshot/store.ts). */
+/**
+ * As proxies write it (proxy/snapshot/store.ts): the SHA-256 of the rest and, with a credential, a
+ * code that only that proxy can check; then JSON.
+ */
 function snapshotIn(text: string, file: string, mesh: string): KeptState {
   const line = text.indexOf('\n');
   const body = text.slice(line + 1).replace(/\n$/, '');
   const digest = createHash('sha256').update(body).digest('hex');
-  if (line < 0 || !/^[0-9a-f]{64}$/.test(text.slice(0, line))) {
+  const [, sum] = /^([0-9a-f]{64})(?: [0-9a-f]{64})?$/.exec(text.slice(0, Math.max(0, line))) ?? [];
+  if (sum === undefined) {
     throw new CliError(EXIT.usage, `${file} is no snapshot of a proxy`);
   }
-  if (text.slice(0, line) !== digest) {
+  if (sum !== digest) {
     throw new CliError(EXIT.failed, `${file} is damaged: it is not what its checksum says`);
   }
   const snapshot = JSON.parse(body) as Snapshot;

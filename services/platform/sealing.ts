@@ -1,4 +1,5 @@
 import {
+  type Hmac,
   type KeyObject,
   createCipheriv,
   createDecipheriv,
@@ -48,13 +49,17 @@ export class Unsealer {
   readonly sealTo: string;
   readonly #key: KeyObject;
   readonly #digestKey: Buffer;
+  readonly #fileKey: Buffer;
 
   /** Throws SealError. `from` names the text in sentences. */
   constructor(pem: string, from: string) {
     this.#key = readPrivateKey(pem, from);
     this.sealTo = rawOf(createPublicKey(this.#key));
     const raw = Buffer.from(this.#key.export({ format: 'jwk' }).d ?? '', 'base64url');
-    this.#digestKey = Buffer.from(hkdfSync('sha256', raw, '', 'windrose secret digest', KEY_BYTES));
+    const keyFor = (purpose: string): Buffer =>
+      Buffer.from(hkdfSync('sha256', raw, '', `windrose ${purpose}`, KEY_BYTES));
+    this.#digestKey = keyFor('secret digest');
+    this.#fileKey = keyFor('own file');
   }
 
   static read(file: string): Unsealer {
@@ -79,6 +84,11 @@ export class Unsealer {
     } catch (error) {
       throw new SealError('it was not sealed to this key, or was changed', { cause: error });
     }
+  }
+
+  /** Begins an HMAC-SHA256 over a file that only this key's holder can have written. */
+  fileCode(): Hmac {
+    return createHmac('sha256', this.#fileKey);
   }
 
   /** Names a value without telling it: HMAC-SHA256 over its canonical JSON. */

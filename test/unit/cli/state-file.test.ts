@@ -17,14 +17,16 @@ function written(text: string): string {
 }
 
 /** As a proxy writes it. */
-function snapshot(body = JSON.stringify(SNAPSHOT)): string {
-  return `${createHash('sha256').update(body).digest('hex')}\n${body}\n`;
+function snapshot(body = JSON.stringify(SNAPSHOT), code = ''): string {
+  return `${createHash('sha256').update(body).digest('hex')}${code}\n${body}\n`;
 }
 
 test('the snapshot of a proxy is a state to recover from', async () => {
-  expect(await readKeptState(written(snapshot()), 'demo')).toEqual({
-    ...{ epoch: 1, sequence: 9, digest: 'sha256:00', entries: [] },
-  });
+  for (const code of ['', ` ${'0'.repeat(64)}`]) {
+    expect(await readKeptState(written(snapshot(undefined, code)), 'demo')).toEqual({
+      ...{ epoch: 1, sequence: 9, digest: 'sha256:00', entries: [] },
+    });
+  }
 });
 
 test.each([

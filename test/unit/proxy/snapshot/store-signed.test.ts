@@ -2,10 +2,13 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ChangeSetEvent } from '#contracts/events.ts';
+import type { ResourceKey } from '#contracts/names.ts';
 import { FakeClock } from '#platform/clock.ts';
 import { createLog } from '#platform/log.ts';
 import { encodeJson } from '#platform/nats.ts';
+import { Unsealer, newSealingKeys } from '#platform/sealing.ts';
 import { Signer, Trust, newSigningKeys } from '#platform/signing.ts';
+import type { StateEntry } from '#platform/state.ts';
 import { SnapshotStore } from '#proxy/snapshot/store.ts';
 import { tempDir } from '#test/parts.ts';
 import { describe, expect, it, test } from 'vitest';
@@ -43,6 +46,69 @@ async function forged(change: (file: File, events: ChangeSetEvent[]) => void) {
   writeFileSync(name, `${createHash('sha256').update(body).digest('hex')}\n${body}\n`);
   return { stored: await store.load(), refused };
 }
+
+describe('versions that are held back, on the disk of a proxy with a credential', () => {
+  const sealKeys = newSealingKeys();
+  const kept: StateEntry = {
+    ...{ key: 'Service/shop/a' as ResourceKey, resource: service('a', 81) },
+    ...{ createdAt: 1, changedAt: 1, createdTime: '', generation: 1 },
+  };
+  const held = { kept: [kept], withheld: ['Service/shop/b' as ResourceKey] };
+
+  async function stored(change: (text: string) => string, key = sealKeys) {
+    const dir = tempDir();
+    const refused: string[] = [];
+    const options = {
+      ...{ dir, mesh: 'm', clock: new FakeClock(), trust },
+      log: createLog({ service: 'test', level: 'silent' }),
+      refused: (sentence: string) => void refused.push(sentence),
+    };
+    const writing = new Unsealer(sealKeys.privateKey, 'a key');
+    const writer = new LogWriter('m', signer);
+    const proof = encodeJson(writer.write([service('a'), service('b')]));
+    const store = new SnapshotStore({ ...options, ownCode: () => writing.fileCode() });
+    store.save(() => ({ epoch: 1, state: writer.state, endpoints: [], held, proof }));
+    await store.flush();
+    const name = path.join(dir, 'snapshot.json');
+    writeFileSync(name, change(readFileSync(name, 'utf8')));
+    const reading = new Unsealer(key.privateKey, 'a key');
+    const read = await new SnapshotStore({
+      ...{ ...options, ownCode: () => reading.fileCode() },
+    }).load();
+    return { read, refused };
+  }
+
+  const resummed = (text: string, code: string): string => {
+    const body = text.split('\n')[1] ?? '';
+    return `${createHash('sha256').update(body).digest('hex')}${code}\n${body}\n`;
+  };
+
+  it('are taken from a file that it has written itself', async () => {
+    const { read, refused } = await stored((text) => text);
+    expect(read?.held).toEqual(held);
+    expect(refused).toEqual([]);
+  });
+
+  it.each<[string, (text: string) => string]>([
+    ['a file without a code', (text) => resummed(text, '')],
+    ['a file with a code that is made up', (text) => resummed(text, ` ${'0'.repeat(64)}`)],
+    [
+      'a file that was changed, with the code of before',
+      (text) => resummed(text.replace('"port":81', '"port":82'), ` ${text.slice(65, 129)}`),
+    ],
+  ])('are refused from %s; what is signed is served', async (_what, change) => {
+    const { read, refused } = await stored(change);
+    expect(read?.state.sequence).toBe(1);
+    expect(read?.held).toEqual({ kept: [], withheld: [] });
+    expect(refused).toEqual([expect.stringContaining('holds back are refused')]);
+  });
+
+  it('are refused from the file of another credential', async () => {
+    const { read, refused } = await stored((text) => text, newSealingKeys());
+    expect(read?.held).toEqual({ kept: [], withheld: [] });
+    expect(refused).toHaveLength(1);
+  });
+});
 
 const inBase64 = (value: unknown): string => Buffer.from(encodeJson(value)).toString('base64');
 
