@@ -1,4 +1,4 @@
-import type { ResourceChange } from '#contracts/events.ts';
+import type { ChangeSetEvent, ResourceChange } from '#contracts/events.ts';
 import type { ResourceKey } from '#contracts/names.ts';
 import type { Resource } from '#contracts/resources/index.ts';
 import { type StateEntry, keyOfResource, withoutServerFields } from '#platform/state.ts';
@@ -16,10 +16,21 @@ export async function bodyAt(
 ): Promise<Resource> {
   const current = log.history.state.entries.get(key);
   if (current?.changedAt === sequence) return current.resource;
-  const event = await log.event(sequence);
-  const found = event.upserts.find((resource) => keyOfResource(resource) === key);
+  const found = upsertsOf(await log.event(sequence)).get(key);
   if (found === undefined) throw new Error(`revision ${sequence} does not write ${key}`);
   return withoutServerFields(found);
+}
+
+const upserts = new WeakMap<ChangeSetEvent, Map<ResourceKey, Resource>>();
+
+/** By key: a whole state may be asked for resource by resource, and be one event's. */
+function upsertsOf(event: ChangeSetEvent): Map<ResourceKey, Resource> {
+  let found = upserts.get(event);
+  if (found === undefined) {
+    found = new Map(event.upserts.map((resource) => [keyOfResource(resource), resource]));
+    upserts.set(event, found);
+  }
+  return found;
 }
 
 /** What one revision changed, with the content before and after. */
