@@ -176,9 +176,11 @@ export interface SloSubject {
 
 /** A record's route has no kind: an HTTPRoute and a GRPCRoute of one name count together. */
 export function sloSubjects(resource: Extract<Resource, { kind: 'SLO' }>): SloSubject[] {
-  const at = 'spec.indicator.spec.ratioMetric.total.metricSource.spec';
-  const { service, route, destination } =
-    resource.spec.indicator.spec.ratioMetric.total.metricSource.spec;
+  const { ratioMetric, thresholdMetric } = resource.spec.indicator.spec;
+  const place = ratioMetric === undefined ? 'thresholdMetric' : 'ratioMetric.total';
+  const at = `spec.indicator.spec.${place}.metricSource.spec`;
+  const source = (ratioMetric?.total ?? thresholdMetric)?.metricSource.spec;
+  const { service, route, destination, consumer } = source ?? {};
   const subjects: SloSubject[] = [];
   if (service !== undefined) subjects.push({ keys: [serviceKey(service)], path: `${at}.service` });
   if (destination !== undefined) {
@@ -187,6 +189,9 @@ export function sloSubjects(resource: Extract<Resource, { kind: 'SLO' }>): SloSu
   if (route !== undefined) {
     const keys = SLO_ROUTES.map((kind) => `${kind}/${route}` as ResourceKey);
     subjects.push({ keys, path: `${at}.route` });
+  }
+  if (consumer !== undefined) {
+    subjects.push({ keys: [`Consumer/${consumer}` as ResourceKey], path: `${at}.consumer` });
   }
   return subjects;
 }

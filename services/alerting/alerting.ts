@@ -9,12 +9,16 @@ import { sentenceOf } from '#platform/log.ts';
 import { connectNats } from '#platform/nats.ts';
 import type { Trust } from '#platform/signing.ts';
 import type { ServiceLog } from '#platform/service-log.ts';
+import { Alertmanagers } from './alertmanager.ts';
 import { DESCRIPTION, addRoutes } from './api.ts';
 import { Evaluator } from './evaluator.ts';
 import { createMetrics } from './metrics.ts';
 import { Notifier } from './notifier.ts';
 import { Objectives } from './objectives.ts';
+import { type Query, readCounts, readProgress } from './rollup.ts';
+import { ALERTMANAGER, type StoredAlert } from './state.ts';
 import { StateFile } from './state-file.ts';
+import type { Webhook } from './webhook.ts';
 
 export interface AlertingOptions {
   mesh: string;
@@ -28,8 +32,10 @@ export interface AlertingOptions {
   /** Whose configuration is believed; undefined: the mesh is unsigned. */
   trust?: Trust | undefined;
   tokens?: TokenFile | undefined;
-  /** Name → URL. */
-  webhooks: ReadonlyMap<string, string>;
+  /** By name. */
+  webhooks: ReadonlyMap<string, Webhook>;
+  /** Base URLs of all Alertmanagers of one cluster. */
+  alertmanagers?: readonly string[];
   intervalMs: number;
   dataDir: string;
   clock: Clock;
@@ -46,7 +52,8 @@ export async function startAlerting(
 ): Promise<{ url: string; stop: () => Promise<void> }> {
   const { clock, log, mesh, random, tokens, webhooks } = options;
   const file = await StateFile.open(options.dataDir, mesh);
-  const names = new Set(webhooks.keys());
+  const { alertmanagers: urls = [] } = options;
+  const names = new Set([...webhooks.keys(), ...(urls.length > 0 ? [ALERTMANAGER] : [])]);
   const objectives = new Objectives({ mesh, clock, log, trust: options.trust, webhooks: names });
   const notReady = (): string | undefined => objectives.problem ?? evaluator.problem;
   const described = { name: 'alerting', description: DESCRIPTION };
@@ -56,14 +63,18 @@ export async function startAlerting(
     outbox: file.current.outbox.length,
   }));
   const notifier = new Notifier({ webhooks, file, clock, random, log, metrics });
+  const alerts = (): readonly StoredAlert[] => file.current.alerts;
+  const alertmanagers = new Alertmanagers({ mesh, urls, alerts, clock, log, metrics });
   const clickhouse = connectClickHouse({
     url: options.clickhouseUrl,
     database: meshDatabase(mesh),
     requestTimeoutMs: QUERY_TIMEOUT_MS,
   });
+  const query: Query = (sql, parameters) => clickhouse.query(sql, parameters);
   const evaluator = new Evaluator({
     mesh,
-    query: (sql, params) => clickhouse.query(sql, params),
+    progress: () => readProgress(query),
+    counts: (requests, untilMs) => readCounts(query, requests, untilMs),
     file,
     webhooks: names,
     clock,
@@ -81,11 +92,13 @@ export async function startAlerting(
   const rounds = startRounds(options, async () => {
     if (objectives.all === undefined) metrics.evaluations.inc({ result: 'no_config' });
     else await evaluator.evaluate(objectives.all);
+    alertmanagers.tell();
   });
   return {
     url,
     stop: async () => {
-      await Promise.all([rounds.stop(), notifier.stop(), api.app.close()]);
+      await rounds.stop();
+      await Promise.all([notifier.stop(), alertmanagers.stop(), api.app.close()]);
       objectives.stop();
       await link.stop();
       await clickhouse.close();

@@ -19,6 +19,14 @@ export function budgetLeft(counts: Counts, target: number): number {
   return round(1 - burnRate(counts, target));
 }
 
+/**
+ * How long the rest of a budget lasts at a burn rate, in ms: 0 when it is used up already,
+ * undefined when nothing burns.
+ */
+export function exhaustedInMs(left: number, rate: number, windowMs: number): number | undefined {
+  return rate > 0 ? Math.max(0, Math.round((left * windowMs) / rate)) : undefined;
+}
+
 /** good ÷ total; undefined without requests. */
 export function goodRatio(counts: Counts): number | undefined {
   return counts.total === 0 ? undefined : round(counts.good / counts.total);

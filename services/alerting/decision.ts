@@ -32,6 +32,15 @@ export function readPolicy(
   });
 }
 
+/** Whether it burns too fast now, if not for long, or with too few requests, to fire. */
+export function isPending(readings: readonly Reading[]): boolean {
+  const shortestMs = Math.min(...readings.map((reading) => reading.condition.windowMs));
+  return readings.some(
+    (reading) =>
+      reading.condition.windowMs === shortestMs && reading.holds && reading.counts.total > 0,
+  );
+}
+
 /**
  * Fires when every window holds: the long one shows that it matters, the short one that it still
  * goes on. Resolves when the shortest window holds no longer, however many requests it has: the

@@ -3,19 +3,22 @@ import type { SloStatus } from '#contracts/api/alerting.ts';
 import type { Clock } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import type { Counts } from './burn-rate.ts';
-import { readPolicy } from './decision.ts';
+import { isPending, readPolicy } from './decision.ts';
 import type { AlertingMetrics } from './metrics.ts';
 import { type Objective, unknownTargets } from './objective.ts';
-import { FINE_WINDOW_MAX_MS, type Query, readCounts, readProgress } from './rollup.ts';
+import { type CountsRequest, FINE_WINDOW_MAX_MS, type WindowCounts } from './rollup.ts';
 import type { StateFile } from './state-file.ts';
 import { type Transition, applyTransition } from './state.ts';
 import { type Moment, removals, transitionOf } from './transitions.ts';
 import { burnRatesOf, statusOf } from './view.ts';
-import { watermarkOf } from './watermark.ts';
+import { type WorkerProgress, watermarkOf } from './watermark.ts';
 
 export interface EvaluatorOptions {
   mesh: string;
-  query: Query;
+  /** How far each worker's metrics are stored. */
+  progress: () => Promise<WorkerProgress[]>;
+  /** Requests in each window of each objective, in the order of the requests (rollup.ts). */
+  counts: (requests: readonly CountsRequest[], untilMs: number) => Promise<WindowCounts[]>;
   file: StateFile;
   /** Names of the webhooks that the bootstrap knows. */
   webhooks: ReadonlySet<string>;
@@ -28,6 +31,8 @@ export interface EvaluatorOptions {
 
 /** Budgets over long windows are read again only this often: they change slowly and read a lot. */
 const BUDGET_REFRESH_MS = 60_000;
+/** With nothing newer than this stored, nobody knows how the services are. */
+const DATA_OLD_MS = 120_000;
 
 /**
  * Evaluates every objective at the data's watermark and moves alerts between firing and resolved.
@@ -82,83 +87,60 @@ export class Evaluator {
   }
 
   async #evaluateAll(objectives: readonly Objective[]): Promise<'done' | 'no_data'> {
-    const { clock, file, mesh, metrics, query, webhooks } = this.#options;
+    const { clock, file, mesh, metrics, progress, webhooks } = this.#options;
     const nowMs = clock.wallMs();
     metrics.objectives.set(objectives.length);
-    const untilMs = watermarkOf(await readProgress(query), nowMs);
+    const untilMs = watermarkOf(await progress(), nowMs);
     if (untilMs !== undefined) metrics.dataAgeSeconds.set((nowMs - untilMs) / 1_000);
     const moment = { mesh, state: file.current, time: timeText(nowMs), webhooks };
     const transitions = removals(moment, objectives);
-    const statuses: Omit<SloStatus, 'state'>[] = [];
-    for (const objective of objectives) {
-      const evaluated = await this.#evaluateOne(objective, moment, untilMs, nowMs);
-      transitions.push(...evaluated.transitions);
-      statuses.push(evaluated.status);
-    }
+    const counts = await this.#read(objectives, untilMs, nowMs);
+    const evaluated = objectives.map((objective) => {
+      const windows = counts.get(objective) ?? new Map<number, Counts>();
+      return evaluateOne(objective, { moment, untilMs, nowMs, windows });
+    });
+    transitions.push(...evaluated.flatMap((each) => each.transitions));
     await this.#commit(transitions);
     const firing = new Set(
       file.current.alerts.filter(({ state }) => state === 'firing').map(({ slo }) => slo),
     );
-    this.#statuses = statuses.map((status) => ({
+    this.#statuses = evaluated.map(({ status, state }) => ({
       ...status,
-      state: firing.has(status.slo) ? 'firing' : 'ok',
+      state: firing.has(status.slo) ? 'firing' : state,
     }));
     this.#forgetBudgets(objectives);
     return untilMs === undefined ? 'no_data' : 'done';
   }
 
-  async #evaluateOne(
-    objective: Objective,
-    moment: Moment,
+  /** Counts of every window of the objectives' policies, and of their own. */
+  async #read(
+    objectives: readonly Objective[],
     untilMs: number | undefined,
     nowMs: number,
-  ): Promise<{ status: Omit<SloStatus, 'state'>; transitions: Transition[] }> {
-    const problems = unknownTargets(objective, moment.webhooks);
-    if (untilMs === undefined) problems.push('no data has come in: alerts stay as they are');
-    const counts =
-      untilMs === undefined
-        ? new Map<number, Counts>()
-        : await this.#read(objective, untilMs, nowMs);
-    const countsOf = (windowMs: number): Counts => counts.get(windowMs) ?? { good: 0, total: 0 };
-    const transitions: Transition[] = [];
-    const burnRates: SloStatus['burnRates'] = [];
-    for (const policy of objective.policies) {
-      const readings = readPolicy(policy, objective.target, countsOf);
-      burnRates.push(...burnRatesOf(policy, readings));
-      const transition =
-        untilMs === undefined ? undefined : transitionOf(moment, objective, policy, readings);
-      if (transition !== undefined) transitions.push(transition);
-    }
-    const status = statusOf({
-      objective,
-      counts: countsOf(objective.windowMs),
-      burnRates,
-      evaluatedAt: moment.time,
-      dataUntil: untilMs === undefined ? undefined : timeText(untilMs),
-      problems,
+  ): Promise<Map<Objective, Map<number, Counts>>> {
+    if (untilMs === undefined) return new Map();
+    const requests = objectives.map((objective) => {
+      const { good, policies, selector, windowMs } = objective;
+      const known = this.#budgets.get(budgetKey(objective));
+      const isFresh = known !== undefined && nowMs - known.readAtMs < BUDGET_REFRESH_MS;
+      const windows = new Set(
+        policies.flatMap(({ conditions }) => conditions.map((c) => c.windowMs)),
+      );
+      if (!isFresh || windowMs <= FINE_WINDOW_MAX_MS) windows.add(windowMs);
+      return { selector, good, windowsMs: [...windows] };
     });
-    return { status, transitions };
-  }
-
-  /** Counts of every window of the objective's policies, and of its own. */
-  async #read(objective: Objective, untilMs: number, nowMs: number): Promise<Map<number, Counts>> {
-    const { goodClasses, policies, selector, windowMs } = objective;
-    const key = budgetKey(objective);
-    const known = this.#budgets.get(key);
-    const fresh = known !== undefined && nowMs - known.readAtMs < BUDGET_REFRESH_MS;
-    const windows = new Set(
-      policies.flatMap(({ conditions }) => conditions.map((c) => c.windowMs)),
+    const read = await this.#options.counts(requests, untilMs);
+    return new Map(
+      objectives.map((objective, i) => {
+        const { windowMs } = objective;
+        const key = budgetKey(objective);
+        const counts = new Map(read[i]);
+        const own = counts.get(windowMs);
+        if (own !== undefined) this.#budgets.set(key, { readAtMs: nowMs, counts: own });
+        counts.set(windowMs, own ?? this.#budgets.get(key)?.counts ?? { good: 0, total: 0 });
+        return [objective, counts];
+      }),
     );
-    const readBudget = !fresh || windowMs <= FINE_WINDOW_MAX_MS || windows.has(windowMs);
-    if (readBudget) windows.add(windowMs);
-    const request = { selector, goodClasses, untilMs, windowsMs: [...windows] };
-    const counts = await readCounts(this.#options.query, request);
-    const budget = readBudget ? counts.get(windowMs) : known?.counts;
-    if (budget !== undefined) {
-      if (readBudget) this.#budgets.set(key, { readAtMs: nowMs, counts: budget });
-      counts.set(windowMs, budget);
-    }
-    return counts;
   }
 
   #forgetBudgets(objectives: readonly Objective[]): void {
@@ -185,8 +167,54 @@ export class Evaluator {
   }
 }
 
-function budgetKey({ slo, windowMs, selector, goodClasses }: Objective): string {
-  return JSON.stringify([slo, windowMs, selector, goodClasses]);
+interface Evaluation {
+  moment: Moment;
+  /** Up to when the data is complete; undefined without any. */
+  untilMs: number | undefined;
+  nowMs: number;
+  windows: ReadonlyMap<number, Counts>;
+}
+
+interface Evaluated {
+  status: Omit<SloStatus, 'state'>;
+  /** Of an objective none of whose alerts fires. */
+  state: SloStatus['state'];
+  transitions: Transition[];
+}
+
+function evaluateOne(objective: Objective, evaluation: Evaluation): Evaluated {
+  const { moment, untilMs, nowMs, windows } = evaluation;
+  const problems = unknownTargets(objective, moment.webhooks);
+  const isOld = untilMs === undefined || nowMs - untilMs > DATA_OLD_MS;
+  if (isOld) problems.push('no data has come in: alerts stay as they are');
+  const countsOf = (windowMs: number): Counts => windows.get(windowMs) ?? { good: 0, total: 0 };
+  const transitions: Transition[] = [];
+  const burnRates: SloStatus['burnRates'] = [];
+  let pending = false;
+  let requests = countsOf(objective.windowMs).total;
+  for (const policy of objective.policies) {
+    const readings = readPolicy(policy, objective.target, countsOf);
+    burnRates.push(...burnRatesOf(policy, readings));
+    pending ||= isPending(readings);
+    requests += readings.reduce((sum, { counts }) => sum + counts.total, 0);
+    const transition =
+      untilMs === undefined ? undefined : transitionOf(moment, objective, policy, readings);
+    if (transition !== undefined) transitions.push(transition);
+  }
+  const status = statusOf({
+    objective,
+    counts: countsOf(objective.windowMs),
+    burnRates,
+    evaluatedAt: moment.time,
+    dataUntil: untilMs === undefined ? undefined : timeText(untilMs),
+    problems,
+  });
+  const quiet = requests === 0 ? 'no_traffic' : 'ok';
+  return { status, state: isOld ? 'no_data' : pending ? 'pending' : quiet, transitions };
+}
+
+function budgetKey({ slo, windowMs, selector, good }: Objective): string {
+  return JSON.stringify([slo, windowMs, selector, good]);
 }
 
 function timeText(ms: number): string {

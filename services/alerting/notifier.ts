@@ -4,14 +4,15 @@ import { type Log, sentenceOf } from '#platform/log.ts';
 import type { AlertingMetrics } from './metrics.ts';
 import type { StateFile } from './state-file.ts';
 import { type Pending, acknowledge } from './state.ts';
+import { SIGNATURE_HEADER, type Webhook, signatureOf } from './webhook.ts';
 
 export const ATTEMPT_TIMEOUT_MS = 5_000;
 export const BACKOFF_MIN_MS = 500;
 export const BACKOFF_MAX_MS = 30_000;
 
 export interface NotifierOptions {
-  /** Name → URL. */
-  webhooks: ReadonlyMap<string, string>;
+  /** By name. */
+  webhooks: ReadonlyMap<string, Webhook>;
   file: StateFile;
   clock: Clock;
   random: Random;
@@ -29,7 +30,7 @@ export class Notifier {
   readonly #lanes: readonly Lane[];
 
   constructor(options: NotifierOptions) {
-    this.#lanes = [...options.webhooks].map(([name, url]) => new Lane(name, url, options));
+    this.#lanes = [...options.webhooks].map(([name, webhook]) => new Lane(name, webhook, options));
     const unknown = options.file.current.outbox.filter(
       (pending) => !options.webhooks.has(pending.target),
     );
@@ -54,7 +55,7 @@ const key = (pending: Pending): string => pending.notification.notificationId;
 /** One webhook. */
 class Lane {
   readonly #name: string;
-  readonly #url: string;
+  readonly #webhook: Webhook;
   readonly #options: NotifierOptions;
   readonly #stopping = new AbortController();
   /** Acknowledged, but not yet noted on disk. */
@@ -66,9 +67,9 @@ class Lane {
   #sending: Promise<void> = Promise.resolve();
   #retry: Timer | undefined;
 
-  constructor(name: string, url: string, options: NotifierOptions) {
+  constructor(name: string, webhook: Webhook, options: NotifierOptions) {
     this.#name = name;
-    this.#url = url;
+    this.#webhook = webhook;
     this.#options = options;
   }
 
@@ -122,7 +123,7 @@ class Lane {
     const id = key(pending);
     this.#tried.add(id);
     if (!this.#acknowledged.has(id)) {
-      await post(this.#url, pending, this.#stopping.signal);
+      await post(this.#webhook, pending, this.#stopping.signal, this.#options.clock.wallMs());
       this.#acknowledged.add(id);
       this.#options.metrics.notifications.inc({ target: this.#name, result: 'delivered' });
       const { alert } = pending.notification;
@@ -153,7 +154,12 @@ class Lane {
   }
 }
 
-async function post(url: string, pending: Pending, stopping: AbortSignal): Promise<void> {
+async function post(
+  { url, secret }: Webhook,
+  pending: Pending,
+  stopping: AbortSignal,
+  wallMs: number,
+): Promise<void> {
   const { alert } = pending.notification;
   const span = trace.getTracer('windrose.alerting').startSpan(`notify ${alert.state}`, {
     kind: SpanKind.CLIENT,
@@ -163,12 +169,14 @@ async function post(url: string, pending: Pending, stopping: AbortSignal): Promi
     'content-type': 'application/json',
     'idempotency-key': key(pending),
   };
+  const body = JSON.stringify(pending.notification);
+  if (secret !== undefined) headers[SIGNATURE_HEADER] = signatureOf(secret, body, wallMs);
   propagation.inject(trace.setSpan(context.active(), span), headers);
   try {
     const response = await fetch(url, {
       method: 'POST',
       headers,
-      body: JSON.stringify(pending.notification),
+      body,
       redirect: 'error',
       signal: AbortSignal.any([stopping, AbortSignal.timeout(ATTEMPT_TIMEOUT_MS)]),
     });

@@ -7,7 +7,14 @@ import type { SLO } from '#contracts/resources/index.ts';
 export type Selector =
   | { by: 'service'; service: string }
   | { by: 'route'; route: string }
+  | { by: 'consumer'; consumer: string }
   | { by: 'edge'; source: string; destination: string };
+
+/** Which of them are good. */
+export type Good =
+  | { by: 'class'; classes: readonly string[] }
+  /** Counted are those of certain status classes; `of` undefined: all. */
+  | { by: 'duration'; atMostUs: number; of?: readonly string[] };
 
 export interface Condition {
   name: string;
@@ -37,7 +44,7 @@ export interface Objective {
   target: number;
   windowMs: number;
   selector: Selector;
-  goodClasses: readonly string[];
+  good: Good;
   policies: readonly Policy[];
 }
 
@@ -76,7 +83,6 @@ function pair(
 /** Reads an SLO that `readResource` has accepted; throws one sentence for any other. */
 export function objectiveOf(slo: SLO): Objective {
   const { metadata, spec } = slo;
-  const { good, total } = spec.indicator.spec.ratioMetric;
   const objective = spec.objectives[0];
   const timeWindow = spec.timeWindow[0];
   const name = sloName(slo);
@@ -89,8 +95,7 @@ export function objectiveOf(slo: SLO): Objective {
     displayName: objective.displayName ?? metadata.displayName ?? metadata.name,
     target: objective.target,
     windowMs: parseWindowMs(timeWindow.duration),
-    selector: selectorOf(total.metricSource.spec, name),
-    goodClasses: [...good.metricSource.spec.statusClasses],
+    ...indicatorOf(slo, name),
     policies: spec.alertPolicies === undefined ? DEFAULT_POLICIES : policiesOf(slo),
   };
 }
@@ -99,13 +104,41 @@ export function sloName(slo: SLO): string {
   return `${slo.metadata.namespace ?? DEFAULT_NAMESPACE}/${slo.metadata.name}`;
 }
 
+function indicatorOf({ spec }: SLO, name: string): Pick<Objective, 'selector' | 'good'> {
+  const { ratioMetric, thresholdMetric } = spec.indicator.spec;
+  if (ratioMetric !== undefined) {
+    const { good, total } = ratioMetric;
+    return {
+      selector: selectorOf(total.metricSource.spec, name),
+      good: { by: 'class', classes: [...good.metricSource.spec.statusClasses] },
+    };
+  }
+  const value = spec.objectives[0]?.value;
+  if (thresholdMetric === undefined || value === undefined) {
+    throw new Error(`SLO ${name} does not say what is good`);
+  }
+  const { statusClasses: of, ...selected } = thresholdMetric.metricSource.spec;
+  return {
+    selector: selectorOf(selected, name),
+    // The data is in buckets of 2 %: that it is "below" or "at most" cannot be told apart.
+    good: { by: 'duration', atMostUs: value * 1_000, ...(of === undefined ? {} : { of }) },
+  };
+}
+
 function selectorOf(
-  spec: { service?: string; route?: string; source?: string; destination?: string },
+  spec: {
+    service?: string;
+    route?: string;
+    consumer?: string;
+    source?: string;
+    destination?: string;
+  },
   name: string,
 ): Selector {
-  const { service, route, source, destination } = spec;
+  const { service, route, consumer, source, destination } = spec;
   if (service !== undefined) return { by: 'service', service };
   if (route !== undefined) return { by: 'route', route };
+  if (consumer !== undefined) return { by: 'consumer', consumer };
   if (source !== undefined && destination !== undefined) return { by: 'edge', source, destination };
   throw new Error(`SLO ${name} selects no requests`);
 }

@@ -1,6 +1,7 @@
+import { bucketMiddleUs } from '#contracts/metrics.ts';
 import { ROLLUPS, TABLES } from '#contracts/tables.ts';
 import type { Counts } from './burn-rate.ts';
-import type { Selector } from './objective.ts';
+import type { Good, Selector } from './objective.ts';
 import type { WorkerProgress } from './watermark.ts';
 
 /** Rows of a read-only query, values as ClickHouse's JSONEachRow has them. */
@@ -11,9 +12,11 @@ export type Query = (
 
 /** Longer windows are read from the 1 min rollup up to the last whole minute. */
 export const FINE_WINDOW_MAX_MS = 6 * 3_600_000;
-const MINUTE_MS = 60_000;
+export const MINUTE_MS = 60_000;
 /** Workers that stored nothing for this long are not looked at. */
 const LEDGER_LOOKBACK_MINUTES = 60;
+/** Sums of one query for each group of rows. */
+const STARTS_MAX = 64;
 
 /** How far each worker's metric stream is stored. */
 export async function readProgress(query: Query): Promise<WorkerProgress[]> {
@@ -33,103 +36,216 @@ export async function readProgress(query: Query): Promise<WorkerProgress[]> {
 
 export interface CountsRequest {
   selector: Selector;
-  goodClasses: readonly string[];
-  /** End of every window, exclusive; a multiple of the rollup's step. */
-  untilMs: number;
+  good: Good;
   windowsMs: readonly number[];
 }
 
-/** Requests in each window, from the caller's side; the answer's keys are the windows. */
+/** By window. */
+export type WindowCounts = ReadonlyMap<number, Counts>;
+
+/**
+ * Requests in each window of each objective, from the caller's side: one query for all objectives
+ * that read the same rows, so that a thousand of them cost little more than one. `untilMs`: end of
+ * every window, exclusive; a multiple of the rollup's step. Answers in the order of the requests.
+ */
 export async function readCounts(
   query: Query,
-  request: CountsRequest,
-): Promise<Map<number, Counts>> {
-  const fine = request.windowsMs.filter((windowMs) => windowMs <= FINE_WINDOW_MAX_MS);
-  const coarse = request.windowsMs.filter((windowMs) => windowMs > FINE_WINDOW_MAX_MS);
-  const counts = new Map<number, Counts>();
-  const minuteMs = Math.floor(request.untilMs / MINUTE_MS) * MINUTE_MS;
-  const fineStarts = fine.map((windowMs) => request.untilMs - windowMs);
-  const [near, far] = await Promise.all([
-    // Its last start is that of the tail which the 1 min rollup does not have yet.
-    sums(query, request, 'fine', [...fineStarts, minuteMs], request.untilMs),
-    sums(
-      query,
-      request,
-      'minute',
-      coarse.map((windowMs) => Math.ceil((request.untilMs - windowMs) / MINUTE_MS) * MINUTE_MS),
-      minuteMs,
-    ),
-  ]);
-  const tail = near[fine.length] ?? NONE;
-  fine.forEach((windowMs, i) => counts.set(windowMs, near[i] ?? NONE));
-  coarse.forEach((windowMs, i) => {
-    const whole = far[i] ?? NONE;
-    counts.set(windowMs, { good: whole.good + tail.good, total: whole.total + tail.total });
+  requests: readonly CountsRequest[],
+  untilMs: number,
+): Promise<WindowCounts[]> {
+  const minuteMs = floorMinute(untilMs);
+  const near = requests.map(({ windowsMs }) => {
+    const starts = windowsMs.filter(isFine).map((windowMs) => untilMs - windowMs);
+    // The tail that the 1 min rollup does not have yet.
+    return starts.length === windowsMs.length ? starts : [...starts, minuteMs];
   });
-  return counts;
+  const far = requests.map(({ windowsMs }) =>
+    windowsMs
+      .filter((windowMs) => !isFine(windowMs))
+      .map((windowMs) => Math.ceil((untilMs - windowMs) / MINUTE_MS) * MINUTE_MS),
+  );
+  const [nearSums, farSums] = await Promise.all([
+    sumsSince(query, { requests, startsMs: near, endMs: untilMs, resolution: 'fine' }),
+    sumsSince(query, { requests, startsMs: far, endMs: minuteMs, resolution: 'minute' }),
+  ]);
+  return requests.map(({ windowsMs }, i) => {
+    const fine = nearSums[i] ?? [];
+    const coarse = [...(farSums[i] ?? [])];
+    const tail = fine[windowsMs.filter(isFine).length] ?? NONE;
+    const fineLeft = [...fine];
+    return new Map(
+      windowsMs.map((windowMs) => {
+        if (isFine(windowMs)) return [windowMs, fineLeft.shift() ?? NONE];
+        return [windowMs, plus(coarse.shift() ?? NONE, tail)];
+      }),
+    );
+  });
 }
 
 const NONE: Counts = { good: 0, total: 0 };
+const isFine = (windowMs: number): boolean => windowMs <= FINE_WINDOW_MAX_MS;
+const floorMinute = (ms: number): number => Math.floor(ms / MINUTE_MS) * MINUTE_MS;
 
-async function sums(
+function plus(a: Counts, b: Counts): Counts {
+  return { good: a.good + b.good, total: a.total + b.total };
+}
+
+/** A request with the beginnings of what it sums up. */
+interface Part {
+  request: CountsRequest;
+  startsMs: readonly number[];
+  /** One for each start. */
+  sums: Counts[];
+}
+
+interface SumsOrder {
+  requests: readonly CountsRequest[];
+  startsMs: readonly (readonly number[])[];
+  endMs: number;
+  resolution: Resolution;
+}
+
+type Resolution = 'fine' | 'minute';
+
+async function sumsSince(
   query: Query,
-  request: CountsRequest,
-  resolution: 'fine' | 'minute',
-  startsMs: readonly number[],
-  endMs: number,
-): Promise<Counts[]> {
-  if (startsMs.length === 0) return [];
-  const { table, where, parameters } = sourceOf(request.selector, resolution);
-  const columns = startsMs.flatMap((startMs, i) => {
-    const since = `time >= toDateTime(${seconds(startMs)}, 'UTC')`;
-    return [
-      `sumIf(requests, ${since}) AS total_${i}`,
-      `sumIf(requests, ${since} AND status_class IN {good:Array(String)}) AS good_${i}`,
-    ];
+  { requests, startsMs, endMs, resolution }: SumsOrder,
+): Promise<Counts[][]> {
+  const parts = requests.map((request, i): Part => {
+    const starts = startsMs[i] ?? [];
+    return { request, startsMs: starts, sums: starts.map(() => NONE) };
   });
-  const [row = {}] = await query(
-    `SELECT ${columns.join(', ')}
-     FROM ${table}
-     WHERE time >= toDateTime(${seconds(Math.min(...startsMs))}, 'UTC')
-       AND time < toDateTime(${seconds(endMs)}, 'UTC') AND ${where}`,
-    { ...parameters, good: [...request.goodClasses] },
+  const groups = Map.groupBy(
+    parts.filter((part) => part.startsMs.length > 0),
+    ({ request }) => groupOf(request),
   );
-  return startsMs.map((_, i) => ({
-    total: Number(row[`total_${i}`] ?? 0),
-    good: Number(row[`good_${i}`] ?? 0),
+  for (const group of groups.values()) await sumGroup(query, group, endMs, resolution);
+  return parts.map(({ sums }) => sums);
+}
+
+/** Those of one group are read from the same rows and columns. */
+function groupOf({ selector, good }: CountsRequest): string {
+  const { rollup, columns } = placeOf(selector);
+  return [rollup, ...columns, good.by === 'duration' ? bucketUpTo(good.atMostUs) : ''].join(' ');
+}
+
+async function sumGroup(
+  query: Query,
+  parts: readonly Part[],
+  endMs: number,
+  resolution: Resolution,
+): Promise<void> {
+  const starts = [...new Set(parts.flatMap(({ startsMs }) => startsMs))].sort((a, b) => a - b);
+  if (starts.length > STARTS_MAX && parts.length > 1) {
+    const half = parts.length >> 1;
+    await sumGroup(query, parts.slice(0, half), endMs, resolution);
+    await sumGroup(query, parts.slice(half), endMs, resolution);
+    return;
+  }
+  const byKey = Map.groupBy(parts, ({ request }) => keyOf(placeOf(request.selector).values));
+  for (const row of await readRows(query, parts, { startsMs: starts, endMs, resolution })) {
+    for (const part of byKey.get(keyOf(row.values)) ?? []) addRow(part, row, starts);
+  }
+}
+
+interface Row {
+  /** Of the columns that tell what is counted. */
+  values: string[];
+  statusClass: string;
+  /** One for each start. */
+  requests: number[];
+  /** The same of those that were fast enough; empty where nobody asked. */
+  fast: number[];
+}
+
+async function readRows(
+  query: Query,
+  parts: readonly Part[],
+  { startsMs, endMs, resolution }: Pick<SumsOrder, 'endMs' | 'resolution'> & { startsMs: number[] },
+): Promise<Row[]> {
+  const [first] = parts;
+  if (first === undefined) return [];
+  const { selector, good } = first.request;
+  const { rollup, columns } = placeOf(selector);
+  const since = startsMs.map((startMs) => `time >= toDateTime(${seconds(startMs)}, 'UTC')`);
+  const sums = (what: string): string =>
+    `[${since.map((condition) => `sumIf(${what}, ${condition})`).join(', ')}]`;
+  const fast =
+    good.by === 'duration'
+      ? `arraySum(mapValues(mapFilter((b, n) -> b <= ${bucketUpTo(good.atMostUs)}, durations)))`
+      : undefined;
+  const wanted = [...new Set(parts.map(({ request }) => placeOf(request.selector).values[0]))];
+  const rows = await query(
+    `SELECT [${columns.map((column) => `toString(${column})`).join(', ')}] AS key, status_class,
+       ${sums('requests')} AS total, ${fast === undefined ? '[]' : sums(fast)} AS fast
+     FROM ${ROLLUP_TABLES[rollup][resolution]}
+     WHERE time >= toDateTime(${seconds(Math.min(...startsMs))}, 'UTC')
+       AND time < toDateTime(${seconds(endMs)}, 'UTC') AND ${columns[0]} IN {wanted:Array(String)}
+     GROUP BY ${columns.join(', ')}, status_class`,
+    { wanted },
+  );
+  return rows.map((row) => ({
+    values: row['key'] as string[],
+    statusClass: String(row['status_class']),
+    requests: (row['total'] as unknown[]).map(Number),
+    fast: (row['fast'] as unknown[]).map(Number),
   }));
+}
+
+function addRow({ request, startsMs, sums }: Part, row: Row, starts: readonly number[]): void {
+  const { good } = request;
+  const isCounted = good.by === 'class' || good.of?.includes(row.statusClass) !== false;
+  if (!isCounted) return;
+  startsMs.forEach((startMs, i) => {
+    const at = starts.indexOf(startMs);
+    const total = row.requests[at] ?? 0;
+    const whenGood = good.by === 'class' ? total : (row.fast[at] ?? 0);
+    const isGood = good.by === 'duration' || good.classes.includes(row.statusClass);
+    sums[i] = plus(sums[i] ?? NONE, { good: isGood ? whenGood : 0, total });
+  });
+}
+
+const ROLLUP_TABLES = {
+  edges: { fine: ROLLUPS.edges.table, minute: ROLLUPS.edgesMinute.table },
+  routes: { fine: ROLLUPS.routes.table, minute: ROLLUPS.routesMinute.table },
+} as const;
+
+/** Where the requests of a selector are counted. */
+function placeOf(selector: Selector): {
+  rollup: keyof typeof ROLLUP_TABLES;
+  columns: readonly [string, ...string[]];
+  values: readonly string[];
+} {
+  switch (selector.by) {
+    case 'service':
+      return { rollup: 'edges', columns: ['destination'], values: [selector.service] };
+    case 'edge': {
+      const { destination, source } = selector;
+      return {
+        ...{ rollup: 'edges', columns: ['destination', 'source'] },
+        values: [destination, source],
+      };
+    }
+    case 'route':
+      return { rollup: 'routes', columns: ['route'], values: [selector.route] };
+    case 'consumer':
+      return { rollup: 'routes', columns: ['consumer'], values: [selector.consumer] };
+    default:
+      return selector satisfies never;
+  }
+}
+
+function keyOf(values: readonly string[]): string {
+  return values.join('\0');
+}
+
+/** The last bucket whose middle is no longer than this: within 1 % of it (metrics.ts). */
+function bucketUpTo(atMostUs: number): number {
+  let bucket = 0;
+  while (bucketMiddleUs(bucket + 1) <= atMostUs) bucket++;
+  return bucket;
 }
 
 function seconds(ms: number): number {
   return Math.floor(ms / 1_000);
-}
-
-function sourceOf(
-  selector: Selector,
-  resolution: 'fine' | 'minute',
-): { table: string; where: string; parameters: Record<string, string> } {
-  const edges = resolution === 'fine' ? ROLLUPS.edges.table : ROLLUPS.edgesMinute.table;
-  const routes = resolution === 'fine' ? ROLLUPS.routes.table : ROLLUPS.routesMinute.table;
-  switch (selector.by) {
-    case 'service':
-      return {
-        table: edges,
-        where: 'destination = {destination:String}',
-        parameters: { destination: selector.service },
-      };
-    case 'edge':
-      return {
-        table: edges,
-        where: 'destination = {destination:String} AND source = {source:String}',
-        parameters: { destination: selector.destination, source: selector.source },
-      };
-    case 'route':
-      return {
-        table: routes,
-        where: 'route = {route:String}',
-        parameters: { route: selector.route },
-      };
-    default:
-      return selector satisfies never;
-  }
 }

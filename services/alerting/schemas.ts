@@ -14,6 +14,7 @@ const SloStatusSchema = Type.Object({
   total: Type.Number(),
   ratio: Type.Optional(Type.Number({ description: 'good ÷ total; absent without traffic' })),
   budgetLeft: Type.Number({ description: '1 untouched, 0 used up, negative when overdrawn' }),
+  exhaustedInMs: Type.Optional(Type.Number({ description: 'as fast as it burns now' })),
   burnRates: Type.Array(
     Type.Object({
       policy: Type.String(),
@@ -23,7 +24,7 @@ const SloStatusSchema = Type.Object({
       threshold: Type.Number(),
     }),
   ),
-  state: Type.Enum(['ok', 'firing']),
+  state: Type.Enum(['ok', 'pending', 'firing', 'no_traffic', 'no_data']),
   evaluatedAt: Time,
   dataUntil: Type.Optional(Time),
   problems: Type.Optional(Type.Array(Type.String())),

@@ -24,6 +24,9 @@ export interface AlertingState {
   outbox: Pending[];
 }
 
+/** The notification target that is told by state, not by what waits in the outbox. */
+export const ALERTMANAGER = 'alertmanager';
+
 /** Resolved alerts are kept for people to look at; the oldest go first. */
 export const RESOLVED_KEPT_MAX = 200;
 /** Past this the oldest notification is given up, with an error in the log. */
@@ -66,7 +69,8 @@ export function applyTransition(state: AlertingState, transition: Transition): P
     state.outbox = state.outbox.filter((pending) => pending.notification.alert.id !== alert.id);
   }
   if (notification !== undefined) {
-    state.outbox.push(...alert.targets.map((target) => ({ target, notification })));
+    const targets = alert.targets.filter((target) => target !== ALERTMANAGER);
+    state.outbox.push(...targets.map((target) => ({ target, notification })));
   }
   dropOldResolved(state);
   return state.outbox.splice(0, Math.max(0, state.outbox.length - OUTBOX_MAX));

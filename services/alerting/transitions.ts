@@ -2,6 +2,7 @@
 import { type Reading, decide } from './decision.ts';
 import type { Objective, Policy } from './objective.ts';
 import {
+  ALERTMANAGER,
   type AlertingState,
   type StoredAlert,
   type Transition,
@@ -21,7 +22,7 @@ export interface Moment {
   state: AlertingState;
   /** RFC 3339. */
   time: string;
-  /** Names of the webhooks that exist. */
+  /** Names of the notification targets that exist. */
   webhooks: ReadonlySet<string>;
 }
 
@@ -75,7 +76,9 @@ function fired(
     startedAt: moment.time,
     summary: firingSummary(objective, readings),
     objective: { displayName, target },
-    targets: targets.filter((name) => moment.webhooks.has(name)),
+    targets: targets
+      .filter((name) => moment.webhooks.has(name))
+      .filter((name) => policy.whenBreaching || name !== ALERTMANAGER),
     whenResolved: policy.whenResolved,
   };
 }

@@ -1,6 +1,6 @@
 /** What the API shows of an objective, and what a notification says of it. Pure. */
 import type { Alert, AlertNotification, SloStatus } from '#contracts/api/alerting.ts';
-import { type Counts, budgetLeft, goodRatio } from './burn-rate.ts';
+import { type Counts, budgetLeft, exhaustedInMs, goodRatio } from './burn-rate.ts';
 import type { Reading } from './decision.ts';
 import type { Objective, Policy } from './objective.ts';
 import { type StoredAlert, publicAlert } from './state.ts';
@@ -27,6 +27,9 @@ export interface StatusInput {
 export function statusOf(input: StatusInput): Omit<SloStatus, 'state'> {
   const { objective, counts } = input;
   const ratio = goodRatio(counts);
+  const left = budgetLeft(counts, objective.target);
+  const [slowest] = [...input.burnRates].sort((a, b) => b.windowMs - a.windowMs);
+  const endsInMs = exhaustedInMs(left, slowest?.rate ?? 0, objective.windowMs);
   return {
     slo: objective.slo,
     service: objective.service,
@@ -36,7 +39,8 @@ export function statusOf(input: StatusInput): Omit<SloStatus, 'state'> {
     good: counts.good,
     total: counts.total,
     ...(ratio === undefined ? {} : { ratio }),
-    budgetLeft: budgetLeft(counts, objective.target),
+    budgetLeft: left,
+    ...(endsInMs === undefined ? {} : { exhaustedInMs: endsInMs }),
     burnRates: input.burnRates,
     evaluatedAt: input.evaluatedAt,
     ...(input.dataUntil === undefined ? {} : { dataUntil: input.dataUntil }),

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Alert, AlertList, SloList, SloStatus } from '#contracts/api/alerting.ts';
 import { type Io, styleOf } from '../io.ts';
-import { ageOf, percent } from '../output/format.ts';
+import { age, ageOf, percent } from '../output/format.ts';
 import { print } from '../output/print.ts';
 import { table } from '../output/table.ts';
 import { type ServerOptions, otherServer } from '../servers.ts';
@@ -43,16 +43,26 @@ function sloTable(io: Io, slos: readonly SloStatus[]): string {
         value: (slo) => (slo.ratio === undefined ? 'no traffic' : percent(slo.ratio, 2)),
         align: 'right',
       },
-      { title: 'BUDGET LEFT', value: (slo) => percent(slo.budgetLeft), align: 'right' },
+      { title: 'BUDGET LEFT', value: budgetText, align: 'right' },
       { title: 'BURN RATES', value: burnText },
       {
         title: 'STATE',
-        value: (slo) => slo.state,
-        paint: (text, slo) => (slo.state === 'firing' ? style.red(text) : style.green(text)),
+        value: (slo) => slo.state.replace('_', ' '),
+        paint: (text, { state }) => {
+          if (state === 'firing') return style.red(text);
+          return state === 'ok' ? style.green(text) : style.yellow(text);
+        },
       },
     ],
     slos,
   );
+}
+
+/** With how long it lasts as it burns now, where it would not last for its window. */
+function budgetText({ budgetLeft, exhaustedInMs, windowMs }: SloStatus): string {
+  const left = percent(budgetLeft);
+  if (exhaustedInMs === undefined || exhaustedInMs >= windowMs || budgetLeft <= 0) return left;
+  return `${left}, for ${age(0, exhaustedInMs)}`;
 }
 
 function burnText(slo: SloStatus): string {

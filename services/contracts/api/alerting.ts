@@ -1,5 +1,10 @@
 /** The HTTP API of `services/alerting`. */
-export type AlertState = 'ok' | 'firing';
+/**
+ * `pending`: the shortest window of a policy burns too fast, and not yet long enough, or with too
+ * few requests, to fire. `no_traffic`: there is data, and none of it is of these requests.
+ * `no_data`: nothing that is recent has come in, so that nobody knows.
+ */
+export type AlertState = 'ok' | 'pending' | 'firing' | 'no_traffic' | 'no_data';
 
 export interface SloStatus {
   /** `namespace/name`. */
@@ -14,6 +19,8 @@ export interface SloStatus {
   ratio?: number;
   /** Share of the error budget that is left: 1 untouched, 0 used up, negative when overdrawn. */
   budgetLeft: number;
+  /** When it burns on as in the longest window of its policies; absent when none of it burns. */
+  exhaustedInMs?: number;
   burnRates: {
     policy: string;
     condition: string;

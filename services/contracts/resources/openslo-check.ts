@@ -5,38 +5,76 @@ import type { ResourceProblem } from '../problems.ts';
 import type { SLO } from './openslo.ts';
 
 type Finding = Omit<ResourceProblem, 'resource'>;
-type Selector = { service?: string; route?: string; source?: string; destination?: string };
+type Selector = {
+  service?: string;
+  route?: string;
+  consumer?: string;
+  source?: string;
+  destination?: string;
+};
 
-const METRICS = 'spec.indicator.spec.ratioMetric';
+const INDICATOR = 'spec.indicator.spec';
+const METRICS = `${INDICATOR}.ratioMetric`;
 
 /** Every way in which an SLO that has the right form cannot be evaluated. */
 export function checkSlo(slo: SLO): Finding[] {
-  const { good, total } = slo.spec.indicator.spec.ratioMetric;
-  return [
-    ...checkSelector(total.metricSource.spec, `${METRICS}.total.metricSource.spec`),
-    ...checkSame(good.metricSource.spec, total.metricSource.spec),
-    ...checkPolicies(slo),
-  ];
+  return [...checkIndicator(slo), ...checkPolicies(slo)];
+}
+
+function checkIndicator({ spec }: SLO): Finding[] {
+  const { ratioMetric, thresholdMetric } = spec.indicator.spec;
+  if ((ratioMetric === undefined) === (thresholdMetric === undefined)) {
+    const message = 'an indicator is either a ratioMetric or a thresholdMetric';
+    return [{ path: INDICATOR, reason: 'invalid_value', message }];
+  }
+  const findings = checkThreshold(spec.objectives, thresholdMetric !== undefined);
+  if (ratioMetric !== undefined) {
+    const { good, total } = ratioMetric;
+    findings.push(
+      ...checkSelector(total.metricSource.spec, `${METRICS}.total.metricSource.spec`),
+      ...checkSame(good.metricSource.spec, total.metricSource.spec),
+    );
+  }
+  if (thresholdMetric !== undefined) {
+    const path = `${INDICATOR}.thresholdMetric.metricSource.spec`;
+    findings.push(...checkSelector(thresholdMetric.metricSource.spec, path));
+  }
+  return findings;
+}
+
+function checkThreshold(objectives: SLO['spec']['objectives'], isNeeded: boolean): Finding[] {
+  return objectives.flatMap((objective, index) =>
+    (['op', 'value'] as const).flatMap((field): Finding[] => {
+      if ((objective[field] !== undefined) === isNeeded) return [];
+      const path = `spec.objectives[${index}].${field}`;
+      const message = isNeeded
+        ? 'a thresholdMetric needs op and value: how long a good request takes, in milliseconds'
+        : 'only a thresholdMetric has a threshold';
+      return [{ path, reason: isNeeded ? 'missing_field' : 'invalid_value', message }];
+    }),
+  );
 }
 
 function checkSelector(selector: Selector, path: string): Finding[] {
-  const { service, route, source, destination } = selector;
+  const { service, route, consumer, source, destination } = selector;
   const edge = source !== undefined || destination !== undefined;
-  const chosen = [service !== undefined, route !== undefined, edge].filter(Boolean).length;
+  const ones = [service, route, consumer].map((each) => each !== undefined);
+  const chosen = [...ones, edge].filter(Boolean).length;
   if (chosen === 1 && (!edge || (source !== undefined && destination !== undefined))) return [];
   return [
     {
       path,
       reason: 'invalid_value',
-      message: 'requests are selected by exactly one of service, route, or source with destination',
+      message:
+        'requests are selected by exactly one of service, route, consumer, or source with ' +
+        'destination',
     },
   ];
 }
 
 function checkSame(good: Selector, total: Selector): Finding[] {
-  const differing = (['service', 'route', 'source', 'destination'] as const).filter(
-    (field) => good[field] !== total[field],
-  );
+  const fields = ['service', 'route', 'consumer', 'source', 'destination'] as const;
+  const differing = fields.filter((field) => good[field] !== total[field]);
   return differing.map((field) => ({
     path: `${METRICS}.good.metricSource.spec.${field}`,
     reason: 'invalid_value',

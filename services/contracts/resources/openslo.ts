@@ -1,7 +1,8 @@
 /**
- * OpenSLO v1 (github.com/OpenSLO/OpenSLO): a ratio objective over what Windrose measures. A metric
- * source of type `Windrose` names requests by service, route or edge; `good` narrows them by
- * status class. Alert policies stand inline; the conditions of one policy must all hold, which is
+ * OpenSLO v1 (github.com/OpenSLO/OpenSLO): an objective over what Windrose measures. A metric
+ * source of type `Windrose` names requests by service, route, edge or consumer. In a ratio `good`
+ * narrows them by status class; with a threshold those are good whose duration is below `value`
+ * milliseconds. Alert policies stand inline; the conditions of one policy must all hold, which is
  * how a long and a short burn-rate window are paired.
  */
 import type { Static } from 'typebox';
@@ -12,17 +13,21 @@ import { Type } from './type.ts';
 
 const Window = Type.String({ pattern: WINDOW, description: 'such as 30s, 5m, 1h, 30d, 4w' });
 const ServiceText = Type.String({ pattern: SERVICE_NAME, description: 'namespace/name' });
+const ConsumerText = Type.String({ pattern: SERVICE_NAME, description: 'namespace/name' });
 const InlineMetadata = strict({ name: Subdomain, displayName: Type.Optional(Type.String()) });
 
 export const STATUS_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx', 'none'] as const;
 
-/** Requests, selected by exactly one of service, route, or source with destination. */
+/** Requests, selected by exactly one of service, route, consumer, or source with destination. */
 const RequestsSelector = {
   service: Type.Optional(ServiceText),
   route: Type.Optional(Type.String({ pattern: `${SERVICE_NAME.slice(0, -1)}.*$` })),
+  consumer: Type.Optional(ConsumerText),
   source: Type.Optional(Type.String()),
   destination: Type.Optional(ServiceText),
 };
+
+const StatusClasses = Type.Array(oneOf([...STATUS_CLASSES]), { minItems: 1 });
 
 export const AlertCondition = strict({
   kind: Type.Literal('AlertCondition'),
@@ -48,24 +53,35 @@ export const SLO = strict({
     indicator: strict({
       metadata: InlineMetadata,
       spec: strict({
-        ratioMetric: strict({
-          counter: Type.Literal(true),
-          good: strict({
-            metricSource: strict({
-              type: Type.Literal('Windrose'),
-              spec: strict({
-                ...RequestsSelector,
-                statusClasses: Type.Array(oneOf([...STATUS_CLASSES]), { minItems: 1 }),
+        ratioMetric: Type.Optional(
+          strict({
+            counter: Type.Literal(true),
+            good: strict({
+              metricSource: strict({
+                type: Type.Literal('Windrose'),
+                spec: strict({ ...RequestsSelector, statusClasses: StatusClasses }),
+              }),
+            }),
+            total: strict({
+              metricSource: strict({
+                type: Type.Literal('Windrose'),
+                spec: strict(RequestsSelector),
               }),
             }),
           }),
-          total: strict({
+        ),
+        thresholdMetric: Type.Optional(
+          strict({
             metricSource: strict({
               type: Type.Literal('Windrose'),
-              spec: strict(RequestsSelector),
+              /** Without status classes every request counts, whatever came of it. */
+              spec: strict({
+                ...RequestsSelector,
+                statusClasses: Type.Optional(StatusClasses),
+              }),
             }),
           }),
-        }),
+        ),
       }),
     }),
     timeWindow: Type.Array(
@@ -80,6 +96,10 @@ export const SLO = strict({
       strict({
         displayName: Type.Optional(Type.String()),
         target: Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 }),
+        op: Type.Optional(oneOf(['lt', 'lte'])),
+        value: Type.Optional(
+          Type.Number({ exclusiveMinimum: 0, description: 'of a threshold: milliseconds' }),
+        ),
       }),
       { minItems: 1, maxItems: 1 },
     ),

@@ -23,7 +23,7 @@ const objective = (target = 0.9) =>
   slo({ target, timeWindow: '1h', policies: [policy(2, ['20s', '10s'])] });
 
 /**
- * A mesh with its config log and tables. Time is the data's: the steps played lie in the last ten
+ * A mesh with its config log and tables. Time is the data's: the steps played lie in the last
  * minutes, so that a test plays minutes in as long as it takes to evaluate them.
  */
 async function setUp() {
@@ -33,7 +33,7 @@ async function setUp() {
   await writer.create();
   const feed = await Feed.create(mesh);
   stops.push(() => feed.stop());
-  let stepMs = Math.floor(Date.now() / STEP_MS) * STEP_MS - 600_000;
+  let stepMs = Math.floor(Date.now() / STEP_MS) * STEP_MS - 90_000;
   /** One whole step of 100 requests; answers its end as `dataUntil` shows it. */
   const step = async (failed: number): Promise<string> => {
     const row = { timeMs: stepMs + 8_000, source: 'shop/orders', destination: 'shop/payments' };

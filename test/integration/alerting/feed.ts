@@ -13,6 +13,9 @@ export interface Requests {
   statusClass: string;
   requests: number;
   route?: string;
+  consumer?: string;
+  /** 1 ms unless said otherwise. */
+  durationUs?: number;
 }
 
 /** As ClickHouse reads it in a UTC column. */
@@ -76,10 +79,11 @@ export class Feed {
     source: each.source,
     destination: each.destination,
     route: each.route ?? '',
+    consumer: each.consumer ?? '',
     status_class: each.statusClass,
     reason: 'ok',
     requests: each.requests,
-    duration_us_sum: each.requests * 1_000,
-    durations: { [bucketOf(1_000)]: each.requests },
+    duration_us_sum: each.requests * (each.durationUs ?? 1_000),
+    durations: { [bucketOf(each.durationUs ?? 1_000)]: each.requests },
   });
 }

@@ -1,6 +1,6 @@
 import { uniqueMesh } from '#test/parts.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Selector } from '../../../services/alerting/objective.ts';
+import type { Good, Selector } from '../../../services/alerting/objective.ts';
 import { type Query, readCounts, readProgress } from '../../../services/alerting/rollup.ts';
 import { Feed, type Requests, sqlTime } from './feed.ts';
 
@@ -8,7 +8,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 /** The end of every window: a step after a whole minute, an hour ago. */
 const UNTIL = Math.floor(Date.now() / MINUTE) * MINUTE - HOUR + 10_000;
-const GOOD = ['2xx', '4xx'];
+const GOOD: Good = { by: 'class', classes: ['2xx', '4xx'] };
 
 let feed: Feed;
 let query: Query;
@@ -39,6 +39,11 @@ beforeAll(async () => {
     at(5 * HOUR, 100),
     at(7 * HOUR, 300, { statusClass: '5xx' }),
     at(25 * HOUR, 9_999),
+    at(4_000, 60, { destination: 'shop/slow', route: 'shop/s', consumer: 'shop/ann' }),
+    at(4_000, 30, { destination: 'shop/slow', route: 'shop/s', durationUs: 240_000 }),
+    at(4_000, 8, { destination: 'shop/slow', route: 'shop/s', durationUs: 260_000 }),
+    at(4_000, 2, { destination: 'shop/slow', route: 'shop/s', statusClass: '5xx' }),
+    at(7 * HOUR, 100, { destination: 'shop/slow', route: 'shop/s', durationUs: 900_000 }),
     // At the very end, so outside of every window.
     at(0, 77),
   ]);
@@ -46,10 +51,9 @@ beforeAll(async () => {
 afterAll(() => feed.stop());
 
 const counts = async (selector: Selector, windowsMs: number[]) => {
-  const request = { selector, goodClasses: GOOD, untilMs: UNTIL, windowsMs };
-  const found = await readCounts(query, request);
+  const [found] = await readCounts(query, [{ selector, good: GOOD, windowsMs }], UNTIL);
   return windowsMs.map((windowMs) => {
-    const { good, total } = found.get(windowMs) ?? { good: -1, total: -1 };
+    const { good, total } = found?.get(windowMs) ?? { good: -1, total: -1 };
     return [good, total];
   });
 };
@@ -87,6 +91,75 @@ describe('counts of requests in windows', () => {
       [0, 5],
       [0, 5],
     ]);
+  });
+
+  test('of a consumer', async () => {
+    const selector: Selector = { by: 'consumer', consumer: 'shop/ann' };
+    expect(await counts(selector, [10_000, 8 * HOUR])).toEqual([
+      [60, 60],
+      [60, 60],
+    ]);
+  });
+
+  test('that were fast enough, of all or of some status classes', async () => {
+    const fast = async (atMostMs: number, of?: string[]): Promise<unknown> => {
+      const good: Good = { by: 'duration', atMostUs: atMostMs * 1_000, ...(of && { of }) };
+      const selector: Selector = { by: 'service', service: 'shop/slow' };
+      const windowsMs = [10_000, 8 * HOUR];
+      const [found] = await readCounts(query, [{ selector, good, windowsMs }], UNTIL);
+      return [...(found?.values() ?? [])].map(({ good: fine, total }) => [fine, total]);
+    };
+    expect(await fast(250)).toEqual([
+      [92, 100],
+      [92, 200],
+    ]);
+    expect(await fast(250, ['2xx'])).toEqual([
+      [90, 98],
+      [90, 198],
+    ]);
+    expect(await fast(0.5)).toEqual([
+      [0, 100],
+      [0, 200],
+    ]);
+    expect(await fast(1_000)).toEqual([
+      [100, 100],
+      [200, 200],
+    ]);
+  });
+
+  test('of many objectives at once are those of each by itself', async () => {
+    const selectors: Selector[] = [
+      { by: 'service', service: 'shop/payments' },
+      { by: 'service', service: 'shop/none' },
+      { by: 'edge', source: 'shop/refunds', destination: 'shop/payments' },
+      { by: 'route', route: 'shop/pay' },
+      { by: 'consumer', consumer: 'shop/ann' },
+    ];
+    const goods: Good[] = [
+      GOOD,
+      { by: 'class', classes: ['5xx'] },
+      { by: 'duration', atMostUs: 250_000 },
+      { by: 'duration', atMostUs: 500 },
+    ];
+    const requests = selectors.flatMap((selector) =>
+      goods.map((good, i) => {
+        // Each with windows of its own, more than one query asks for.
+        const own = Array.from({ length: 20 }, (_, at) => (i * 20 + at + 1) * 10_000);
+        return { selector, good, windowsMs: [...own, 7 * HOUR + i * MINUTE, 8 * HOUR] };
+      }),
+    );
+    let queries = 0;
+    const counted: Query = (sql, parameters) => {
+      queries += 1;
+      return query(sql, parameters);
+    };
+    const together = await readCounts(counted, requests, UNTIL);
+    expect(queries).toBeLessThan(40);
+    for (const [i, request] of requests.entries()) {
+      const [alone] = await readCounts(query, [request], UNTIL);
+      expect(together[i]).toEqual(alone);
+      expect([...(alone?.keys() ?? [])]).toEqual(request.windowsMs);
+    }
   });
 
   test('of what was never called', async () => {

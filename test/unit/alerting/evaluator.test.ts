@@ -18,10 +18,8 @@ async function setUp(webhooks = ['oncall']) {
   const clock = new FakeClock();
   const file = await StateFile.open(tempDir(), 'demo');
   const registry = new Registry();
-  const rollup: { windows: Windows | undefined; error: Error | undefined } = {
-    windows: undefined,
-    error: undefined,
-  };
+  const rollup: { windows?: Windows | undefined; error?: Error | undefined; newestMs?: number } =
+    {};
   const evaluator = new Evaluator({
     mesh: 'demo',
     file,
@@ -30,17 +28,21 @@ async function setUp(webhooks = ['oncall']) {
     log: createLog({ service: 'alerting', level: 'silent' }),
     metrics: createMetrics(registry, () => ({ firing: 0, outbox: 0 })),
     queued: () => undefined,
-    query: async (sql) => {
+    progress: async () => {
       if (rollup.error !== undefined) throw rollup.error;
-      if (sql.includes('FROM blocks')) {
-        return rollup.windows === undefined ? [] : [{ newest: clock.wallMs(), ended: 0 }];
-      }
-      const columns = (rollup.windows ?? []).flatMap(([good, total], i) => [
-        [`good_${i}`, good],
-        [`total_${i}`, total],
-      ]);
-      return [Object.fromEntries(columns) as Record<string, unknown>];
+      return rollup.windows === undefined
+        ? []
+        : [{ newestMs: rollup.newestMs ?? clock.wallMs(), ended: false }];
     },
+    counts: async (requests) =>
+      requests.map(({ windowsMs }) => {
+        return new Map(
+          windowsMs.map((windowMs, i) => {
+            const [good, total] = rollup.windows?.[i] ?? [0, 0];
+            return [windowMs, { good, total }];
+          }),
+        );
+      }),
   });
   const round = async (windows: Windows | undefined, objectives = [objective]) => {
     clock.advance(10_000);
@@ -129,6 +131,61 @@ test('the status shows budget, rates and state', async () => {
       dataUntil: '2026-01-01T00:00:10.000Z',
     },
   ]);
+});
+
+test.each<[string, Windows, string]>([
+  ['fires', BAD, 'firing'],
+  ['burns too fast, and not long enough', SHORT_ONLY, 'pending'],
+  [
+    'burns too fast with too few requests',
+    [
+      [1, 5],
+      [0, 3],
+      [1, 5],
+    ],
+    'pending',
+  ],
+  ['is as it should be', GOOD, 'ok'],
+  [
+    'is asked by nobody',
+    [
+      [0, 0],
+      [0, 0],
+      [0, 0],
+    ],
+    'no_traffic',
+  ],
+])('an objective that %s says so', async (_what, windows, state) => {
+  const { evaluator, round } = await setUp();
+  await round(windows);
+  expect(evaluator.statuses[0]?.state).toBe(state);
+});
+
+test('of an objective nobody knows how it is when nothing new comes in', async () => {
+  const { clock, evaluator, round, rollup } = await setUp();
+  await round(GOOD);
+  rollup.newestMs = clock.wallMs();
+  for (const expected of ['ok', 'no_data']) {
+    clock.advance(100_000);
+    await round(GOOD);
+    expect(evaluator.statuses[0]?.state).toBe(expected);
+  }
+  expect(evaluator.statuses[0]?.problems).toEqual(['no data has come in: alerts stay as they are']);
+});
+
+test('the rest of a budget lasts as long as it burns on like that', async () => {
+  const { evaluator, round } = await setUp();
+  // A burn rate of 0.5 over the last minute, and half of the budget of an hour left.
+  await round([
+    [199, 200],
+    [200, 200],
+    [9_950, 10_000],
+  ]);
+  expect(evaluator.statuses[0]).toMatchObject({ budgetLeft: 0.5, exhaustedInMs: 3_600_000 });
+  await round(GOOD);
+  expect(evaluator.statuses[0]).not.toHaveProperty('exhaustedInMs');
+  await round(BAD);
+  expect(evaluator.statuses[0]).toMatchObject({ budgetLeft: 0, exhaustedInMs: 0 });
 });
 
 test('neither an error nor missing data fires or resolves anything', async () => {

@@ -8,6 +8,8 @@ export interface SloSettings {
   timeWindow?: string;
   selector?: Record<string, string>;
   goodClasses?: string[];
+  /** Instead of a ratio: good are requests that are no slower than so many milliseconds. */
+  threshold?: { op?: string; value?: number; statusClasses?: string[] };
   /** Undefined: no `alertPolicies` at all. */
   policies?: object[] | undefined;
 }
@@ -37,6 +39,9 @@ export function policy(threshold: number, windows: readonly string[], extra: obj
 /** An SLO as its author writes it, not checked yet. */
 export function sloDocument(settings: SloSettings = {}): object {
   const selector = settings.selector ?? { service: 'shop/payments' };
+  const { threshold } = settings;
+  const { statusClasses, ...limit } = threshold ?? {};
+  const measured = statusClasses === undefined ? {} : { statusClasses };
   const source = (spec: object) => ({ metricSource: { type: 'Windrose', spec } });
   return {
     apiVersion: 'openslo/v1',
@@ -46,20 +51,23 @@ export function sloDocument(settings: SloSettings = {}): object {
       service: 'payments',
       indicator: {
         metadata: { name: 'answers' },
-        spec: {
-          ratioMetric: {
-            counter: true,
-            good: source({
-              ...selector,
-              statusClasses: settings.goodClasses ?? ['1xx', '2xx', '3xx', '4xx'],
-            }),
-            total: source(selector),
-          },
-        },
+        spec:
+          threshold === undefined
+            ? {
+                ratioMetric: {
+                  counter: true,
+                  good: source({
+                    ...selector,
+                    statusClasses: settings.goodClasses ?? ['1xx', '2xx', '3xx', '4xx'],
+                  }),
+                  total: source(selector),
+                },
+              }
+            : { thresholdMetric: source({ ...selector, ...measured }) },
       },
       timeWindow: [{ duration: settings.timeWindow ?? '30d', isRolling: true }],
       budgetingMethod: 'Occurrences',
-      objectives: [{ displayName: 'Payments answer', target: settings.target ?? 0.99 }],
+      objectives: [{ displayName: 'Payments answer', target: settings.target ?? 0.99, ...limit }],
       ...('policies' in settings
         ? settings.policies === undefined
           ? {}

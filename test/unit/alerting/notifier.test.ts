@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Registry } from 'prom-client';
@@ -18,11 +19,17 @@ const log = createLog({ service: 'alerting', level: 'silent' });
 class Webhook {
   status = 200;
   readonly asked: string[] = [];
+  readonly bodies: string[] = [];
+  readonly signatures: unknown[] = [];
   readonly #server: Server;
 
   constructor() {
     this.#server = createServer((request, response) => {
-      request.resume().on('end', () => {
+      let body = '';
+      request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+      request.on('end', () => {
+        this.bodies.push(body);
+        this.signatures.push(request.headers['x-windrose-signature']);
         this.asked.push(String(request.headers['idempotency-key']));
         response.writeHead(this.statusFor(this.asked.at(-1) ?? '')).end();
       });
@@ -47,10 +54,10 @@ afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
 
-async function setUp(folder = tempDir()) {
+async function setUp(folder = tempDir(), secret?: Buffer) {
   const clock = new FakeClock();
   const webhook = new Webhook();
-  const webhooks = new Map([['oncall', await webhook.start()]]);
+  const webhooks = new Map([['oncall', { url: await webhook.start(), secret }]]);
   const file = await StateFile.open(folder, 'demo');
   const metrics = createMetrics(new Registry(), () => ({ firing: 0, outbox: 0 }));
   // A random of 1 takes the whole of a back-off.
@@ -104,6 +111,25 @@ async function setUp(folder = tempDir()) {
 }
 
 describe('a notification', () => {
+  test('is signed with the secret of its target, time and all', async () => {
+    const secret = Buffer.from('a secret of the receiver');
+    const { emptied, put, webhook } = await setUp(undefined, secret);
+    await put('a');
+    await emptied();
+    // 2026-01-01T00:00:00Z, as the clock says.
+    const body = webhook.bodies[0] ?? '';
+    const made = createHmac('sha256', secret).update(`1767225600.${body}`).digest('hex');
+    expect(webhook.signatures).toEqual([`t=1767225600,v1=${made}`]);
+    expect(JSON.parse(body)).toMatchObject({ notificationId: 'a-firing' });
+  });
+
+  test('is not signed without one', async () => {
+    const { emptied, put, webhook } = await setUp();
+    await put('a');
+    await emptied();
+    expect(webhook.signatures).toEqual([undefined]);
+  });
+
   test('is sent once and forgotten when its webhook acknowledges it', async () => {
     const { emptied, put, webhook } = await setUp();
     await put('a');

@@ -16,7 +16,7 @@ describe('an SLO', () => {
       target: 0.99,
       windowMs: 30 * 86_400_000,
       selector: { by: 'service', service: 'shop/payments' },
-      goodClasses: ['1xx', '2xx', '3xx', '4xx'],
+      good: { by: 'class', classes: ['1xx', '2xx', '3xx', '4xx'] },
       policies: [
         {
           name: 'burn',
@@ -66,6 +66,18 @@ describe('an SLO', () => {
     ]);
   });
 
+  test('over a threshold counts what is fast enough', () => {
+    const selector = { consumer: 'shop/ann' };
+    expect(objectiveOf(slo({ selector, threshold: { op: 'lte', value: 250 } }))).toMatchObject({
+      selector: { by: 'consumer', consumer: 'shop/ann' },
+      good: { by: 'duration', atMostUs: 250_000 },
+    });
+    const threshold = { op: 'lt', value: 0.5, statusClasses: ['2xx'] };
+    expect(objectiveOf(slo({ threshold })).good).toEqual({
+      ...{ by: 'duration', atMostUs: 500, of: ['2xx'] },
+    });
+  });
+
   test('without any policy alerts nobody', () => {
     expect(objectiveOf(slo({ policies: [] })).policies).toEqual([]);
   });
@@ -101,7 +113,30 @@ describe('an SLO that could not be evaluated is refused', () => {
   ])('requests selected by $selector', ({ selector }) => {
     expect(problemsOf({ selector: selector as unknown as Record<string, string> })).toEqual([
       'spec.indicator.spec.ratioMetric.total.metricSource.spec: requests are selected by ' +
-        'exactly one of service, route, or source with destination',
+        'exactly one of service, route, consumer, or source with destination',
+    ]);
+  });
+
+  test('a threshold without its limit, and a limit without a threshold', () => {
+    expect(problemsOf({ threshold: { op: 'lte' } })).toEqual([
+      'spec.objectives[0].value: a thresholdMetric needs op and value: how long a good request ' +
+        'takes, in milliseconds',
+    ]);
+    const document = sloDocument() as {
+      spec: { indicator: { spec: object }; objectives: object[] };
+    };
+    document.spec.objectives = [{ target: 0.9, op: 'lt', value: 1 }];
+    const told = (): string[] => {
+      const result = readResource(document, 'test');
+      return result.ok ? [] : result.problems.map(({ path, message }) => `${path}: ${message}`);
+    };
+    expect(told()).toEqual([
+      'spec.objectives[0].op: only a thresholdMetric has a threshold',
+      'spec.objectives[0].value: only a thresholdMetric has a threshold',
+    ]);
+    document.spec.indicator.spec = {};
+    expect(told()).toEqual([
+      'spec.indicator.spec: an indicator is either a ratioMetric or a thresholdMetric',
     ]);
   });
 
