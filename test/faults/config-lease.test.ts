@@ -28,6 +28,11 @@ async function leaderOf(
   return cluster.nodes.find(({ name }) => name === info.cluster?.leader);
 }
 
+async function replicasOf(connection: NatsConnection, stream: string): Promise<number> {
+  const manager = await connection.jetstreamManager({ checkAPI: false });
+  return (await manager.streams.info(stream)).config.num_replicas;
+}
+
 /** All that was ever published of the one service, in its order. */
 async function listen(connection: NatsConnection, subject: string): Promise<ServiceEndpoints[]> {
   const heard: ServiceEndpoints[] = [];
@@ -90,9 +95,14 @@ it(
       isLeaving = false;
       await published(`9001,${port}`);
     }
-    const manager = await connection.jetstreamManager();
     for (const name of [`KV_${subjects.lease}`, ...Object.values(subjects.streams)]) {
-      expect((await manager.streams.info(name)).config.num_replicas, name).toBe(3);
+      let replicas: number | undefined;
+      // The API's own leader may have been on the node that was killed: no leader, no answer.
+      await eventually(`${name} is told of`, async () => {
+        replicas = await replicasOf(connection, name).catch(() => undefined);
+        return replicas !== undefined;
+      });
+      expect(replicas, name).toBe(3);
     }
     expect(heard.map(({ endpoints }) => endpoints.length)).not.toContain(0);
   },
