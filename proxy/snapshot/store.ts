@@ -223,8 +223,10 @@ export class SnapshotStore {
   }
 
   #isOwn(body: string, code: string): boolean {
-    const made = this.#options.ownCode?.().update(body).digest();
-    if (made === undefined) return true;
+    const { ownCode, trust } = this.#options;
+    // Without a key nobody can tell who wrote it; where nothing is signed that protects nothing.
+    if (ownCode === undefined) return trust === undefined;
+    const made = ownCode().update(body).digest();
     const given = Buffer.from(code, 'hex');
     return given.byteLength === made.byteLength && timingSafeEqual(given, made);
   }
@@ -233,10 +235,11 @@ export class SnapshotStore {
   #withoutHeld(stored: StoredSnapshot): StoredSnapshot {
     const { kept, withheld } = stored.held;
     if (kept.length + withheld.length === 0) return stored;
-    this.#options.refused(
-      'the versions that the snapshot holds back are refused: it was not written with the key of ' +
-        'this proxy’s credential',
-    );
+    const why =
+      this.#options.ownCode === undefined
+        ? 'this proxy has no credential, whose key would tell that it wrote them'
+        : 'it was not written with the key of this proxy’s credential';
+    this.#options.refused(`the versions that the snapshot holds back are refused: ${why}`);
     return { ...stored, held: NOTHING_HELD };
   }
 

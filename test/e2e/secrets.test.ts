@@ -1,21 +1,29 @@
 // A certificate through the config plane of a mesh with a credential for each proxy: from `apply`
 // to a handshake, and nowhere on the way in clear.
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TLSSocket, connect } from 'node:tls';
 import type { ResourceList } from '#contracts/api/config.ts';
 import { meshSubjects } from '#contracts/subjects.ts';
 import { Unsealer } from '#platform/sealing.ts';
+import type { ServiceLog } from '#platform/service-log.ts';
 import { Signer } from '#platform/signing.ts';
 import { type Issued, issueCertificate } from '#platform/x509.ts';
-import { freePort, tempDir } from '#test/parts.ts';
+import { freePort } from '#test/parts.ts';
 import { until } from '#test/processes.ts';
-import { afterEach, beforeEach, expect, it, onTestFinished } from 'vitest';
+import { runCli } from '#test/shop.ts';
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, it, onTestFinished, test } from 'vitest';
 import { SecuredMesh } from '../integration/config/secured.ts';
 import { startService } from '../integration/config/support.ts';
 import { gateway, route, service, slice } from '../integration/proxy/mesh.ts';
-import { type ProxyProcess, startApp, startProxy } from '../integration/proxy/proxy-process.ts';
+import {
+  type ProxyProcess,
+  fetchOnce,
+  startApp,
+  startProxy,
+} from '../integration/proxy/proxy-process.ts';
 
 const MESH = 'prod';
 const HOST = 'shop.example';
@@ -78,103 +86,207 @@ function secret({ cert, key }: Issued): object {
   };
 }
 
-/** Files below a folder that hold something of a private key, as text or as base64 of that. */
-function filesWith(keys: readonly string[], folder: string): string[] {
-  const pieces = keys.flatMap((key) => {
-    const line = key.split('\n')[1] ?? '';
-    return [line, Buffer.from(key).toString('base64').slice(48, 96)];
+/**
+ * What would give a key away: the middle of its text, which is of this key alone, as it is and in
+ * base64 of whatever it stands in, which has three forms.
+ */
+function tracesOf({ key }: Issued): string[] {
+  const line = key.split('\n')[2] ?? '';
+  const forms = [0, 1, 2].map((before) => {
+    // The first and last characters are of what stands around it as well.
+    return Buffer.from(`${' '.repeat(before)}${line}`)
+      .toString('base64')
+      .slice(4, -4);
   });
+  return [line, ...forms];
+}
+
+const TRACES_MIN_LENGTH = 24;
+
+function givesAway(text: string, issued: readonly Issued[]): boolean {
+  return issued.flatMap(tracesOf).some((trace) => text.includes(trace));
+}
+
+/** Files below a folder that give one of the keys away. */
+function filesWith(issued: readonly Issued[], folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((file) => {
-      const text = readFileSync(file, 'latin1');
-      return pieces.some((piece) => text.includes(piece));
-    });
+    .filter((file) => givesAway(readFileSync(file, 'latin1'), issued));
 }
 
-it('a certificate reaches the proxy that serves with it, changes, and rests sealed', async () => {
+/** A log of all levels, in this process. */
+function listeningLog(): { log: ServiceLog; lines: string[] } {
+  const lines: string[] = [];
+  return { log: pino({ level: 'trace' }, { write: (line) => void lines.push(line) }), lines };
+}
+
+async function startConfig(log?: ServiceLog) {
   const { paths, url } = secured;
   const config = await startService(MESH, {
     ...{ natsUrl: url, natsCreds: paths.creds.config, natsCa: paths.nats.ca },
     signer: Signer.read(paths.signingKey),
     sealing: [Unsealer.read(paths.sealingKey)],
+    ...(log === undefined ? {} : { log }),
   });
   await config.ready;
+  return config;
+}
+
+function startEdge(credential: string, address: string, dataDir?: string): ProxyProcess {
+  const flags = ['--credential', credential, '--nats', secured.url, '--address', address];
+  return startProxy(flags, dataDir === undefined ? {} : { dataDir });
+}
+
+/** A Gateway that serves with the Secret `web` of a namespace. */
+function edgeWith(port: number, namespace = 'shop'): object {
+  const tls = { certificateRefs: [{ name: 'web', namespace }] };
+  const listeners = [{ name: 'https', port, protocol: 'HTTPS', tls }];
+  return { ...gateway([]), spec: { gatewayClassName: 'windrose', listeners } };
+}
+
+const serves = (port: number): Promise<boolean> =>
+  servedSerial(port).then(
+    () => true,
+    () => false,
+  );
+
+/** Proxies that something lies sealed for. */
+async function addressees(): Promise<string[]> {
+  const manager = await (await secured.asService('config')).jetstreamManager();
+  const { secrets } = meshSubjects(MESH).streams;
+  const lying = await manager.streams.info(secrets, { subjects_filter: '>' });
+  const proxies = Object.keys(lying.state.subjects ?? {}).map((subject) => subject.split('.')[3]);
+  return [...new Set(proxies)].map(String);
+}
+
+test('a key is found by what is looked for, wherever it begins', () => {
+  const issued = leaf();
+  for (const trace of tracesOf(issued)) {
+    expect(trace.length).toBeGreaterThanOrEqual(TRACES_MIN_LENGTH);
+  }
+  for (const before of ['', 'a', 'ab', 'abc']) {
+    const inside = Buffer.from(`${before}${issued.key}`);
+    expect(givesAway(inside.toString(), [issued])).toBe(true);
+    expect(givesAway(`...${inside.toString('base64')}`, [issued])).toBe(true);
+    expect(givesAway(inside.toString('base64'), [leaf()])).toBe(false);
+  }
+});
+
+it('a certificate reaches the proxy that serves with it, changes, and rests sealed', async () => {
+  const { log, lines } = listeningLog();
+  const config = await startConfig(log);
   const credentials = {
     edge: secured.credentialFile({ proxy: 'edge', gateways: ['shop/edge'] }),
     other: secured.credentialFile({ proxy: 'other', gateways: ['shop/another'] }),
   };
-  const start = (credential: string, address: string, dataDir?: string): ProxyProcess =>
-    startProxy(
-      ['--credential', credential, '--nats', url, '--address', address],
-      dataDir === undefined ? {} : { dataDir },
-    );
-  let edge = start(credentials.edge, EDGE);
-  const other = start(credentials.other, OTHER);
+  let edge = startEdge(credentials.edge, EDGE);
+  const other = startEdge(credentials.other, OTHER);
   await Promise.all([edge.ready(), other.ready()]);
 
-  const [first, second] = [leaf(), leaf()];
-  const [port, app] = [
-    await freePort(),
-    await startApp('echo', (_request, response) => {
-      response.end('served');
-    }),
-  ];
-  const tls = { certificateRefs: [{ name: 'web' }] };
-  const listeners = [{ name: 'https', port, protocol: 'HTTPS', tls }];
+  const issued = [leaf(), leaf()] as const;
+  const [first, second] = issued;
+  const app = await startApp('echo', (_request, response) => void response.end('served'));
+  const port = await freePort();
   await config.api.write({
     upserts: [
-      { ...gateway([]), spec: { gatewayClassName: 'windrose', listeners } },
-      ...[service('echo'), slice('echo', app.port), route('echo', 'echo'), secret(first)],
+      ...[edgeWith(port), secret(first)],
+      ...[service('echo'), slice('echo', app.port), route('echo', 'echo')],
     ],
   });
-  await until('it is served', () =>
-    servedSerial(port).then(
-      () => true,
-      () => false,
-    ),
-  );
+  await until('it is served', () => serves(port));
   expect(await servedSerial(port)).toBe(serialOf(first));
   await expect(Kept.open(OTHER, port)).rejects.toThrow(/ECONNREFUSED|handshake/);
   const { body } = await config.api.get<ResourceList>('/v1/resources/Secret/shop/web');
   expect(body.items).toMatchObject([{ sealed: { keys: ['tls.crt', 'tls.key'] } }]);
 
+  // It changes while requests flow, on a connection that stays and on new ones.
   const kept = await Kept.open(EDGE, port);
-  expect(await kept.ask()).toBe('HTTP/1.1 200 OK');
+  const answers: string[] = [];
+  let isFlowing = true;
+  const flow = (async () => {
+    while (isFlowing) answers.push(await kept.ask());
+  })();
+  await until('requests flow', () => answers.length > 0);
   await config.api.write({ upserts: [secret(second)] });
   await until('the new one is served', async () => (await servedSerial(port)) === serialOf(second));
-  expect(await kept.ask()).toBe('HTTP/1.1 200 OK');
+  const before = answers.length;
+  await until('they flow on', () => answers.length > before);
+  isFlowing = false;
+  await flow;
+  expect(new Set(answers)).toEqual(new Set(['HTTP/1.1 200 OK']));
   expect(kept.serial).toBe(serialOf(first));
 
-  const manager = await (await secured.asService('config')).jetstreamManager();
-  const subjects = meshSubjects(MESH);
-  const lying = await manager.streams.info(subjects.streams.secrets, { subjects_filter: '>' });
-  const proxies = Object.keys(lying.state.subjects ?? {}).map((subject) => subject.split('.')[3]);
-  expect(new Set(proxies)).toEqual(new Set(['edge']));
-  const keys = [first.key, second.key];
-  const folders = [dirname(paths.dir), edge.dataDir, other.dataDir];
-  expect(folders.flatMap((folder) => filesWith(keys, folder))).toEqual([]);
-  const seen = tempDir();
-  writeFileSync(join(seen, 'found'), second.key);
-  expect(filesWith(keys, seen)).toHaveLength(1);
+  expect(await addressees()).toEqual(['edge']);
+  const folders = [dirname(secured.paths.dir), edge.dataDir, other.dataDir];
+  expect(folders.flatMap((folder) => filesWith(issued, folder))).toEqual([]);
+  const paths = ['resources', 'changesets', 'changesets/1-1', 'changesets/1-2', 'backup'];
+  paths.push('diff?from=1-1&to=1-2', 'revisions/1-2/receipts', 'proxies');
   const told = [
+    ...lines,
     ...[edge, other].map((proxy) => `${proxy.stderr()}${JSON.stringify(proxy.log())}`),
     ...(await Promise.all(
       [edge, other].map(async (proxy) => (await proxy.admin('/snapshot')).body),
     )),
     ...(await Promise.all(
-      ['/v1/resources', '/v1/changesets', '/v1/changesets/1-1', '/v1/backup'].map(async (path) =>
-        JSON.stringify((await config.api.get(path)).body),
-      ),
+      paths.map(async (path) => {
+        const answer = await config.api.get(`/v1/${path}`);
+        expect(answer.status, path).toBe(200);
+        return JSON.stringify(answer.body);
+      }),
     )),
-  ].join('\n');
-  expect(told).toContain('shop/web');
-  for (const key of keys) expect(told).not.toContain(key.split('\n')[1]);
+    (await runCli(['get', 'secret', '-o', 'yaml'], { WINDROSE_SERVER: config.url })).stdout,
+  ];
+  expect(told.at(-1)).toContain('tls.key');
+  expect(lines.length).toBeGreaterThan(0);
+  expect(told.filter((text) => givesAway(text, issued))).toEqual([]);
 
   await secured.nats.kill('SIGKILL');
   expect(await edge.stop()).toBe(0);
-  edge = start(credentials.edge, EDGE, edge.dataDir);
+  edge = startEdge(credentials.edge, EDGE, edge.dataDir);
   await edge.ready();
   expect(await servedSerial(port)).toBe(serialOf(second));
+});
+
+it('a grant that is withdrawn takes the certificate from the proxy, and nothing else', async () => {
+  const config = await startConfig();
+  const gateways = ['shop/edge', 'shop/side'];
+  const credential = secured.credentialFile({ proxy: 'edge', gateways });
+  let edge = startEdge(credential, EDGE);
+  await edge.ready();
+  const issued = leaf();
+  const [port, side] = [await freePort(), await freePort()];
+  const app = await startApp('echo', (_request, response) => void response.end('served'));
+  const grant = {
+    ...{ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'ReferenceGrant' },
+    metadata: { name: 'edges', namespace: 'certificates' },
+    spec: {
+      from: [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', namespace: 'shop' }],
+      to: [{ group: '', kind: 'Secret' }],
+    },
+  };
+  const web = { ...secret(issued), metadata: { name: 'web', namespace: 'certificates' } };
+  await config.api.write({
+    upserts: [
+      ...[edgeWith(port, 'certificates'), web, grant, gateway([side], 'side')],
+      ...[service('echo'), slice('echo', app.port)],
+      ...[route('echo', 'echo'), route('beside', 'echo', '/', 'side')],
+    ],
+  });
+  await until('it is served', () => serves(port));
+  expect(await addressees()).toEqual(['edge']);
+  const { metadata } = grant;
+  await config.api.write({ deletes: [{ kind: 'ReferenceGrant', ...metadata }] });
+  await until('no handshake is made', async () => !(await serves(port)));
+  await until('nothing lies for it', async () => (await addressees()).length === 0);
+  const beside = async (): Promise<number> => (await fetchOnce({ host: EDGE, port: side })).status;
+  expect(await beside()).toBe(200);
+
+  // What was taken back does not come back from the disk.
+  await secured.nats.kill('SIGKILL');
+  await edge.stop();
+  edge = startEdge(credential, EDGE, edge.dataDir);
+  await edge.ready();
+  expect(await beside()).toBe(200);
+  expect(await serves(port)).toBe(false);
 });

@@ -55,7 +55,7 @@ describe('versions that are held back, on the disk of a proxy with a credential'
   };
   const held = { kept: [kept], withheld: ['Service/shop/b' as ResourceKey] };
 
-  async function stored(change: (text: string) => string, key = sealKeys) {
+  async function stored(change: (text: string) => string, key?: typeof sealKeys) {
     const dir = tempDir();
     const refused: string[] = [];
     const options = {
@@ -71,11 +71,9 @@ describe('versions that are held back, on the disk of a proxy with a credential'
     await store.flush();
     const name = path.join(dir, 'snapshot.json');
     writeFileSync(name, change(readFileSync(name, 'utf8')));
-    const reading = new Unsealer(key.privateKey, 'a key');
-    const read = await new SnapshotStore({
-      ...{ ...options, ownCode: () => reading.fileCode() },
-    }).load();
-    return { read, refused };
+    const reading = key && new Unsealer(key.privateKey, 'a key');
+    const ownCode = reading && (() => reading.fileCode());
+    return { read: await new SnapshotStore({ ...options, ownCode }).load(), refused };
   }
 
   const resummed = (text: string, code: string): string => {
@@ -84,7 +82,7 @@ describe('versions that are held back, on the disk of a proxy with a credential'
   };
 
   it('are taken from a file that it has written itself', async () => {
-    const { read, refused } = await stored((text) => text);
+    const { read, refused } = await stored((text) => text, sealKeys);
     expect(read?.held).toEqual(held);
     expect(refused).toEqual([]);
   });
@@ -97,7 +95,7 @@ describe('versions that are held back, on the disk of a proxy with a credential'
       (text) => resummed(text.replace('"port":81', '"port":82'), ` ${text.slice(65, 129)}`),
     ],
   ])('are refused from %s; what is signed is served', async (_what, change) => {
-    const { read, refused } = await stored(change);
+    const { read, refused } = await stored(change, sealKeys);
     expect(read?.state.sequence).toBe(1);
     expect(read?.held).toEqual({ kept: [], withheld: [] });
     expect(refused).toEqual([expect.stringContaining('holds back are refused')]);
@@ -107,6 +105,13 @@ describe('versions that are held back, on the disk of a proxy with a credential'
     const { read, refused } = await stored((text) => text, newSealingKeys());
     expect(read?.held).toEqual({ kept: [], withheld: [] });
     expect(refused).toHaveLength(1);
+  });
+
+  it('are refused by a proxy that has no credential to know its own file by', async () => {
+    const { read, refused } = await stored((text) => text);
+    expect(read?.state.sequence).toBe(1);
+    expect(read?.held).toEqual({ kept: [], withheld: [] });
+    expect(refused).toEqual([expect.stringContaining('has no credential')]);
   });
 });
 
