@@ -96,6 +96,19 @@ it('a held Gateway stays held, harms no other, and a revoked key stays revoked',
   expect(shown.stdout).toContain('PortUnavailable');
   await holds();
 
+  // Neither a start that reaches NATS nor going back in what is not held changes that.
+  await proxy.stop();
+  proxy = startProxy(flags, { dataDir: proxy.dataDir });
+  await proxy.ready();
+  await holds();
+  await config.api.write({ upserts: [route('beside', 'echo', '/elsewhere', 'side')] });
+  const side404 = async () => (await fetchOnce({ port: side, path: '/beside' })).status === 404;
+  await until('the route is elsewhere', side404);
+  const back = await runCli(['rollback', '1-3', '--wait'], env);
+  expect(back.stderr).toContain('its version of revision 1 stays in service');
+  expect(back.stderr).toContain('revision 1-4 is not in effect everywhere: edge-1 (partial)');
+  await holds();
+
   // It starts from disk, twice: what the first start wrote is what the second one reads.
   await config.stop();
   await nats.kill('SIGKILL');

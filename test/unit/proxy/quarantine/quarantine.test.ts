@@ -2,7 +2,7 @@ import type { ResourceRef } from '#contracts/names.ts';
 import type { ResourceProblem } from '#contracts/problems.ts';
 import { createLog } from '#platform/log.ts';
 import { MeshState } from '#platform/state.ts';
-import { Quarantine } from '#proxy/quarantine/quarantine.ts';
+import { type HeldVersions, Quarantine } from '#proxy/quarantine/quarantine.ts';
 import { tooNew } from '#proxy/quarantine/too-new.ts';
 import { heldVersions } from '#proxy/quarantine/words.ts';
 import { describe, expect, it } from 'vitest';
@@ -44,12 +44,12 @@ class Proxy {
   }
 
   /** Another process on this one's disk. */
-  async restart(taken: number[] = []): Promise<Proxy> {
+  async restart(taken: number[] = [], disk?: HeldVersions): Promise<Proxy> {
     const next = new Proxy();
     next.state = this.state.clone();
     for (const port of taken) next.fleet.taken.add(port);
     const revision = { epoch: 1, sequence: this.state.sequence };
-    const held = structuredClone(this.quarantine.heldVersions);
+    const held = disk ?? structuredClone(this.quarantine.heldVersions);
     next.quarantine.restore(next.state, revision, held);
     next.problems = (await next.quarantine.apply({ state: next.state, revision })).problems;
     return next;
@@ -263,6 +263,20 @@ describe('what is held', () => {
       kept: [],
       withheld: ['AuthenticationPolicy/shop/p'],
     });
+  });
+
+  it('is shut where the versions on disk were refused: it has none', async () => {
+    const proxy = await holding();
+    await proxy.apply([AUTH]);
+    await proxy.apply([newer(AUTH)]);
+    const unavailable = (of: Proxy) =>
+      of.fleet.snapshot?.services.get('shop/app')?.security.unavailable;
+    expect([proxy.ports, unavailable(await proxy.restart([81]))]).toEqual([[80], []]);
+    const next = await proxy.restart([81], { kept: [], withheld: [] });
+    expect(unavailable(next)).toEqual(['AuthenticationPolicy/shop/p']);
+    // Port 80 was the kept version's; 81 is wanted, and told to be taken.
+    expect(next.ports).toEqual([81]);
+    expect(next.said).toContainEqual(expect.stringContaining('port 81 is taken'));
   });
 
   it('is of its epoch: another one has no previous versions', async () => {
