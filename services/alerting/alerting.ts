@@ -18,6 +18,7 @@ import { Objectives } from './objectives.ts';
 import { type Query, readCounts, readProgress } from './rollup.ts';
 import { ALERTMANAGER, type StoredAlert } from './state.ts';
 import { StateFile } from './state-file.ts';
+import { watermarkOf } from './watermark.ts';
 import type { Webhook } from './webhook.ts';
 
 export interface AlertingOptions {
@@ -82,7 +83,9 @@ export async function startAlerting(
     metrics,
     queued: () => notifier.wake(),
   });
-  addRoutes(api.app, { evaluator, file, notReady });
+  const completeUntil = async (): Promise<number | undefined> =>
+    watermarkOf(await readProgress(query), clock.wallMs());
+  addRoutes(api.app, { evaluator, file, notReady, query, completeUntil });
   const { url } = await listen(api.app, options.listen, {
     insecure: options.insecureListen ?? false,
     tokens,

@@ -1,7 +1,7 @@
-import { bucketMiddleUs } from '#contracts/metrics.ts';
-import { ROLLUPS, TABLES } from '#contracts/tables.ts';
+import { TABLES } from '#contracts/tables.ts';
 import type { Counts } from './burn-rate.ts';
 import type { Good, Selector } from './objective.ts';
+import { ROLLUP_TABLES, type Resolution, bucketUpTo, fastSql, placeOf } from './place.ts';
 import type { WorkerProgress } from './watermark.ts';
 
 /** Rows of a read-only query, values as ClickHouse's JSONEachRow has them. */
@@ -105,8 +105,6 @@ interface SumsOrder {
   resolution: Resolution;
 }
 
-type Resolution = 'fine' | 'minute';
-
 async function sumsSince(
   query: Query,
   { requests, startsMs, endMs, resolution }: SumsOrder,
@@ -170,10 +168,7 @@ async function readRows(
   const since = startsMs.map((startMs) => `time >= toDateTime(${seconds(startMs)}, 'UTC')`);
   const sums = (what: string): string =>
     `[${since.map((condition) => `sumIf(${what}, ${condition})`).join(', ')}]`;
-  const fast =
-    good.by === 'duration'
-      ? `arraySum(mapValues(mapFilter((b, n) -> b <= ${bucketUpTo(good.atMostUs)}, durations)))`
-      : undefined;
+  const fast = good.by === 'duration' ? fastSql(good.atMostUs) : undefined;
   const wanted = [...new Set(parts.map(({ request }) => placeOf(request.selector).values[0]))];
   const rows = await query(
     `SELECT [${columns.map((column) => `toString(${column})`).join(', ')}] AS key, status_class,
@@ -205,45 +200,8 @@ function addRow({ request, startsMs, sums }: Part, row: Row, starts: readonly nu
   });
 }
 
-const ROLLUP_TABLES = {
-  edges: { fine: ROLLUPS.edges.table, minute: ROLLUPS.edgesMinute.table },
-  routes: { fine: ROLLUPS.routes.table, minute: ROLLUPS.routesMinute.table },
-} as const;
-
-/** Where the requests of a selector are counted. */
-function placeOf(selector: Selector): {
-  rollup: keyof typeof ROLLUP_TABLES;
-  columns: readonly [string, ...string[]];
-  values: readonly string[];
-} {
-  switch (selector.by) {
-    case 'service':
-      return { rollup: 'edges', columns: ['destination'], values: [selector.service] };
-    case 'edge': {
-      const { destination, source } = selector;
-      return {
-        ...{ rollup: 'edges', columns: ['destination', 'source'] },
-        values: [destination, source],
-      };
-    }
-    case 'route':
-      return { rollup: 'routes', columns: ['route'], values: [selector.route] };
-    case 'consumer':
-      return { rollup: 'routes', columns: ['consumer'], values: [selector.consumer] };
-    default:
-      return selector satisfies never;
-  }
-}
-
 function keyOf(values: readonly string[]): string {
   return values.join('\0');
-}
-
-/** The last bucket whose middle is no longer than this: within 1 % of it (metrics.ts). */
-function bucketUpTo(atMostUs: number): number {
-  let bucket = 0;
-  while (bucketMiddleUs(bucket + 1) <= atMostUs) bucket++;
-  return bucket;
 }
 
 function seconds(ms: number): number {

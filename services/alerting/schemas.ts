@@ -1,6 +1,6 @@
 /** The answers of the API as schemas, for OpenAPI; held to the contract's types below. */
 import Type, { type Static } from 'typebox';
-import type { AlertList, SloList } from '#contracts/api/alerting.ts';
+import type { AlertList, SloList, SloTest } from '#contracts/api/alerting.ts';
 
 const Time = Type.String({ format: 'date-time' });
 
@@ -42,9 +42,30 @@ const AlertSchema = Type.Object({
   summary: Type.String(),
 });
 
+export const SloTestSchema = Type.Object({
+  slo: Type.String(),
+  from: Time,
+  until: Time,
+  stepMs: Type.Number({ description: 'what was played, step by step' }),
+  good: Type.Number(),
+  total: Type.Number(),
+  ratio: Type.Optional(Type.Number()),
+  budgetLeft: Type.Number(),
+  alerts: Type.Array(
+    Type.Object({
+      policy: Type.String(),
+      severity: Type.String(),
+      startedAt: Time,
+      resolvedAt: Type.Optional(Time),
+      highestRate: Type.Number(),
+    }),
+  ),
+});
+
 export const SloListSchema = Type.Object({ items: Type.Array(SloStatusSchema) });
 export const AlertListSchema = Type.Object({ items: Type.Array(AlertSchema) });
 
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
 true satisfies Same<Static<typeof SloListSchema>, SloList>;
 true satisfies Same<Static<typeof AlertListSchema>, AlertList>;
+true satisfies Same<Static<typeof SloTestSchema>, SloTest>;

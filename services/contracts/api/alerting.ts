@@ -1,3 +1,5 @@
+import Type, { type Static } from 'typebox';
+
 /** The HTTP API of `services/alerting`. */
 /**
  * `pending`: the shortest window of a policy burns too fast, and not yet long enough, or with too
@@ -38,6 +40,45 @@ export interface SloStatus {
 
 export interface SloList {
   items: SloStatus[];
+}
+
+/** `POST /v1/slos/test`: when an SLO, applied or not, would have fired. */
+export const SloTestRequest = Type.Object(
+  {
+    /** The resource, as `apply` takes it. */
+    slo: Type.Unknown(),
+    /** RFC 3339; cut to whole minutes. */
+    since: Type.String({ format: 'date-time' }),
+    /** Absent: up to what is stored now. */
+    until: Type.Optional(Type.String({ format: 'date-time' })),
+  },
+  { additionalProperties: false },
+);
+export type SloTestRequest = Static<typeof SloTestRequest>;
+
+export interface SloTest {
+  slo: string;
+  /** What was played, and in which steps. */
+  from: string;
+  until: string;
+  stepMs: number;
+  /** Over the whole period, whatever the objective's own window is. */
+  good: number;
+  total: number;
+  ratio?: number;
+  budgetLeft: number;
+  /** In the order of their beginnings. */
+  alerts: SloTestAlert[];
+}
+
+export interface SloTestAlert {
+  policy: string;
+  severity: string;
+  startedAt: string;
+  /** Absent: it fires still at the end. */
+  resolvedAt?: string;
+  /** The highest burn rate in any of its windows while it fired. */
+  highestRate: number;
 }
 
 /** One alert of one policy of one SLO; the body of a webhook is `AlertNotification`. */

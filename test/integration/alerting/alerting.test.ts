@@ -1,5 +1,5 @@
 import { type Server, type Socket, connect, createServer } from 'node:net';
-import type { AlertNotification } from '#contracts/api/alerting.ts';
+import type { AlertNotification, SloTest } from '#contracts/api/alerting.ts';
 import { eventually } from '#test/eventually.ts';
 import { clickhouseUrl, freePort, natsUrl, tempDir, uniqueMesh } from '#test/parts.ts';
 import { startReceiver } from '#test/receiver.ts';
@@ -216,6 +216,38 @@ describe('objectives', () => {
     expect(await service.slos()).toEqual([]);
   });
 
+  test('are played before they are applied', async () => {
+    const { start, step } = await setUp();
+    const service = await start();
+    const play = async (body: object): Promise<{ status: number; body: unknown }> => {
+      const response = await fetch(`${service.url}/v1/slos/test`, {
+        ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
+        body: JSON.stringify(body),
+      });
+      return { status: response.status, body: await response.json() };
+    };
+    const request = { slo: objective(), since: new Date(Date.now() - 3_600_000).toISOString() };
+    expect(await play(request)).toMatchObject({
+      ...{ status: 503, body: { detail: 'no data has come in yet' } },
+    });
+    for (let at = 0; at < 8; at++) await step(50);
+    const done = await play(request);
+    expect(done).toMatchObject({ status: 200, body: { slo: 'shop/payments', stepMs: 10_000 } });
+    expect((done.body as SloTest).alerts).toHaveLength(1);
+    expect(await play({ ...request, since: '2030-01-01T00:00:00Z' })).toMatchObject({
+      status: 400,
+    });
+    expect(await play({ ...request, since: '2020-01-01T00:00:00Z' })).toMatchObject({
+      ...{ status: 400, body: { detail: 'the data is kept for 90 days, and no longer' } },
+    });
+    expect(await play({ ...request, since: 'yesterday' })).toMatchObject({ status: 400 });
+    const broken = { ...objective(), spec: { ...objective().spec, objectives: [] } };
+    expect(await play({ ...request, slo: broken })).toMatchObject({
+      ...{ status: 422, body: { problems: [{ path: 'spec.objectives' }] } },
+    });
+    expect(await service.slos().catch(() => [])).toEqual([]);
+  });
+
   test('show what their author or operator got wrong', async () => {
     const { start, step, writer } = await setUp();
     await writer.apply([objective()]);
@@ -247,7 +279,7 @@ describe('the process', () => {
     const openapi = (await (await fetch(`${service.url}/openapi.json`)).json()) as {
       paths: object;
     };
-    expect(Object.keys(openapi.paths)).toEqual(['/v1/slos', '/v1/alerts']);
+    expect(Object.keys(openapi.paths)).toEqual(['/v1/slos', '/v1/slos/test', '/v1/alerts']);
     expect(await service.end('SIGTERM')).toBe(0);
   });
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { parseManifests } from '#platform/manifests.ts';
 import { expect, test } from 'vitest';
+import { sloDocument } from '../alerting/fixtures.ts';
 import { NOW, fakeApi, windrose } from './harness.ts';
 import * as samples from './samples.ts';
 
@@ -92,6 +93,30 @@ test('slo shows objectives and alerts', async () => {
   const ran = await windrose(['slo', ...api.server]);
   expect(ran.status).toBe(0);
   await expect(ran.out).toMatchFileSnapshot('../../golden/cli/slo.txt');
+});
+
+test('slo test shows when an objective in a file would have fired', async () => {
+  const quiet = { ...samples.sloTest, alerts: [], good: 0, total: 0, budgetLeft: 1 };
+  delete quiet.ratio;
+  const answers = [samples.sloTest, quiet];
+  const api = await fakeApi({ 'POST /v1/slos/test': () => answers.shift() });
+  const stdin = [sloDocument(), sloDocument({ name: 'quiet' })]
+    .map((document) => JSON.stringify(document))
+    .join('\n---\n');
+  const args = ['slo', 'test', '-f', '-', '--since', '7d', ...api.server];
+  const ran = await windrose(args, { stdin });
+  expect(ran.err).toBe('');
+  await expect(ran.out).toMatchFileSnapshot('../../golden/cli/slo-test.txt');
+  expect(api.asked.map(({ body }) => body).filter((body) => body !== undefined)).toMatchObject([
+    { slo: { metadata: { name: 'payments' } }, since: '2026-05-25T12:00:00.000Z' },
+    { slo: { metadata: { name: 'quiet' } } },
+  ]);
+  const wrong = await windrose([...args, '--until', 'noon'], { stdin });
+  expect(wrong.err).toContain('--until noon is no time');
+  expect(wrong.status).toBe(2);
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } };
+  const none = await windrose(args, { stdin: JSON.stringify(namespace) });
+  expect(none.err).toContain('there is no SLO in -');
 });
 
 test('audit ends with status 1 when it does not add up', async () => {

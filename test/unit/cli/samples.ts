@@ -1,4 +1,4 @@
-import type { Alert, SloStatus } from '#contracts/api/alerting.ts';
+import type { Alert, SloStatus, SloTest } from '#contracts/api/alerting.ts';
 import type {
   AuditResponse,
   GraphResponse,
@@ -390,3 +390,24 @@ export const alerts = (ago: Ago): { items: Alert[] } => ({
     },
   ],
 });
+
+export const sloTest: SloTest = {
+  slo: 'shop/payments',
+  from: '2026-05-25T12:00:00.000Z',
+  until: '2026-06-01T12:00:00.000Z',
+  stepMs: 10_000,
+  good: 995_000,
+  total: 1_000_000,
+  ratio: 0.995,
+  budgetLeft: 0.5,
+  alerts: [
+    {
+      ...{ policy: 'fast-burn', severity: 'page', startedAt: '2026-05-27T03:12:10.000Z' },
+      ...{ resolvedAt: '2026-05-27T03:40:00.000Z', highestRate: 41.25 },
+    },
+    {
+      ...{ policy: 'slow-burn', severity: 'ticket', startedAt: '2026-06-01T11:00:00.000Z' },
+      highestRate: 6.5,
+    },
+  ],
+};

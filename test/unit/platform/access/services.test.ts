@@ -11,6 +11,7 @@ import type { FastifyInstance } from 'fastify';
 import { expect, test } from 'vitest';
 import { addRoutes as addAlerting } from '../../../../services/alerting/api.ts';
 import { addRoutes as addAnalytics } from '../../../../services/analytics/api/routes.ts';
+import { sloDocument } from '../../alerting/fixtures.ts';
 
 const log = createServiceLog({ service: 'test', level: 'silent' });
 const headers = { authorization: 'Bearer wr_shop' };
@@ -48,6 +49,31 @@ test('alerting leaves out objectives and alerts of other namespaces', async () =
   const firing = await app.inject({ url: '/v1/alerts', headers });
   expect(firing.json<AlertList>().items.map(({ slo }) => slo)).toEqual(['shop/a']);
   expect((await app.inject('/v1/slos')).statusCode).toBe(401);
+});
+
+test('alerting plays objectives of what a token may view only', async () => {
+  const app = await guarded('alerting');
+  const asked: unknown[] = [];
+  addAlerting(app, {
+    notReady: () => undefined,
+    completeUntil: () => Promise.resolve(Date.UTC(2026, 5, 1)),
+    query: (_sql: string, parameters: unknown) => {
+      asked.push(parameters);
+      return Promise.resolve([]);
+    },
+  } as never);
+  const post = async (selector: Record<string, string>): Promise<number> => {
+    const payload = { slo: sloDocument({ selector }), since: '2026-05-31T00:00:00Z' };
+    return (await app.inject({ method: 'POST', url: '/v1/slos/test', headers, payload }))
+      .statusCode;
+  };
+  expect(await post({ service: 'pay/charge' })).toBe(403);
+  expect(await post({ destination: 'shop/a', source: 'pay/b' })).toBe(403);
+  expect(await post({ destination: 'shop/a', source: 'Gateway/pay/b' })).toBe(403);
+  expect(await post({ consumer: 'pay/ann' })).toBe(403);
+  expect(asked).toEqual([]);
+  expect(await post({ destination: 'shop/a', source: 'Gateway/shop/b' })).toBe(200);
+  expect(asked).toMatchObject([{ value0: 'shop/a', value1: 'Gateway/shop/b' }]);
 });
 
 test('analytics asks who it is before it asks ClickHouse', async () => {

@@ -1,0 +1,48 @@
+/** Where the requests of an objective stand in the rollups. */
+import { bucketMiddleUs } from '#contracts/metrics.ts';
+import { ROLLUPS } from '#contracts/tables.ts';
+import type { Selector } from './objective.ts';
+
+export type Resolution = 'fine' | 'minute';
+
+export const ROLLUP_TABLES = {
+  edges: { fine: ROLLUPS.edges.table, minute: ROLLUPS.edgesMinute.table },
+  routes: { fine: ROLLUPS.routes.table, minute: ROLLUPS.routesMinute.table },
+} as const;
+
+/** `values`: of the columns, in their order. */
+export function placeOf(selector: Selector): {
+  rollup: keyof typeof ROLLUP_TABLES;
+  columns: readonly [string, ...string[]];
+  values: readonly string[];
+} {
+  switch (selector.by) {
+    case 'service':
+      return { rollup: 'edges', columns: ['destination'], values: [selector.service] };
+    case 'edge': {
+      const { destination, source } = selector;
+      return {
+        ...{ rollup: 'edges', columns: ['destination', 'source'] },
+        values: [destination, source],
+      };
+    }
+    case 'route':
+      return { rollup: 'routes', columns: ['route'], values: [selector.route] };
+    case 'consumer':
+      return { rollup: 'routes', columns: ['consumer'], values: [selector.consumer] };
+    default:
+      return selector satisfies never;
+  }
+}
+
+/** SQL: of a row's requests those that took no longer. */
+export function fastSql(atMostUs: number): string {
+  return `arraySum(mapValues(mapFilter((b, n) -> b <= ${bucketUpTo(atMostUs)}, durations)))`;
+}
+
+/** The last bucket whose middle is no longer than this: within 1 % of it (metrics.ts). */
+export function bucketUpTo(atMostUs: number): number {
+  let bucket = 0;
+  while (bucketMiddleUs(bucket + 1) <= atMostUs) bucket++;
+  return bucket;
+}
