@@ -15,7 +15,8 @@ import { Evaluator } from './evaluator.ts';
 import { createMetrics } from './metrics.ts';
 import { Notifier } from './notifier.ts';
 import { Objectives } from './objectives.ts';
-import { type Query, readCounts, readProgress } from './rollup.ts';
+import { readCounts } from './counts.ts';
+import { type Query, readProgress } from './rollup.ts';
 import { ALERTMANAGER, type StoredAlert } from './state.ts';
 import { StateFile } from './state-file.ts';
 import { watermarkOf } from './watermark.ts';
@@ -85,7 +86,8 @@ export async function startAlerting(
   });
   const completeUntil = async (): Promise<number | undefined> =>
     watermarkOf(await readProgress(query), clock.wallMs());
-  addRoutes(api.app, { evaluator, file, notReady, query, completeUntil });
+  const known = (): typeof objectives.all => objectives.all;
+  addRoutes(api.app, { evaluator, file, notReady, query, completeUntil, objectives: known });
   const { url } = await listen(api.app, options.listen, {
     insecure: options.insecureListen ?? false,
     tokens,

@@ -1,11 +1,10 @@
 /** When an objective would have fired, by what was stored. */
 import type { SloTest, SloTestAlert } from '#contracts/api/alerting.ts';
-import { ROLLUPS } from '#contracts/tables.ts';
-import { type Counts, budgetLeft, goodRatio } from './burn-rate.ts';
+import { budgetLeft, goodRatio } from './burn-rate.ts';
 import { decide, readPolicy } from './decision.ts';
 import type { Objective, Policy } from './objective.ts';
-import { ROLLUP_TABLES, type Resolution, fastSql, placeOf } from './place.ts';
 import { MINUTE_MS, type Query } from './rollup.ts';
+import { type Timeline, readTimeline } from './timeline.ts';
 
 export interface Period {
   /** Both on whole minutes, ms since 1970. */
@@ -28,19 +27,14 @@ export async function backtest(
   const windowsMs = policies.flatMap(({ conditions }) => conditions.map((each) => each.windowMs));
   const longestMs = Math.ceil(Math.max(0, ...windowsMs) / MINUTE_MS) * MINUTE_MS;
   const firstMs = fromMs - longestMs;
-  const resolution = firstMs >= fineSinceMs ? 'fine' : 'minute';
-  const stepMs = resolution === 'fine' ? FINE_STEP_MS : MINUTE_MS;
-  const sums = await readSums(query, objective, { firstMs, untilMs, stepMs, resolution });
-  const at = (ms: number): Counts => sums[Math.floor((ms - firstMs) / stepMs)] ?? NONE;
-  const before = (nowMs: number, windowMs: number): Counts => {
-    const [start, end] = [at(nowMs - windowMs), at(nowMs)];
-    return { good: end.good - start.good, total: end.total - start.total };
-  };
-  const alerts = policies.flatMap((policy) => {
-    const play = { fromMs, untilMs, stepMs, before };
-    return alertsOf(policy, target, play);
+  const { between, stepMs } = await readTimeline(query, objective, {
+    ...{ firstMs, untilMs, fineSinceMs },
   });
-  const counts = before(untilMs, untilMs - fromMs);
+  const alerts = policies.flatMap((policy) => {
+    return alertsOf(policy, target, { fromMs, untilMs, stepMs, between });
+  });
+  const { good, total } = between(fromMs, untilMs);
+  const counts = { good, total };
   const ratio = goodRatio(counts);
   return {
     slo,
@@ -58,19 +52,19 @@ interface Play {
   fromMs: number;
   untilMs: number;
   stepMs: number;
-  before: (nowMs: number, windowMs: number) => Counts;
+  between: Timeline['between'];
 }
 
 function alertsOf(
   policy: Policy,
   target: number,
-  { before, fromMs, stepMs, untilMs }: Play,
+  { between, fromMs, stepMs, untilMs }: Play,
 ): SloTestAlert[] {
   const alerts: SloTestAlert[] = [];
   let firing: SloTestAlert | undefined;
   for (let nowMs = fromMs + stepMs; nowMs <= untilMs; nowMs += stepMs) {
     const readings = readPolicy(policy, target, (windowMs) =>
-      before(nowMs, Math.ceil(windowMs / stepMs) * stepMs),
+      between(nowMs - Math.ceil(windowMs / stepMs) * stepMs, nowMs),
     );
     const rate = Math.max(...readings.map((reading) => reading.rate));
     const decision = decide(firing !== undefined, readings);
@@ -87,52 +81,6 @@ function alertsOf(
     }
   }
   return alerts;
-}
-
-const FINE_STEP_MS = ROLLUPS.edges.stepSeconds * 1_000;
-const NONE: Counts = { good: 0, total: 0 };
-
-interface Steps {
-  firstMs: number;
-  untilMs: number;
-  stepMs: number;
-  resolution: Resolution;
-}
-
-/** What was counted from the beginning up to each step, the beginning itself first. */
-async function readSums(
-  query: Query,
-  { selector, good }: Objective,
-  { firstMs, resolution, stepMs, untilMs }: Steps,
-): Promise<Counts[]> {
-  const { rollup, columns, values } = placeOf(selector);
-  const where = columns.map((column, i) => `${column} = {value${i}:String}`).join(' AND ');
-  const isOf = 'status_class IN {classes:Array(String)}';
-  const [classes, isCounted, isGood, requests] =
-    good.by === 'class'
-      ? [good.classes, '1', isOf, 'requests']
-      : [good.of ?? [], good.of === undefined ? '1' : isOf, '1', fastSql(good.atMostUs)];
-  const rows = await query(
-    `SELECT toUnixTimestamp(time) AS at, sumIf(requests, ${isCounted}) AS total,
-       sumIf(${requests}, ${isCounted} AND ${isGood}) AS good
-     FROM ${ROLLUP_TABLES[rollup][resolution]}
-     WHERE time >= toDateTime(${firstMs / 1_000}, 'UTC')
-       AND time < toDateTime(${untilMs / 1_000}, 'UTC') AND ${where}
-     GROUP BY time`,
-    { classes, ...Object.fromEntries(values.map((value, i) => [`value${i}`, value])) },
-  );
-  const steps = Array.from({ length: (untilMs - firstMs) / stepMs }, () => NONE);
-  for (const row of rows) {
-    const step = (Number(row['at']) * 1_000 - firstMs) / stepMs;
-    steps[step] = { good: Number(row['good']), total: Number(row['total']) };
-  }
-  const sums: Counts[] = [NONE];
-  let sum = NONE;
-  for (const { good: fine, total } of steps) {
-    sum = { good: sum.good + fine, total: sum.total + total };
-    sums.push(sum);
-  }
-  return sums;
 }
 
 function timeText(ms: number): string {

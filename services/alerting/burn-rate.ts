@@ -1,7 +1,11 @@
 /** Error budgets and how fast they burn. Pure. */
+import type { Span } from './budget-window.ts';
+
 export interface Counts {
   good: number;
   total: number;
+  /** Where slices of time are counted: the requests in them. */
+  requests?: number;
 }
 
 /**
@@ -21,10 +25,19 @@ export function budgetLeft(counts: Counts, target: number): number {
 
 /**
  * How long the rest of a budget lasts at a burn rate, in ms: 0 when it is used up already,
- * undefined when nothing burns.
+ * undefined when it lasts. Of a rolling window nothing that burned is thought to leave it; a window
+ * of the calendar is thought to have as much traffic to its end as it had, and ends.
  */
-export function exhaustedInMs(left: number, rate: number, windowMs: number): number | undefined {
-  return rate > 0 ? Math.max(0, Math.round((left * windowMs) / rate)) : undefined;
+export function exhaustedInMs(
+  left: number,
+  rate: number,
+  { isRolling, nowMs, startMs, endMs }: Span & { isRolling: boolean; nowMs: number },
+): number | undefined {
+  if (left <= 0 && rate > 0) return 0;
+  if (isRolling) return rate > 0 ? Math.round((left * (endMs - startMs)) / rate) : undefined;
+  if (rate <= 1) return undefined;
+  const inMs = Math.round((left * (nowMs - startMs)) / (rate - 1));
+  return nowMs + inMs < endMs ? inMs : undefined;
 }
 
 /** good ÷ total; undefined without requests. */

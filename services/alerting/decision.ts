@@ -16,6 +16,8 @@ export interface Reading {
   holds: boolean;
 }
 
+export const requestsOf = ({ requests, total }: Counts): number => requests ?? total;
+
 export type Decision = 'fire' | 'resolve' | 'keep';
 
 /** Reads each condition of a policy; `countsOf` answers the counts of a window. */
@@ -48,7 +50,7 @@ export function isPending(readings: readonly Reading[]): boolean {
  */
 export function decide(firing: boolean, readings: readonly Reading[]): Decision {
   if (!firing) {
-    const enough = readings.every((reading) => reading.counts.total >= REQUESTS_MIN_TO_FIRE);
+    const enough = readings.every(({ counts }) => requestsOf(counts) >= REQUESTS_MIN_TO_FIRE);
     return readings.length > 0 && enough && readings.every((reading) => reading.holds)
       ? 'fire'
       : 'keep';

@@ -2,6 +2,7 @@ import { trace } from '@opentelemetry/api';
 import type { SloStatus } from '#contracts/api/alerting.ts';
 import type { Clock } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
+import { windowAt } from './budget-window.ts';
 import type { Counts } from './burn-rate.ts';
 import { isPending, readPolicy } from './decision.ts';
 import type { AlertingMetrics } from './metrics.ts';
@@ -108,7 +109,7 @@ export class Evaluator {
       ...status,
       state: firing.has(status.slo) ? 'firing' : state,
     }));
-    this.#forgetBudgets(objectives);
+    this.#forgetBudgets(objectives, untilMs ?? nowMs);
     return untilMs === undefined ? 'no_data' : 'done';
   }
 
@@ -120,20 +121,21 @@ export class Evaluator {
   ): Promise<Map<Objective, Map<number, Counts>>> {
     if (untilMs === undefined) return new Map();
     const requests = objectives.map((objective) => {
-      const { good, policies, selector, windowMs } = objective;
-      const known = this.#budgets.get(budgetKey(objective));
+      const { good, policies, selector, slices } = objective;
+      const windowMs = budgetMs(objective, untilMs);
+      const known = this.#budgets.get(budgetKey(objective, untilMs));
       const isFresh = known !== undefined && nowMs - known.readAtMs < BUDGET_REFRESH_MS;
       const windows = new Set(
         policies.flatMap(({ conditions }) => conditions.map((c) => c.windowMs)),
       );
       if (!isFresh || windowMs <= FINE_WINDOW_MAX_MS) windows.add(windowMs);
-      return { selector, good, windowsMs: [...windows] };
+      return { selector, good, windowsMs: [...windows], ...(slices && { slices }) };
     });
     const read = await this.#options.counts(requests, untilMs);
     return new Map(
       objectives.map((objective, i) => {
-        const { windowMs } = objective;
-        const key = budgetKey(objective);
+        const windowMs = budgetMs(objective, untilMs);
+        const key = budgetKey(objective, untilMs);
         const counts = new Map(read[i]);
         const own = counts.get(windowMs);
         if (own !== undefined) this.#budgets.set(key, { readAtMs: nowMs, counts: own });
@@ -143,8 +145,8 @@ export class Evaluator {
     );
   }
 
-  #forgetBudgets(objectives: readonly Objective[]): void {
-    const keys = new Set(objectives.map(budgetKey));
+  #forgetBudgets(objectives: readonly Objective[], untilMs: number): void {
+    const keys = new Set(objectives.map((objective) => budgetKey(objective, untilMs)));
     this.#budgets = new Map([...this.#budgets].filter(([key]) => keys.has(key)));
   }
 
@@ -188,10 +190,11 @@ function evaluateOne(objective: Objective, evaluation: Evaluation): Evaluated {
   const isOld = untilMs === undefined || nowMs - untilMs > DATA_OLD_MS;
   if (isOld) problems.push('no data has come in: alerts stay as they are');
   const countsOf = (windowMs: number): Counts => windows.get(windowMs) ?? { good: 0, total: 0 };
+  const budget = countsOf(budgetMs(objective, untilMs ?? nowMs));
   const transitions: Transition[] = [];
   const burnRates: SloStatus['burnRates'] = [];
   let pending = false;
-  let requests = countsOf(objective.windowMs).total;
+  let requests = budget.total;
   for (const policy of objective.policies) {
     const readings = readPolicy(policy, objective.target, countsOf);
     burnRates.push(...burnRatesOf(policy, readings));
@@ -203,7 +206,9 @@ function evaluateOne(objective: Objective, evaluation: Evaluation): Evaluated {
   }
   const status = statusOf({
     objective,
-    counts: countsOf(objective.windowMs),
+    counts: budget,
+    span: windowAt(objective.window, untilMs ?? nowMs),
+    untilMs: untilMs ?? nowMs,
     burnRates,
     evaluatedAt: moment.time,
     dataUntil: untilMs === undefined ? undefined : timeText(untilMs),
@@ -213,8 +218,15 @@ function evaluateOne(objective: Objective, evaluation: Evaluation): Evaluated {
   return { status, state: isOld ? 'no_data' : pending ? 'pending' : quiet, transitions };
 }
 
-function budgetKey({ slo, windowMs, selector, good }: Objective): string {
-  return JSON.stringify([slo, windowMs, selector, good]);
+/** How much of the budget's window lies behind. */
+function budgetMs({ window }: Objective, untilMs: number): number {
+  return untilMs - windowAt(window, untilMs).startMs;
+}
+
+/** What a budget was read for: a window of the calendar that has begun is another one. */
+function budgetKey({ good, selector, slices, slo, window }: Objective, untilMs: number): string {
+  const begun = window.by === 'calendar' ? windowAt(window, untilMs).startMs : undefined;
+  return JSON.stringify([slo, window, begun, selector, good, slices]);
 }
 
 function timeText(ms: number): string {

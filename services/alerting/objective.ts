@@ -2,6 +2,8 @@
 import { parseWindowMs } from '#contracts/duration.ts';
 import { DEFAULT_NAMESPACE } from '#contracts/names.ts';
 import type { SLO } from '#contracts/resources/index.ts';
+import { sliceWindowMs } from '#contracts/resources/openslo-check.ts';
+import type { BudgetWindow, CalendarUnit } from './budget-window.ts';
 
 /** Which requests an objective is about; always the caller's side (SEMANTICS: what counts). */
 export type Selector =
@@ -15,6 +17,13 @@ export type Good =
   | { by: 'class'; classes: readonly string[] }
   /** Counted are those of certain status classes; `of` undefined: all. */
   | { by: 'duration'; atMostUs: number; of?: readonly string[] };
+
+/** Slices follow one another from 1970 on; those without a request are not counted. */
+export interface Slices {
+  lengthMs: number;
+  /** Share of good requests that makes a slice good; undefined: a slice counts by its share. */
+  goodFrom?: number;
+}
 
 export interface Condition {
   name: string;
@@ -42,9 +51,11 @@ export interface Objective {
   displayName: string;
   /** Share of good requests that is promised, above 0 and below 1. */
   target: number;
-  windowMs: number;
+  window: BudgetWindow;
   selector: Selector;
   good: Good;
+  /** What is counted are slices of time, not requests; undefined: requests. */
+  slices?: Slices;
   policies: readonly Policy[];
 }
 
@@ -94,14 +105,30 @@ export function objectiveOf(slo: SLO): Objective {
     service: spec.service,
     displayName: objective.displayName ?? metadata.displayName ?? metadata.name,
     target: objective.target,
-    windowMs: parseWindowMs(timeWindow.duration),
+    window: windowOf(timeWindow),
     ...indicatorOf(slo, name),
+    ...slicesOf(objective),
     policies: spec.alertPolicies === undefined ? DEFAULT_POLICIES : policiesOf(slo),
   };
 }
 
 export function sloName(slo: SLO): string {
   return `${slo.metadata.namespace ?? DEFAULT_NAMESPACE}/${slo.metadata.name}`;
+}
+
+function windowOf({ calendar, duration }: SLO['spec']['timeWindow'][number]): BudgetWindow {
+  if (calendar === undefined) return { by: 'rolling', lengthMs: parseWindowMs(duration) };
+  const unit = duration.slice(-1) as CalendarUnit;
+  return { by: 'calendar', count: Number.parseInt(duration, 10), unit, ...calendar };
+}
+
+function slicesOf({
+  timeSliceTarget: goodFrom,
+  timeSliceWindow: window,
+}: SLO['spec']['objectives'][number]): Pick<Objective, 'slices'> {
+  if (window === undefined) return {};
+  const lengthMs = sliceWindowMs(window);
+  return { slices: { lengthMs, ...(goodFrom === undefined ? {} : { goodFrom }) } };
 }
 
 function indicatorOf({ spec }: SLO, name: string): Pick<Objective, 'selector' | 'good'> {

@@ -1,7 +1,7 @@
 /** Where the requests of an objective stand in the rollups. */
 import { bucketMiddleUs } from '#contracts/metrics.ts';
 import { ROLLUPS } from '#contracts/tables.ts';
-import type { Selector } from './objective.ts';
+import type { Good, Selector } from './objective.ts';
 
 export type Resolution = 'fine' | 'minute';
 
@@ -33,6 +33,25 @@ export function placeOf(selector: Selector): {
     default:
       return selector satisfies never;
   }
+}
+
+/** SQL: which requests of a group of rows count, and which of those are good. */
+export function measureSql(good: Good): {
+  total: string;
+  good: string;
+  parameters: { classes: readonly string[] };
+} {
+  const isOf = 'status_class IN {classes:Array(String)}';
+  if (good.by === 'class') {
+    const fine = `sumIf(requests, ${isOf})`;
+    return { total: 'sum(requests)', good: fine, parameters: { classes: good.classes } };
+  }
+  const isCounted = good.of === undefined ? '1' : isOf;
+  return {
+    total: `sumIf(requests, ${isCounted})`,
+    good: `sumIf(${fastSql(good.atMostUs)}, ${isCounted})`,
+    parameters: { classes: good.of ?? [] },
+  };
 }
 
 /** SQL: of a row's requests those that took no longer. */

@@ -1,6 +1,6 @@
 import { TABLES } from '#contracts/tables.ts';
 import type { Counts } from './burn-rate.ts';
-import type { Good, Selector } from './objective.ts';
+import type { Good, Selector, Slices } from './objective.ts';
 import { ROLLUP_TABLES, type Resolution, bucketUpTo, fastSql, placeOf } from './place.ts';
 import type { WorkerProgress } from './watermark.ts';
 
@@ -37,6 +37,8 @@ export async function readProgress(query: Query): Promise<WorkerProgress[]> {
 export interface CountsRequest {
   selector: Selector;
   good: Good;
+  /** Counts slices of time; undefined: requests. */
+  slices?: Slices;
   windowsMs: readonly number[];
 }
 
@@ -44,11 +46,11 @@ export interface CountsRequest {
 export type WindowCounts = ReadonlyMap<number, Counts>;
 
 /**
- * Requests in each window of each objective, from the caller's side: one query for all objectives
+ * In each window of objectives that count requests, those from the caller's side: one query for all
  * that read the same rows, so that a thousand of them cost little more than one. `untilMs`: end of
  * every window, exclusive; a multiple of the rollup's step. Answers in the order of the requests.
  */
-export async function readCounts(
+export async function readRequests(
   query: Query,
   requests: readonly CountsRequest[],
   untilMs: number,

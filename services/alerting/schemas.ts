@@ -1,6 +1,6 @@
 /** The answers of the API as schemas, for OpenAPI; held to the contract's types below. */
 import Type, { type Static } from 'typebox';
-import type { AlertList, SloList, SloTest } from '#contracts/api/alerting.ts';
+import type { AlertList, BudgetHistory, SloList, SloTest } from '#contracts/api/alerting.ts';
 
 const Time = Type.String({ format: 'date-time' });
 
@@ -10,6 +10,7 @@ const SloStatusSchema = Type.Object({
   displayName: Type.String(),
   target: Type.Number(),
   windowMs: Type.Number(),
+  windowEndsAt: Type.Optional(Time),
   good: Type.Number(),
   total: Type.Number(),
   ratio: Type.Optional(Type.Number({ description: 'good ÷ total; absent without traffic' })),
@@ -62,6 +63,20 @@ export const SloTestSchema = Type.Object({
   ),
 });
 
+export const BudgetHistorySchema = Type.Object({
+  slo: Type.String(),
+  target: Type.Number(),
+  items: Type.Array(
+    Type.Object({
+      time: Time,
+      good: Type.Number(),
+      total: Type.Number(),
+      ratio: Type.Optional(Type.Number()),
+      budgetLeft: Type.Number(),
+    }),
+  ),
+});
+
 export const SloListSchema = Type.Object({ items: Type.Array(SloStatusSchema) });
 export const AlertListSchema = Type.Object({ items: Type.Array(AlertSchema) });
 
@@ -69,3 +84,4 @@ type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
 true satisfies Same<Static<typeof SloListSchema>, SloList>;
 true satisfies Same<Static<typeof AlertListSchema>, AlertList>;
 true satisfies Same<Static<typeof SloTestSchema>, SloTest>;
+true satisfies Same<Static<typeof BudgetHistorySchema>, BudgetHistory>;

@@ -1,5 +1,6 @@
 /** What the API shows of an objective, and what a notification says of it. Pure. */
 import type { Alert, AlertNotification, SloStatus } from '#contracts/api/alerting.ts';
+import type { Span } from './budget-window.ts';
 import { type Counts, budgetLeft, exhaustedInMs, goodRatio } from './burn-rate.ts';
 import type { Reading } from './decision.ts';
 import type { Objective, Policy } from './objective.ts';
@@ -20,22 +21,27 @@ export interface StatusInput {
   counts: Counts;
   burnRates: SloStatus['burnRates'];
   evaluatedAt: string;
+  /** Of the budget, when the numbers end. */
+  span: Span;
+  untilMs: number;
   dataUntil: string | undefined;
   problems: readonly string[];
 }
 
 export function statusOf(input: StatusInput): Omit<SloStatus, 'state'> {
-  const { objective, counts } = input;
+  const { counts, objective, span, untilMs } = input;
+  const isRolling = objective.window.by === 'rolling';
   const ratio = goodRatio(counts);
   const left = budgetLeft(counts, objective.target);
   const [slowest] = [...input.burnRates].sort((a, b) => b.windowMs - a.windowMs);
-  const endsInMs = exhaustedInMs(left, slowest?.rate ?? 0, objective.windowMs);
+  const endsInMs = exhaustedInMs(left, slowest?.rate ?? 0, { ...span, isRolling, nowMs: untilMs });
   return {
     slo: objective.slo,
     service: objective.service,
     displayName: objective.displayName,
     target: objective.target,
-    windowMs: objective.windowMs,
+    windowMs: span.endMs - span.startMs,
+    ...(isRolling ? {} : { windowEndsAt: new Date(span.endMs).toISOString() }),
     good: counts.good,
     total: counts.total,
     ...(ratio === undefined ? {} : { ratio }),

@@ -7,7 +7,7 @@ import {
   parseManifests,
   readManifests,
 } from '#platform/manifests.ts';
-import { parseDurationMs } from '#contracts/duration.ts';
+import { parseDurationMs, parseWindowMs } from '#contracts/duration.ts';
 import { CliError, EXIT, usage } from './errors.ts';
 import type { Io } from './io.ts';
 
@@ -112,4 +112,12 @@ export function selector(text: string): Record<string, string> {
     labels[match[1]] = match[2] ?? '';
   }
   return labels;
+}
+
+/** A moment: RFC 3339, or how long ago, such as `7d`. */
+export function timeOf(io: Io, option: string, text: string): string {
+  const agoMs = parseWindowMs(text);
+  const ms = Number.isNaN(agoMs) ? Date.parse(text) : io.wallMs() - agoMs;
+  if (!Number.isNaN(ms)) return new Date(ms).toISOString();
+  throw usage(`${option} ${text} is no time; write it like 2026-06-01T00:00:00Z, or like 7d`);
 }

@@ -5,6 +5,8 @@
  */
 export const DURATION = '^([0-9]{1,5}(h|m|s|ms)){1,4}$';
 export const WINDOW = '^[1-9][0-9]{0,4}(s|m|h|d|w)$';
+/** OpenSLO's windows of the calendar: `M` is a month, `Q` a quarter. */
+export const CALENDAR_WINDOW = '^[1-9][0-9]{0,2}(h|d|w|M|Q|Y)$';
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   ms: 1,

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import type { SloTest, SloTestAlert } from '#contracts/api/alerting.ts';
-import { parseWindowMs } from '#contracts/duration.ts';
 import { usage } from '../errors.ts';
-import { readResources } from '../input.ts';
+import { readResources, timeOf } from '../input.ts';
 import type { Io } from '../io.ts';
 import { age, count, percent } from '../output/format.ts';
 import { print } from '../output/print.ts';
@@ -42,13 +41,6 @@ export function addSloTest(slo: Command, io: Io): void {
     }
     print(io, options.output, { items }, () => items.map(textOf).join('\n\n'));
   });
-}
-
-function timeOf(io: Io, option: string, text: string): string {
-  const agoMs = parseWindowMs(text);
-  const ms = Number.isNaN(agoMs) ? Date.parse(text) : io.wallMs() - agoMs;
-  if (!Number.isNaN(ms)) return new Date(ms).toISOString();
-  throw usage(`${option} ${text} is no time; write it like 2026-06-01T00:00:00Z, or like 7d`);
 }
 
 function textOf(test: SloTest): string {

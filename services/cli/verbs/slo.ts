@@ -6,13 +6,18 @@ import { print } from '../output/print.ts';
 import { table } from '../output/table.ts';
 import { type ServerOptions, otherServer } from '../servers.ts';
 import { type OutputOptions, addVerb, withOutput, withServer } from '../verb.ts';
+import { addSloHistory } from './slo-history.ts';
 import { addSloTest } from './slo-test.ts';
 
 export function addSlo(program: Command, io: Io): void {
   const command = addVerb(program, {
     usage: 'slo',
     summary: 'objectives, what is left of their budgets, burn rates and alerts',
-    examples: ['windrose slo', 'windrose slo -o json', 'windrose slo test -f slo.yaml --since 7d'],
+    examples: [
+      'windrose slo',
+      'windrose slo history shop/payments --since 30d',
+      'windrose slo test -f slo.yaml --since 7d',
+    ],
   }).enablePositionalOptions();
   withServer(withOutput(command)).action(async (options: ServerOptions & OutputOptions) => {
     const client = await otherServer(io, options, 'alerting');
@@ -23,6 +28,7 @@ export function addSlo(program: Command, io: Io): void {
     const value = { slos: slos.items, alerts: alerts.items };
     print(io, options.output, value, () => textOf(io, slos.items, alerts.items));
   });
+  addSloHistory(command, io);
   addSloTest(command, io);
 }
 

@@ -15,6 +15,9 @@ export interface SloStatus {
   displayName: string;
   target: number;
   windowMs: number;
+  /** RFC 3339: when a window of the calendar ends, and its budget is whole again. */
+  windowEndsAt?: string;
+  /** Requests, or slices of time where those are what is promised. */
   good: number;
   total: number;
   /** good ÷ total over the whole window; absent without traffic. */
@@ -79,6 +82,25 @@ export interface SloTestAlert {
   resolvedAt?: string;
   /** The highest burn rate in any of its windows while it fired. */
   highestRate: number;
+}
+
+/** `GET /v1/slos/{namespace}/{name}/history`. */
+export const BudgetHistoryQuery = Type.Object(
+  {
+    since: Type.String({ format: 'date-time' }),
+    until: Type.Optional(Type.String({ format: 'date-time' })),
+    /** At how many moments, evenly spread; fewer where they are less than a minute apart. */
+    points: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 100 })),
+  },
+  { additionalProperties: false },
+);
+export type BudgetHistoryQuery = Static<typeof BudgetHistoryQuery>;
+
+export interface BudgetHistory {
+  slo: string;
+  target: number;
+  /** Oldest first; each over the objective's window as it was at that time. */
+  items: { time: string; good: number; total: number; ratio?: number; budgetLeft: number }[];
 }
 
 /** One alert of one policy of one SLO; the body of a webhook is `AlertNotification`. */

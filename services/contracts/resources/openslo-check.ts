@@ -1,5 +1,5 @@
 /** What the schema of an SLO cannot say: relations between its fields. */
-import { parseWindowMs } from '../duration.ts';
+import { CALENDAR_WINDOW, WINDOW, parseWindowMs } from '../duration.ts';
 import { ROLLUP_STEP_MS } from '../metrics.ts';
 import type { ResourceProblem } from '../problems.ts';
 import type { SLO } from './openslo.ts';
@@ -18,7 +18,13 @@ const METRICS = `${INDICATOR}.ratioMetric`;
 
 /** Every way in which an SLO that has the right form cannot be evaluated. */
 export function checkSlo(slo: SLO): Finding[] {
-  return [...checkIndicator(slo), ...checkPolicies(slo)];
+  const slice = sliceOf(slo);
+  return [
+    ...checkIndicator(slo),
+    ...checkTimeWindow(slo),
+    ...slice.findings,
+    ...checkPolicies(slo, slice.ms ?? ROLLUP_STEP_MS),
+  ];
 }
 
 function checkIndicator({ spec }: SLO): Finding[] {
@@ -82,8 +88,86 @@ function checkSame(good: Selector, total: Selector): Finding[] {
   }));
 }
 
-function checkPolicies(slo: SLO): Finding[] {
+function checkTimeWindow({ spec }: SLO): Finding[] {
+  return spec.timeWindow.flatMap(({ calendar, duration, isRolling }, index): Finding[] => {
+    const at = `spec.timeWindow[${index}]`;
+    const wrong = (field: string, message: string): Finding[] => [
+      { path: `${at}.${field}`, reason: 'invalid_value', message },
+    ];
+    if (isRolling) {
+      if (calendar !== undefined) return wrong('calendar', 'a rolling window has no calendar');
+      if (RegExp(WINDOW).test(duration)) return [];
+      return wrong('duration', 'a rolling window is so many s, m, h, d or w long');
+    }
+    if (calendar === undefined) {
+      const message = 'a window that does not roll needs a calendar: its startTime and timeZone';
+      return [{ path: `${at}.calendar`, reason: 'missing_field', message }];
+    }
+    if (!RegExp(CALENDAR_WINDOW).test(duration)) {
+      return wrong('duration', 'a window of a calendar is so many h, d, w, M, Q or Y long');
+    }
+    const { startTime, timeZone } = calendar;
+    if (!works(() => Temporal.PlainDateTime.from(startTime, { overflow: 'reject' }))) {
+      return wrong('calendar.startTime', `there is no time ${startTime}`);
+    }
+    if (works(() => Temporal.PlainDateTime.from(startTime).toZonedDateTime(timeZone))) return [];
+    return wrong('calendar.timeZone', `there is no time zone ${timeZone}`);
+  });
+}
+
+function works(make: () => unknown): boolean {
+  try {
+    make();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** How long a slice of time is, if it is used, and what is wrong with how it is described. */
+function sliceOf({ spec }: SLO): { ms?: number; findings: Finding[] } {
+  const { budgetingMethod: method } = spec;
+  const needed = {
+    timeSliceTarget: method === 'Timeslices',
+    timeSliceWindow: method !== 'Occurrences',
+  };
+  const findings = spec.objectives.flatMap((objective, index) =>
+    (['timeSliceTarget', 'timeSliceWindow'] as const).flatMap((field): Finding[] => {
+      const isNeeded = needed[field];
+      if ((objective[field] !== undefined) === isNeeded) return [];
+      const path = `spec.objectives[${index}].${field}`;
+      const message = `the budgeting method ${method} ${isNeeded ? 'needs' : 'has no'} ${field}`;
+      return [{ path, reason: isNeeded ? 'missing_field' : 'invalid_value', message }];
+    }),
+  );
+  const text = spec.objectives[0]?.timeSliceWindow;
+  if (findings.length > 0 || text === undefined) return { findings };
+  const ms = sliceWindowMs(text);
+  if (ms % MINUTE_MS === 0 && ms <= DAY_MS) return { ms, findings };
+  const message = 'a slice of time is a number of whole minutes, and at most a day';
+  const path = 'spec.objectives[0].timeSliceWindow';
+  return { findings: [{ path, reason: 'invalid_value', message }] };
+}
+
+/** A number is one of minutes (OpenSLO v1, objectives). */
+export function sliceWindowMs(window: number | string): number {
+  return typeof window === 'number' ? window * MINUTE_MS : parseWindowMs(window);
+}
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+/** The shortest window of the policies of an SLO that names none. */
+const DEFAULT_LOOKBACK_MS = 5 * MINUTE_MS;
+
+function checkPolicies(slo: SLO, stepMs: number): Finding[] {
   const findings: Finding[] = [];
+  if (slo.spec.alertPolicies === undefined && DEFAULT_LOOKBACK_MS % stepMs !== 0) {
+    findings.push({
+      path: 'spec.alertPolicies',
+      reason: 'missing_field',
+      message: `by default alerts look back 5m, which is no multiple of ${stepMs / 1_000}s`,
+    });
+  }
   const names = new Set<string>();
   (slo.spec.alertPolicies ?? []).forEach((policy, index) => {
     const path = `spec.alertPolicies[${index}]`;
@@ -99,7 +183,7 @@ function checkPolicies(slo: SLO): Finding[] {
     const conditions = policy.spec.conditions;
     conditions.forEach((condition, number) => {
       const at = `${path}.spec.conditions[${number}].spec`;
-      findings.push(...checkWindow(condition.spec.condition.lookbackWindow, at));
+      findings.push(...checkWindow(condition.spec.condition.lookbackWindow, at, stepMs));
       if (condition.spec.severity !== conditions[0]?.spec.severity) {
         findings.push({
           path: `${at}.severity`,
@@ -112,14 +196,15 @@ function checkPolicies(slo: SLO): Finding[] {
   return findings;
 }
 
-function checkWindow(text: string, at: string): Finding[] {
+function checkWindow(text: string, at: string, stepMs: number): Finding[] {
   const windowMs = parseWindowMs(text);
-  if (windowMs >= ROLLUP_STEP_MS && windowMs % ROLLUP_STEP_MS === 0) return [];
+  if (windowMs >= stepMs && windowMs % stepMs === 0) return [];
+  const what = stepMs === ROLLUP_STEP_MS ? 'the step of the data' : 'the slice of time';
   return [
     {
       path: `${at}.condition.lookbackWindow`,
       reason: 'invalid_value',
-      message: `${text} is no multiple of ${ROLLUP_STEP_MS / 1_000}s, the step of the data`,
+      message: `${text} is no multiple of ${stepMs / 1_000}s, ${what}`,
     },
   ];
 }

@@ -86,12 +86,28 @@ export const SLO = strict({
     }),
     timeWindow: Type.Array(
       strict({
-        duration: Window,
-        isRolling: Type.Literal(true),
+        duration: Type.String({
+          pattern: '^[1-9][0-9]{0,4}(s|m|h|d|w|M|Q|Y)$',
+          description: 'such as 30d or 4w; of a calendar also 1M, 1Q, 1Y',
+        }),
+        isRolling: Type.Boolean(),
+        calendar: Type.Optional(
+          strict({
+            startTime: Type.String({
+              pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:00$',
+              description: 'of the first window, on a clock of the time zone',
+            }),
+            timeZone: Type.String({ minLength: 1, description: 'such as Europe/Berlin' }),
+          }),
+        ),
       }),
       { minItems: 1, maxItems: 1 },
     ),
-    budgetingMethod: Type.Literal('Occurrences'),
+    /**
+     * What a budget is made of: requests, slices of time that are good as a whole, or slices that
+     * each count by their share of good requests.
+     */
+    budgetingMethod: oneOf(['Occurrences', 'Timeslices', 'RatioTimeslices']),
     objectives: Type.Array(
       strict({
         displayName: Type.Optional(Type.String()),
@@ -99,6 +115,17 @@ export const SLO = strict({
         op: Type.Optional(oneOf(['lt', 'lte'])),
         value: Type.Optional(
           Type.Number({ exclusiveMinimum: 0, description: 'of a threshold: milliseconds' }),
+        ),
+        timeSliceTarget: Type.Optional(
+          Type.Number({
+            ...{ exclusiveMinimum: 0, maximum: 1 },
+            description: 'share of good requests that makes a slice good',
+          }),
+        ),
+        timeSliceWindow: Type.Optional(
+          Type.Union([Type.Integer({ minimum: 1, maximum: 1_440 }), Window], {
+            description: 'whole minutes, at most a day: a number of minutes, or such as 5m',
+          }),
         ),
       }),
       { minItems: 1, maxItems: 1 },

@@ -1,5 +1,5 @@
 import { type Server, type Socket, connect, createServer } from 'node:net';
-import type { AlertNotification, SloTest } from '#contracts/api/alerting.ts';
+import type { AlertNotification, BudgetHistory, SloTest } from '#contracts/api/alerting.ts';
 import { eventually } from '#test/eventually.ts';
 import { clickhouseUrl, freePort, natsUrl, tempDir, uniqueMesh } from '#test/parts.ts';
 import { startReceiver } from '#test/receiver.ts';
@@ -248,6 +248,24 @@ describe('objectives', () => {
     expect(await service.slos().catch(() => [])).toEqual([]);
   });
 
+  test('have a history, and none of what is not there', async () => {
+    const { start, step, writer } = await setUp();
+    const service = await start();
+    await writer.apply([objective()]);
+    for (let at = 0; at < 8; at++) await step(5);
+    const until = await step(5);
+    await evaluatedUntil(service, until);
+    const history = (name: string, query: string): Promise<Response> =>
+      fetch(`${service.url}/v1/slos/${name}/history?${query}`);
+    const since = `since=${new Date(Date.now() - 3_600_000).toISOString()}`;
+    const found = (await (await history('shop/payments', `${since}&points=4`)).json()) as object;
+    // Nine steps of 100, of which 5 failed where 10 may: the last point is a whole minute.
+    expect(found).toMatchObject({ slo: 'shop/payments', target: 0.9 });
+    expect((found as BudgetHistory).items.at(-1)).toMatchObject({ ratio: 0.95, budgetLeft: 0.5 });
+    expect((await history('shop/none', since)).status).toBe(404);
+    expect((await history('shop/payments', `${since}&points=0`)).status).toBe(400);
+  });
+
   test('show what their author or operator got wrong', async () => {
     const { start, step, writer } = await setUp();
     await writer.apply([objective()]);
@@ -279,7 +297,12 @@ describe('the process', () => {
     const openapi = (await (await fetch(`${service.url}/openapi.json`)).json()) as {
       paths: object;
     };
-    expect(Object.keys(openapi.paths)).toEqual(['/v1/slos', '/v1/slos/test', '/v1/alerts']);
+    expect(Object.keys(openapi.paths)).toEqual([
+      '/v1/slos',
+      '/v1/slos/test',
+      '/v1/slos/{namespace}/{name}/history',
+      '/v1/alerts',
+    ]);
     expect(await service.end('SIGTERM')).toBe(0);
   });
 

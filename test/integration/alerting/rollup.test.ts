@@ -1,7 +1,8 @@
 import { uniqueMesh } from '#test/parts.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Good, Selector } from '../../../services/alerting/objective.ts';
-import { type Query, readCounts, readProgress } from '../../../services/alerting/rollup.ts';
+import { readCounts } from '../../../services/alerting/counts.ts';
+import { type Query, readProgress } from '../../../services/alerting/rollup.ts';
 import { Feed, type Requests, sqlTime } from './feed.ts';
 
 const MINUTE = 60_000;

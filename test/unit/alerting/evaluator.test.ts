@@ -188,6 +188,29 @@ test('the rest of a budget lasts as long as it burns on like that', async () => 
   expect(evaluator.statuses[0]).toMatchObject({ budgetLeft: 0, exhaustedInMs: 0 });
 });
 
+test('a window of the calendar begins with a budget of its own', async () => {
+  const { clock, evaluator, rollup } = await setUp();
+  const calendar = { startTime: '2020-01-01 00:00:00', timeZone: 'UTC' };
+  const hourly = objectiveOf(slo({ timeWindow: '1h', calendar }));
+  const round = async (afterMs: number, budget: [number, number]): Promise<unknown> => {
+    clock.advance(afterMs);
+    rollup.windows = [[50, 100], [50, 100], budget];
+    await evaluator.evaluate([hourly]);
+    return evaluator.statuses[0];
+  };
+  // The clock stands at midnight: ten minutes in, half of what may fail has.
+  expect(await round(600_000, [9_950, 10_000])).toMatchObject({
+    ...{ windowMs: 3_600_000, windowEndsAt: '2026-01-01T01:00:00.000Z', budgetLeft: 0.5 },
+    // Burning 50 times too fast: of 49 times what comes in besides.
+    exhaustedInMs: Math.round((0.5 * 600_000) / 49),
+  });
+  // Within a minute it is not read again, unless another window has begun.
+  expect(await round(3_000_000 - 1_000, [1, 1])).toMatchObject({ good: 1, total: 1 });
+  expect(await round(1_000, [0, 0])).toMatchObject({
+    ...{ windowEndsAt: '2026-01-01T02:00:00.000Z', total: 0, budgetLeft: 1 },
+  });
+});
+
 test('neither an error nor missing data fires or resolves anything', async () => {
   const { evaluator, registry, rollup, round } = await setUp();
   await round(BAD);

@@ -6,8 +6,12 @@ export interface SloSettings {
   name?: string;
   target?: number;
   timeWindow?: string;
+  /** Makes the window one of the calendar. */
+  calendar?: { startTime: string; timeZone: string };
+  slices?: { timeSliceTarget?: number; timeSliceWindow?: string | number };
   selector?: Record<string, string>;
   goodClasses?: string[];
+  method?: string;
   /** Instead of a ratio: good are requests that are no slower than so many milliseconds. */
   threshold?: { op?: string; value?: number; statusClasses?: string[] };
   /** Undefined: no `alertPolicies` at all. */
@@ -65,9 +69,21 @@ export function sloDocument(settings: SloSettings = {}): object {
               }
             : { thresholdMetric: source({ ...selector, ...measured }) },
       },
-      timeWindow: [{ duration: settings.timeWindow ?? '30d', isRolling: true }],
-      budgetingMethod: 'Occurrences',
-      objectives: [{ displayName: 'Payments answer', target: settings.target ?? 0.99, ...limit }],
+      timeWindow: [
+        {
+          ...{ duration: settings.timeWindow ?? '30d', isRolling: settings.calendar === undefined },
+          ...(settings.calendar && { calendar: settings.calendar }),
+        },
+      ],
+      budgetingMethod: settings.method ?? 'Occurrences',
+      objectives: [
+        {
+          displayName: 'Payments answer',
+          target: settings.target ?? 0.99,
+          ...limit,
+          ...settings.slices,
+        },
+      ],
       ...('policies' in settings
         ? settings.policies === undefined
           ? {}

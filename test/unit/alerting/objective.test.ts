@@ -14,7 +14,7 @@ describe('an SLO', () => {
       service: 'payments',
       displayName: 'Payments answer',
       target: 0.99,
-      windowMs: 30 * 86_400_000,
+      window: { by: 'rolling', lengthMs: 30 * 86_400_000 },
       selector: { by: 'service', service: 'shop/payments' },
       good: { by: 'class', classes: ['1xx', '2xx', '3xx', '4xx'] },
       policies: [
@@ -78,6 +78,21 @@ describe('an SLO', () => {
     });
   });
 
+  test('has a window of the calendar, and slices of time', () => {
+    const calendar = { startTime: '2026-01-01 00:00:00', timeZone: 'Europe/Berlin' };
+    const slices = { timeSliceTarget: 0.95, timeSliceWindow: '1m' };
+    const method = 'Timeslices';
+    const policies = [policy(10, ['5m', '1m'])];
+    const settings = { calendar, timeWindow: '3M', slices, method, policies };
+    expect(objectiveOf(slo(settings))).toMatchObject({
+      window: { by: 'calendar', count: 3, unit: 'M', ...calendar },
+      slices: { lengthMs: 60_000, goodFrom: 0.95 },
+    });
+    const shared = { method: 'RatioTimeslices', slices: { timeSliceWindow: 5 } };
+    const objective = objectiveOf(slo({ ...shared, policies: [policy(10, ['1h', '5m'])] }));
+    expect(objective.slices).toEqual({ lengthMs: 300_000 });
+  });
+
   test('without any policy alerts nobody', () => {
     expect(objectiveOf(slo({ policies: [] })).policies).toEqual([]);
   });
@@ -104,6 +119,63 @@ describe('an SLO that could not be evaluated is refused', () => {
       `${path(0)}: 5s is no multiple of 10s, the step of the data`,
       `${path(1)}: 15s is no multiple of 10s, the step of the data`,
     ]);
+  });
+
+  const berlin = { startTime: '2026-01-01 00:00:00', timeZone: 'Europe/Berlin' };
+  const WINDOW = 'spec.timeWindow[0]';
+  const OBJECTIVE = 'spec.objectives[0]';
+  test.each<[SloSettings, string]>([
+    [{ timeWindow: '1M' }, `${WINDOW}.duration: a rolling window is so many s, m, h, d or w long`],
+    [
+      { timeWindow: '1m', calendar: berlin },
+      `${WINDOW}.duration: a window of a calendar is so many h, d, w, M, Q or Y long`,
+    ],
+    [
+      { timeWindow: '1M', calendar: { ...berlin, timeZone: 'Europe/Bern-' } },
+      `${WINDOW}.calendar.timeZone: there is no time zone Europe/Bern-`,
+    ],
+    [
+      { timeWindow: '1M', calendar: { ...berlin, startTime: '2026-02-30 00:00:00' } },
+      `${WINDOW}.calendar.startTime: there is no time 2026-02-30 00:00:00`,
+    ],
+    [
+      { slices: { timeSliceWindow: 5 } },
+      `${OBJECTIVE}.timeSliceWindow: the budgeting method Occurrences has no timeSliceWindow`,
+    ],
+    [
+      { method: 'Timeslices', slices: { timeSliceWindow: 5 } },
+      `${OBJECTIVE}.timeSliceTarget: the budgeting method Timeslices needs timeSliceTarget`,
+    ],
+    [
+      { method: 'RatioTimeslices', slices: { timeSliceWindow: '90s' }, policies: [] },
+      `${OBJECTIVE}.timeSliceWindow: a slice of time is a number of whole minutes, ` +
+        'and at most a day',
+    ],
+    [
+      { method: 'RatioTimeslices', slices: { timeSliceWindow: 10 }, policies: undefined },
+      'spec.alertPolicies: by default alerts look back 5m, which is no multiple of 600s',
+    ],
+    [
+      {
+        ...{ method: 'RatioTimeslices', slices: { timeSliceWindow: 10 } },
+        policies: [policy(2, ['15m'])],
+      },
+      'spec.alertPolicies[0].spec.conditions[0].spec.condition.lookbackWindow: ' +
+        '15m is no multiple of 600s, the slice of time',
+    ],
+  ])('windows and slices that do not fit: %j', (settings, problem) => {
+    expect(problemsOf(settings)).toEqual([problem]);
+  });
+
+  test('a window that neither rolls nor has a calendar', () => {
+    const document = sloDocument() as { spec: { timeWindow: object[] } };
+    document.spec.timeWindow = [{ duration: '1M', isRolling: false }];
+    const read = readResource(document, 'test');
+    expect(read).toMatchObject({ problems: [{ path: 'spec.timeWindow[0].calendar' }] });
+    document.spec.timeWindow = [{ duration: '1h', isRolling: true, calendar: berlin }];
+    expect(readResource(document, 'test')).toMatchObject({
+      problems: [{ message: 'a rolling window has no calendar' }],
+    });
   });
 
   test.each([

@@ -119,6 +119,25 @@ test('slo test shows when an objective in a file would have fired', async () => 
   expect(none.err).toContain('there is no SLO in -');
 });
 
+test('slo history shows what was left of a budget', async () => {
+  const item = (time: string, good: number, budgetLeft: number) => ({
+    ...{ time, good, total: 1_000, ratio: good / 1_000, budgetLeft },
+  });
+  const items = [
+    { time: '2026-05-25T12:00:00.000Z', good: 0, total: 0, budgetLeft: 1 },
+    item('2026-05-28T12:00:00.000Z', 995, 0.5),
+    item('2026-06-01T12:00:00.000Z', 980, -1),
+  ];
+  const history = { slo: 'shop/payments', target: 0.99, items };
+  const api = await fakeApi({ 'GET /v1/slos/shop/payments/history': () => history });
+  const ran = await windrose(['slo', 'history', 'shop/payments', '--points', '3', ...api.server]);
+  expect(ran.err).toBe('');
+  await expect(ran.out).toMatchFileSnapshot('../../golden/cli/slo-history.txt');
+  expect(api.asked.at(-1)?.query).toEqual({ since: '2026-05-25T12:00:00.000Z', points: '3' });
+  const wrong = await windrose(['slo', 'history', 'payments', ...api.server]);
+  expect(wrong).toMatchObject({ status: 2, err: expect.stringContaining('is no namespace/name') });
+});
+
 test('audit ends with status 1 when it does not add up', async () => {
   const items = samples.audit.items.map((item, at) => (at === 0 ? { ...item, ok: false } : item));
   const api = await fakeApi({ 'GET /v1/audit': () => ({ ok: false, items }) });
