@@ -26,3 +26,19 @@ export function quantilesMs<const S extends readonly number[]>(
   };
   return shares.map(at) as { [K in keyof S]: number };
 }
+
+/**
+ * Apdex (Apdex Alliance, specification 1.1): those that took up to T, and half of those that took
+ * up to 4 T, of all. `fine` leaves out errors, which frustrate however fast they are; undefined
+ * without requests.
+ */
+export function apdex(fine: Buckets, requests: number, satisfiedMs: number): number | undefined {
+  if (requests === 0) return undefined;
+  let points = 0;
+  for (const [bucket, count] of Object.entries(fine)) {
+    const ms = bucketMiddleUs(Number(bucket)) / 1_000;
+    if (ms <= satisfiedMs) points += count;
+    else if (ms <= 4 * satisfiedMs) points += count / 2;
+  }
+  return points / requests;
+}

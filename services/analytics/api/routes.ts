@@ -3,6 +3,8 @@ import Type from 'typebox';
 import {
   type AuditResponse,
   type GraphResponse,
+  HeatmapQuery,
+  type HeatmapResponse,
   RecordsQuery,
   type RecordsResponse,
   SeriesQuery,
@@ -21,6 +23,7 @@ import { requireTraffic } from './access.ts';
 import { readAudit } from './audit.ts';
 import { freshnessReader } from './freshness.ts';
 import { readGraph } from './graph.ts';
+import { readHeatmap } from './heatmap.ts';
 import { readRecords } from './records.ts';
 import { readSeries } from './series.ts';
 import { filterSql } from './source.ts';
@@ -108,6 +111,19 @@ function addTraffic(app: FastifyInstance, { clickhouse, clock }: ApiParts): void
       requireTraffic(callerOf(request), query);
       const [found, fresh] = await Promise.all([
         readSeries(clickhouse, query, clock.wallMs()),
+        freshness('metrics'),
+      ]);
+      return { ...found, freshness: fresh };
+    },
+  );
+  app.get<{ Querystring: HeatmapQuery }>(
+    '/v1/analytics/heatmap',
+    { schema: { summary: 'How long requests took, step by step', querystring: HeatmapQuery } },
+    async (request): Promise<HeatmapResponse> => {
+      const { query } = request;
+      requireTraffic(callerOf(request), query);
+      const [found, fresh] = await Promise.all([
+        readHeatmap(clickhouse, query, clock.wallMs()),
         freshness('metrics'),
       ]);
       return { ...found, freshness: fresh };

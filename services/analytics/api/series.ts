@@ -1,21 +1,16 @@
 import type { SeriesQuery, SeriesResponse } from '#contracts/api/analytics.ts';
-import { ROLLUP_STEP_MS } from '#contracts/metrics.ts';
 import type { ClickHouse } from '#platform/clickhouse.ts';
 import { HttpProblem } from '#platform/http.ts';
 import { ask } from './ask.ts';
-import { type Buckets, quantilesMs } from './histogram.ts';
+import { type Buckets, apdex, quantilesMs } from './histogram.ts';
 import { POINTS_MAX, SERIES_MAX } from './limits.ts';
-import { type TimeRange, alignTo, iso, readRange } from './range.ts';
-import { type Source, chooseSource, keySql, whereSql } from './source.ts';
+import { type TimeRange, iso, readRange } from './range.ts';
+import { type Source, keySql, whereSql } from './source.ts';
+import { stepsOf } from './steps.ts';
 import { NONE } from './totals.ts';
 
 type Series = SeriesResponse['series'][number];
 type Point = Series['points'][number];
-
-/** Points of a series when no step is asked for: about this many. */
-const POINTS = 90;
-/** Steps that people read easily, in seconds. */
-const STEPS = [10, 30, 60, 300, 600, 1_800, 3_600, 10_800, 21_600, 86_400];
 
 interface Row {
   key: string;
@@ -23,6 +18,7 @@ interface Row {
   requests: number;
   errors: number;
   durations: Buckets;
+  fine_durations: Buckets;
 }
 
 /** Counts and latencies step by step, for the busiest groups; steps without traffic are zeros. */
@@ -32,12 +28,8 @@ export async function readSeries(
   nowMs: number,
 ): Promise<Omit<SeriesResponse, 'freshness'>> {
   const asked = readRange(query, nowMs);
-  const wantedMs = query.step === undefined ? defaultStepMs(asked) : query.step * 1_000;
-  const fineMs = Math.ceil(wantedMs / ROLLUP_STEP_MS) * ROLLUP_STEP_MS;
   const { by } = query;
-  const source = chooseSource({ by, filters: query, range: asked, nowMs, stepMs: fineMs });
-  const stepMs = Math.ceil(fineMs / source.stepMs) * source.stepMs;
-  const range = alignTo(asked, stepMs);
+  const { range, source, stepMs } = stepsOf(asked, query, nowMs);
   const steps = (range.toMs - range.fromMs) / stepMs;
   if (steps * (by === undefined ? 1 : SERIES_MAX) > POINTS_MAX) {
     throw new HttpProblem(
@@ -52,14 +44,9 @@ export async function readSeries(
     to: iso(range.toMs),
     stepSeconds: stepMs / 1_000,
     series: keys
-      .map((key) => ({ key, points: pointsOf(rows, key, range, stepMs) }))
+      .map((key) => ({ key, points: pointsOf(rows, key, { range, stepMs, query }) }))
       .sort((a, b) => sumOf(b) - sumOf(a) || (a.key < b.key ? -1 : 1)),
   };
-}
-
-function defaultStepMs(range: TimeRange): number {
-  const wantedSeconds = (range.toMs - range.fromMs) / 1_000 / POINTS;
-  return (STEPS.find((step) => step >= wantedSeconds) ?? 86_400) * 1_000;
 }
 
 async function readRows(
@@ -68,7 +55,7 @@ async function readRows(
 ): Promise<Row[]> {
   const { query, source, range, stepMs } = of;
   const { where, params } = whereSql(source, query, range);
-  const { requests, errors, durations } = source.measures;
+  const { requests, errors, durations, fine_durations } = source.measures;
   const key = keySql(query.by);
   const busiest =
     query.by === undefined
@@ -78,7 +65,8 @@ async function readRows(
   const rows = await ask<Record<string, unknown>>(
     clickhouse,
     `SELECT ${key} AS key, intDiv(toUnixTimestamp(toDateTime(time, 'UTC')), {step: UInt32}) AS at,
-       ${requests} AS requests_, ${errors} AS errors_, ${durations} AS durations_
+       ${requests} AS requests_, ${errors} AS errors_, ${durations} AS durations_,
+       ${fine_durations} AS fine_durations_
      FROM ${source.table} WHERE ${where} AND ${busiest} GROUP BY key, at`,
     { ...params, step: stepMs / 1_000 },
   );
@@ -88,17 +76,27 @@ async function readRows(
     requests: Number(row['requests_']),
     errors: Number(row['errors_']),
     durations: row['durations_'] as Buckets,
+    fine_durations: row['fine_durations_'] as Buckets,
   }));
 }
 
-function pointsOf(rows: readonly Row[], key: string, range: TimeRange, stepMs: number): Point[] {
+function pointsOf(
+  rows: readonly Row[],
+  key: string,
+  { query, range, stepMs }: { query: SeriesQuery; range: TimeRange; stepMs: number },
+): Point[] {
   const byTime = new Map(rows.filter((row) => row.key === key).map((row) => [row.at, row]));
   const points: Point[] = [];
   for (let atMs = range.fromMs; atMs < range.toMs; atMs += stepMs) {
     const row = byTime.get(atMs);
     const [p50Ms, p99Ms] = quantilesMs(row?.durations ?? {}, [0.5, 0.99]);
     const { requests = 0, errors = 0 } = row ?? {};
-    points.push({ time: iso(atMs), requests, errors, p50Ms, p99Ms });
+    const index =
+      row === undefined || query.apdex === undefined
+        ? undefined
+        : apdex(row.fine_durations, requests, query.apdex);
+    const figures = index === undefined ? {} : { apdex: index };
+    points.push({ time: iso(atMs), requests, errors, p50Ms, p99Ms, ...figures });
   }
   return points;
 }

@@ -24,7 +24,10 @@ export interface Source {
   stepMs: number;
   where: string;
   measures: Readonly<
-    Record<'requests' | 'errors' | 'bytes_in' | 'bytes_out' | 'durations', string>
+    Record<
+      'requests' | 'errors' | 'bytes_in' | 'bytes_out' | 'durations' | 'fine_durations',
+      string
+    >
   >;
   /** Names of the parameters `from` and `to` (ms) as the table's own time. */
   time: (name: 'from' | 'to') => string;
@@ -36,17 +39,23 @@ const ROLLUP_MEASURES: Source['measures'] = {
   bytes_in: 'sum(bytes_in)',
   bytes_out: 'sum(bytes_out)',
   durations: 'sumMap(durations)',
+  // Status class and reason are keys of each rollup: a row is of errors only, or of none.
+  fine_durations: 'sumMapIf(durations, errors = 0)',
 };
+
+const RECORD_BUCKET =
+  `map(toUInt16(if(duration_us <= 1, 0, floor(log(duration_us) / log(${BUCKET_BASE})))), ` +
+  'toUInt64(weight))';
+const RECORD_ERROR = errorSql(STATUS_CLASS_SQL);
 
 /** Of records, where one may stand for several requests. */
 const RECORD_MEASURES: Source['measures'] = {
   requests: 'sum(weight)',
-  errors: `sumIf(weight, ${errorSql(STATUS_CLASS_SQL)})`,
+  errors: `sumIf(weight, ${RECORD_ERROR})`,
   bytes_in: 'sum(bytes_in * weight)',
   bytes_out: 'sum(bytes_out * weight)',
-  durations:
-    `sumMap(map(toUInt16(if(duration_us <= 1, 0, ` +
-    `floor(log(duration_us) / log(${BUCKET_BASE})))), toUInt64(weight)))`,
+  durations: `sumMap(${RECORD_BUCKET})`,
+  fine_durations: `sumMapIf(${RECORD_BUCKET}, NOT ${RECORD_ERROR})`,
 };
 
 const KEYS: Readonly<Record<Group, { sql: string; columns: readonly string[] }>> = {

@@ -2,7 +2,7 @@ import type { Group, TotalsQuery, TotalsResponse, TotalsRow } from '#contracts/a
 import type { ClickHouse } from '#platform/clickhouse.ts';
 import { HttpProblem } from '#platform/http.ts';
 import { ask } from './ask.ts';
-import { type Buckets, quantilesMs } from './histogram.ts';
+import { type Buckets, apdex, quantilesMs } from './histogram.ts';
 import { GROUPS_MAX } from './limits.ts';
 import { type TimeRange, alignTo, elapsedSeconds, iso, readRange } from './range.ts';
 import { type Filters, chooseSource, keySql, whereSql } from './source.ts';
@@ -14,6 +14,8 @@ export interface GroupRow {
   bytes_in: number;
   bytes_out: number;
   durations: Buckets;
+  /** Of those that were no errors. */
+  fine_durations: Buckets;
 }
 
 const LIMIT = 20;
@@ -34,7 +36,7 @@ export async function readTotals(
   const { by, limit = LIMIT, order = 'requests' } = query;
   const { range, rows } = await readGroups(clickhouse, { by, filters: query, query, nowMs });
   const seconds = elapsedSeconds(range, nowMs);
-  const totals = rows.map((row) => totalsRow(row, seconds));
+  const totals = rows.map((row) => ({ ...totalsRow(row, seconds), ...figuresOf(row, query) }));
   const orders: Record<typeof order, (row: TotalsRow) => number> = {
     requests: (row) => row.requests,
     errors: (row) => row.errors,
@@ -93,6 +95,7 @@ function groupRow(row: Record<string, unknown>): GroupRow {
     bytes_in: number('bytes_in_'),
     bytes_out: number('bytes_out_'),
     durations: row['durations_'] as Buckets,
+    fine_durations: row['fine_durations_'] as Buckets,
   };
 }
 
@@ -109,6 +112,23 @@ function totalsRow(row: GroupRow, seconds: number): TotalsRow {
     p50Ms,
     p95Ms,
     p99Ms,
+  };
+}
+
+/** What was asked for besides. */
+function figuresOf(
+  { durations, fine_durations, requests }: GroupRow,
+  { apdex: satisfiedMs, quantiles }: TotalsQuery,
+): Pick<TotalsRow, 'apdex' | 'quantilesMs'> {
+  const index =
+    satisfiedMs === undefined ? undefined : apdex(fine_durations, requests, satisfiedMs);
+  const shares = quantiles?.split(',');
+  const found = shares && quantilesMs(durations, shares.map(Number));
+  return {
+    ...(index === undefined ? {} : { apdex: index }),
+    ...(shares && {
+      quantilesMs: Object.fromEntries(shares.map((share, i) => [share, found?.[i] ?? 0])),
+    }),
   };
 }
 

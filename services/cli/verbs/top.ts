@@ -6,7 +6,7 @@ import { wholeNumber } from '../numbers.ts';
 import { milliseconds, percent, rate } from '../output/format.ts';
 import { freshnessText } from '../output/freshness.ts';
 import { print } from '../output/print.ts';
-import { table } from '../output/table.ts';
+import { type ColumnSpec, table } from '../output/table.ts';
 import { pause } from '../pause.ts';
 import { type FilterOptions, filterQuery, withFilters, withRange } from '../range.ts';
 import { type ServerOptions, otherServer } from '../servers.ts';
@@ -16,6 +16,7 @@ interface Options extends ServerOptions, OutputOptions, FilterOptions {
   by: string;
   order: string;
   limit: number;
+  apdex?: number;
   watch?: boolean;
 }
 
@@ -39,6 +40,7 @@ export function addTop(program: Command, io: Io): void {
         .default('requests'),
     )
     .option('--limit <n>', 'how many', wholeNumber('--limit', 1, 1_000), 20)
+    .option('--apdex <ms>', 'with the Apdex of this T', wholeNumber('--apdex', 1, 3_600_000))
     .option('-w, --watch', 'show it again every 2 s, on a terminal');
   withServer(withOutput(withFilters(withRange(command, '-1m')))).action(
     async (options: Options) => {
@@ -46,13 +48,14 @@ export function addTop(program: Command, io: Io): void {
         throw usage('--watch needs a terminal; call `windrose top` again instead');
       }
       const client = await otherServer(io, options, 'analytics');
-      const { by, order, limit } = options;
+      const { apdex, by, limit, order } = options;
       do {
         const found = await client.get<TotalsResponse>('/v1/analytics/top', {
           ...filterQuery(options),
           by,
           order,
           limit,
+          apdex,
         });
         if (options.watch === true) io.out.write(CLEAR);
         print(io, options.output, found, () => textOf(io, found, by));
@@ -61,6 +64,12 @@ export function addTop(program: Command, io: Io): void {
     },
   );
 }
+
+const APDEX: ColumnSpec<TotalsRow> = {
+  title: 'APDEX',
+  value: ({ apdex }) => apdex?.toFixed(2) ?? '',
+  align: 'right',
+};
 
 function textOf(io: Io, found: TotalsResponse, by: string): string {
   const style = styleOf(io, io.out);
@@ -78,6 +87,7 @@ function textOf(io: Io, found: TotalsResponse, by: string): string {
       { title: 'P50', value: (row) => milliseconds(row.p50Ms), align: 'right' },
       { title: 'P95', value: (row) => milliseconds(row.p95Ms), align: 'right' },
       { title: 'P99', value: (row) => milliseconds(row.p99Ms), align: 'right' },
+      ...(found.rows.some(({ apdex }) => apdex !== undefined) ? [APDEX] : []),
     ],
     found.rows,
   );

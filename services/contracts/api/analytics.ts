@@ -29,6 +29,12 @@ const Filters = {
   reason: Type.Optional(Type.String()),
 };
 
+/** Extra figures of an answer, for whoever asks for them. */
+const Figures = {
+  /** Milliseconds: T of an Apdex (Apdex Alliance, specification 1.1). */
+  apdex: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 3_600_000 })),
+};
+
 /** `GET /v1/analytics/totals` and `GET /v1/analytics/top`. */
 export const TotalsQuery = Type.Object(
   {
@@ -37,6 +43,11 @@ export const TotalsQuery = Type.Object(
     by: Type.Optional(Type.Enum([...GROUPS])),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 20 })),
     order: Type.Optional(Type.Enum(['requests', 'errors', 'error_rate', 'p99'])),
+    ...Figures,
+    /** Shares of the requests, such as `0.9,0.999`: at most 10. */
+    quantiles: Type.Optional(
+      Type.String({ pattern: '^(0(\\.[0-9]{1,6})?|1)(,(0(\\.[0-9]{1,6})?|1)){0,9}$' }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -49,10 +60,22 @@ export const SeriesQuery = Type.Object(
     ...Filters,
     by: Type.Optional(Type.Enum([...GROUPS])),
     step: Type.Optional(Type.Integer({ minimum: 10, maximum: 86_400 })),
+    ...Figures,
   },
   { additionalProperties: false },
 );
 export type SeriesQuery = Static<typeof SeriesQuery>;
+
+/** `GET /v1/analytics/heatmap`: how long requests took, step by step. */
+export const HeatmapQuery = Type.Object(
+  {
+    ...Range,
+    ...Filters,
+    step: Type.Optional(Type.Integer({ minimum: 10, maximum: 86_400 })),
+  },
+  { additionalProperties: false },
+);
+export type HeatmapQuery = Static<typeof HeatmapQuery>;
 
 /** `GET /v1/records`: newest first. */
 export const RecordsQuery = Type.Object(
@@ -101,6 +124,10 @@ export interface TotalsRow {
   p50Ms: number;
   p95Ms: number;
   p99Ms: number;
+  /** 0 to 1: satisfied up to T, tolerating up to 4 T, frustrated beyond it and by any error. */
+  apdex?: number;
+  /** Milliseconds, by the share as it was asked for. */
+  quantilesMs?: Record<string, number>;
 }
 
 export interface TotalsResponse {
@@ -116,8 +143,27 @@ export interface SeriesResponse {
   stepSeconds: number;
   series: {
     key: string;
-    points: { time: string; requests: number; errors: number; p50Ms: number; p99Ms: number }[];
+    points: {
+      time: string;
+      requests: number;
+      errors: number;
+      p50Ms: number;
+      p99Ms: number;
+      /** Absent where nobody asked for it, and in a step without requests. */
+      apdex?: number;
+    }[];
   }[];
+  freshness: Freshness;
+}
+
+export interface HeatmapResponse {
+  from: string;
+  to: string;
+  stepSeconds: number;
+  /** Upper bounds of the bands in milliseconds, ascending; empty without any request. */
+  boundsMs: number[];
+  /** Requests of each band in every step, also in those without any. */
+  steps: { time: string; requests: number[] }[];
   freshness: Freshness;
 }
 

@@ -1,6 +1,7 @@
 // Every door of the API, with answers computed by hand.
 import type {
   GraphResponse,
+  HeatmapResponse,
   RecordsResponse,
   SeriesResponse,
   SqlResponse,
@@ -183,6 +184,58 @@ describe('the API over a minute of traffic', () => {
     expect(series.series[0]?.points.reduce((sum, point) => sum + point.requests, 0)).toBe(200);
   });
 
+  test('Apdex and any quantile, where they are asked for', async () => {
+    const totals = async (query: string) =>
+      (await service.get<TotalsResponse>(`/v1/analytics/totals?${range}&${query}`)).rows[0];
+    const plain = await totals('');
+    expect(plain).not.toHaveProperty('apdex');
+    expect(plain).not.toHaveProperty('quantilesMs');
+    // 160 up to 4 ms, 30 of 8 ms count half, and the 10 of 50 ms failed.
+    expect(await totals('apdex=4')).toMatchObject({ apdex: 175 / 200 });
+    // However long one waits for them, errors frustrate.
+    expect(await totals('apdex=20')).toMatchObject({ apdex: 190 / 200 });
+    expect(await totals('apdex=0.1')).toMatchObject({ apdex: 0 });
+    const found = (await totals('quantiles=0.1,0.95,1'))?.quantilesMs ?? {};
+    for (const [share, ms] of Object.entries({ 0.1: 1, 0.95: 8, 1: 50 })) {
+      expect(Math.abs((found[share] ?? 0) / ms - 1), share).toBeLessThan(0.01);
+    }
+    // From the records: 24 of 1 to 25 ms, without the one that failed after 8 ms.
+    expect(await totals('by=edge&route=shop/front&apdex=5.5')).toMatchObject({
+      apdex: (5 + (22 - 5 - 1) / 2) / 24,
+    });
+    const series = await service.get<SeriesResponse>(
+      `/v1/analytics/series?${range}&step=30&service=shop/storefront&apdex=10`,
+    );
+    expect(series.series[0]?.points.map(({ apdex }) => apdex)).toEqual([1, 0]);
+    for (const wrong of ['apdex=0', 'quantiles=1.5', 'quantiles=0.5,', 'quantiles=']) {
+      const response = await fetch(`${service.url}/v1/analytics/totals?${range}&${wrong}`);
+      expect(response.status, wrong).toBe(400);
+    }
+  });
+
+  test('a heat map of how long requests took', async () => {
+    const map = (query: string) =>
+      service.get<HeatmapResponse>(`/v1/analytics/heatmap?${range}&${query}`);
+    const { boundsMs, steps, ...rest } = await map('step=30&service=shop/storefront');
+    expect(rest).toMatchObject({ from, to, stepSeconds: 30, freshness: { blocksMissing: 0 } });
+    const bandOf = (ms: number): number => boundsMs.findIndex((bound) => ms < bound);
+    // It begins with the band of 2 ms and ends with that of 50 ms; each is 1.4 times as wide.
+    expect([bandOf(2), bandOf(50)]).toEqual([0, boundsMs.length - 1]);
+    for (const [i, bound] of boundsMs.slice(1).entries()) {
+      expect(bound / (boundsMs[i] ?? 0)).toBeCloseTo(1.02 ** 17, 9);
+    }
+    const none = boundsMs.map(() => 0);
+    expect(steps).toEqual([
+      { time: from, requests: none.with(0, 90) },
+      { time: new Date(startMs + 30_000).toISOString(), requests: none.with(-1, 10) },
+    ]);
+    const records = await map('step=60&route=shop/front&source=Gateway/shop/edge');
+    expect(records.steps[0]?.requests.reduce((sum, count) => sum + count, 0)).toBe(24);
+    expect(await map('step=60&route=shop/none')).toMatchObject({
+      ...{ boundsMs: [], steps: [{ time: from, requests: [] }] },
+    });
+  });
+
   test('the graph has edges and nodes, and no request that reached nobody', async () => {
     const found = await service.get<GraphResponse>(`/v1/graph?${range}`);
     expect(
@@ -351,6 +404,7 @@ describe('the API over a minute of traffic', () => {
   test('it describes itself', async () => {
     const document = await service.get<{ paths: object }>('/openapi.json');
     expect(Object.keys(document.paths).sort()).toEqual([
+      '/v1/analytics/heatmap',
       '/v1/analytics/series',
       '/v1/analytics/top',
       '/v1/analytics/totals',

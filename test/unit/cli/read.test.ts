@@ -119,6 +119,16 @@ test('slo test shows when an objective in a file would have fired', async () => 
   expect(none.err).toContain('there is no SLO in -');
 });
 
+test('top has an Apdex where one asks for it', async () => {
+  const totals = samples.totals(ago);
+  const rows = totals.rows.map((row) => ({ ...row, apdex: 0.875 }));
+  const api = await fakeApi({ 'GET /v1/analytics/top': () => ({ ...totals, rows }) });
+  const ran = await windrose(['top', '--apdex', '250', ...api.server]);
+  expect(ran.out).toMatch(/ APDEX$/m);
+  expect(ran.out).toMatch(/ 0\.88$/m);
+  expect(api.asked.at(-1)?.query['apdex']).toBe('250');
+});
+
 test('slo history shows what was left of a budget', async () => {
   const item = (time: string, good: number, budgetLeft: number) => ({
     ...{ time, good, total: 1_000, ratio: good / 1_000, budgetLeft },

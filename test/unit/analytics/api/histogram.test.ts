@@ -1,6 +1,6 @@
 import { bucketOf } from '#contracts/metrics.ts';
 import { expect, test } from 'vitest';
-import { quantilesMs } from '../../../../services/analytics/api/histogram.ts';
+import { apdex, quantilesMs } from '../../../../services/analytics/api/histogram.ts';
 
 function bucketsOf(durationsUs: readonly number[]): Record<string, number> {
   const buckets: Record<string, number> = {};
@@ -32,4 +32,13 @@ test('nothing counted is 0, and one is itself', () => {
   const [p50, p99] = quantilesMs(bucketsOf([1_000]), [0.5, 0.99]);
   expect(p50).toBe(p99);
   expect(p50).toBeCloseTo(1, 1);
+});
+
+test('Apdex: up to T whole, up to 4 T half, beyond and errors not at all', () => {
+  const fine = bucketsOf([100, 900, 1_500, 3_900, 4_500, 90_000]);
+  // Six that were answered, and two errors.
+  expect(apdex(fine, 8, 1)).toBe((2 + 2 / 2) / 8);
+  expect(apdex(fine, 6, 100)).toBe(1);
+  expect(apdex({}, 2, 1)).toBe(0);
+  expect(apdex({}, 0, 1)).toBeUndefined();
 });
