@@ -12,6 +12,7 @@ import type { ServiceLog } from '#platform/service-log.ts';
 import { Alertmanagers } from './alertmanager.ts';
 import { DESCRIPTION, addRoutes } from './api.ts';
 import { Evaluator } from './evaluator.ts';
+import { readKept } from './kept.ts';
 import { createMetrics } from './metrics.ts';
 import { Notifier } from './notifier.ts';
 import { Objectives } from './objectives.ts';
@@ -76,6 +77,7 @@ export async function startAlerting(
   const evaluator = new Evaluator({
     mesh,
     progress: () => readProgress(query),
+    kept: () => readKept(query),
     counts: (requests, untilMs) => readCounts(query, requests, untilMs),
     file,
     webhooks: names,

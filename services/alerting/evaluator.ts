@@ -6,6 +6,7 @@ import { windowAt } from './budget-window.ts';
 import type { Counts } from './burn-rate.ts';
 import { isPending, readPolicy } from './decision.ts';
 import type { AlertingMetrics } from './metrics.ts';
+import { type KeptDays, keptProblem } from './kept.ts';
 import { type Objective, unknownTargets } from './objective.ts';
 import { type CountsRequest, FINE_WINDOW_MAX_MS, type WindowCounts } from './rollup.ts';
 import type { StateFile } from './state-file.ts';
@@ -20,6 +21,8 @@ export interface EvaluatorOptions {
   progress: () => Promise<WorkerProgress[]>;
   /** Requests in each window of each objective, in the order of the requests (rollup.ts). */
   counts: (requests: readonly CountsRequest[], untilMs: number) => Promise<WindowCounts[]>;
+  /** How long rows are kept. */
+  kept: () => Promise<KeptDays>;
   file: StateFile;
   /** Names of the webhooks that the bootstrap knows. */
   webhooks: ReadonlySet<string>;
@@ -41,6 +44,7 @@ const DATA_OLD_MS = 120_000;
  */
 export class Evaluator {
   readonly #options: EvaluatorOptions;
+  #kept: { readAtMs: number; days: KeptDays } | undefined;
   #budgets = new Map<string, { readAtMs: number; counts: Counts }>();
   #statuses: readonly SloStatus[] = [];
   #evaluations = 0;
@@ -96,9 +100,10 @@ export class Evaluator {
     const moment = { mesh, state: file.current, time: timeText(nowMs), webhooks };
     const transitions = removals(moment, objectives);
     const counts = await this.#read(objectives, untilMs, nowMs);
+    const kept = await this.#readKept(nowMs);
     const evaluated = objectives.map((objective) => {
       const windows = counts.get(objective) ?? new Map<number, Counts>();
-      return evaluateOne(objective, { moment, untilMs, nowMs, windows });
+      return evaluateOne(objective, { moment, untilMs, nowMs, windows, kept });
     });
     transitions.push(...evaluated.flatMap((each) => each.transitions));
     await this.#commit(transitions);
@@ -145,6 +150,13 @@ export class Evaluator {
     );
   }
 
+  async #readKept(nowMs: number): Promise<KeptDays> {
+    if (this.#kept === undefined || nowMs - this.#kept.readAtMs >= BUDGET_REFRESH_MS) {
+      this.#kept = { readAtMs: nowMs, days: await this.#options.kept() };
+    }
+    return this.#kept.days;
+  }
+
   #forgetBudgets(objectives: readonly Objective[], untilMs: number): void {
     const keys = new Set(objectives.map((objective) => budgetKey(objective, untilMs)));
     this.#budgets = new Map([...this.#budgets].filter(([key]) => keys.has(key)));
@@ -175,6 +187,7 @@ interface Evaluation {
   untilMs: number | undefined;
   nowMs: number;
   windows: ReadonlyMap<number, Counts>;
+  kept: KeptDays;
 }
 
 interface Evaluated {
@@ -185,8 +198,10 @@ interface Evaluated {
 }
 
 function evaluateOne(objective: Objective, evaluation: Evaluation): Evaluated {
-  const { moment, untilMs, nowMs, windows } = evaluation;
+  const { kept, moment, untilMs, nowMs, windows } = evaluation;
   const problems = unknownTargets(objective, moment.webhooks);
+  const short = keptProblem(objective, kept, untilMs ?? nowMs);
+  if (short !== undefined) problems.push(short);
   const isOld = untilMs === undefined || nowMs - untilMs > DATA_OLD_MS;
   if (isOld) problems.push('no data has come in: alerts stay as they are');
   const countsOf = (windowMs: number): Counts => windows.get(windowMs) ?? { good: 0, total: 0 };

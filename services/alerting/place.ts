@@ -3,11 +3,19 @@ import { bucketMiddleUs } from '#contracts/metrics.ts';
 import { ROLLUPS } from '#contracts/tables.ts';
 import type { Good, Selector } from './objective.ts';
 
-export type Resolution = 'fine' | 'minute';
+export type Resolution = 'fine' | 'minute' | 'hour';
 
 export const ROLLUP_TABLES = {
-  edges: { fine: ROLLUPS.edges.table, minute: ROLLUPS.edgesMinute.table },
-  routes: { fine: ROLLUPS.routes.table, minute: ROLLUPS.routesMinute.table },
+  edges: {
+    fine: ROLLUPS.edges.table,
+    minute: ROLLUPS.edgesMinute.table,
+    hour: ROLLUPS.edgesHour.table,
+  },
+  routes: {
+    fine: ROLLUPS.routes.table,
+    minute: ROLLUPS.routesMinute.table,
+    hour: ROLLUPS.routesHour.table,
+  },
 } as const;
 
 /** `values`: of the columns, in their order. */

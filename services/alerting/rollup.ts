@@ -1,4 +1,4 @@
-import { TABLES } from '#contracts/tables.ts';
+import { ROLLUPS, TABLES } from '#contracts/tables.ts';
 import type { Counts } from './burn-rate.ts';
 import type { Good, Selector, Slices } from './objective.ts';
 import { ROLLUP_TABLES, type Resolution, bucketUpTo, fastSql, placeOf } from './place.ts';
@@ -13,6 +13,8 @@ export type Query = (
 /** Longer windows are read from the 1 min rollup up to the last whole minute. */
 export const FINE_WINDOW_MAX_MS = 6 * 3_600_000;
 export const MINUTE_MS = 60_000;
+/** Longer ones from the 1 h rollup up to the last whole hour, whose rows are kept for longest. */
+const MINUTE_WINDOW_MAX_MS = 31 * 86_400_000;
 /** Workers that stored nothing for this long are not looked at. */
 const LEDGER_LOOKBACK_MINUTES = 60;
 /** Sums of one query for each group of rows. */
@@ -55,38 +57,58 @@ export async function readRequests(
   requests: readonly CountsRequest[],
   untilMs: number,
 ): Promise<WindowCounts[]> {
-  const minuteMs = floorMinute(untilMs);
-  const near = requests.map(({ windowsMs }) => {
-    const starts = windowsMs.filter(isFine).map((windowMs) => untilMs - windowMs);
-    // The tail that the 1 min rollup does not have yet.
-    return starts.length === windowsMs.length ? starts : [...starts, minuteMs];
-  });
-  const far = requests.map(({ windowsMs }) =>
-    windowsMs
-      .filter((windowMs) => !isFine(windowMs))
-      .map((windowMs) => Math.ceil((untilMs - windowMs) / MINUTE_MS) * MINUTE_MS),
+  const endOf = (tier: number): number => {
+    const stepMs = TIERS[tier]?.stepMs ?? 1;
+    return tier === 0 ? untilMs : Math.floor(untilMs / stepMs) * stepMs;
+  };
+  // Of each tier the windows that begin in it, then the tail that a coarser one does not have yet.
+  const starts = TIERS.map(({ stepMs }, tier) =>
+    requests.map(({ windowsMs }) => {
+      const own = windowsMs
+        .filter((windowMs) => tierOf(windowMs) === tier)
+        .map((windowMs) => Math.ceil((untilMs - windowMs) / stepMs) * stepMs);
+      return windowsMs.some((windowMs) => tierOf(windowMs) > tier)
+        ? [...own, endOf(tier + 1)]
+        : own;
+    }),
   );
-  const [nearSums, farSums] = await Promise.all([
-    sumsSince(query, { requests, startsMs: near, endMs: untilMs, resolution: 'fine' }),
-    sumsSince(query, { requests, startsMs: far, endMs: minuteMs, resolution: 'minute' }),
-  ]);
+  const sums = await Promise.all(
+    TIERS.map(({ resolution }, tier) => {
+      const startsMs = starts[tier] ?? [];
+      return sumsSince(query, { requests, startsMs, endMs: endOf(tier), resolution });
+    }),
+  );
   return requests.map(({ windowsMs }, i) => {
-    const fine = nearSums[i] ?? [];
-    const coarse = [...(farSums[i] ?? [])];
-    const tail = fine[windowsMs.filter(isFine).length] ?? NONE;
-    const fineLeft = [...fine];
+    const left = sums.map((tier) => [...(tier[i] ?? [])]);
+    const own = windowsMs.map((windowMs) => left[tierOf(windowMs)]?.shift() ?? NONE);
+    // What is left in each tier now is its tail.
+    const tails = left.map(([tail = NONE]) => tail);
     return new Map(
-      windowsMs.map((windowMs) => {
-        if (isFine(windowMs)) return [windowMs, fineLeft.shift() ?? NONE];
-        return [windowMs, plus(coarse.shift() ?? NONE, tail)];
-      }),
+      windowsMs.map((windowMs, at) => [
+        windowMs,
+        tails.slice(0, tierOf(windowMs)).reduce(plus, own[at] ?? NONE),
+      ]),
     );
   });
 }
 
 const NONE: Counts = { good: 0, total: 0 };
-const isFine = (windowMs: number): boolean => windowMs <= FINE_WINDOW_MAX_MS;
-const floorMinute = (ms: number): number => Math.floor(ms / MINUTE_MS) * MINUTE_MS;
+const HOUR_MS = 3_600_000;
+/** How far back each rollup is read. */
+const TIERS: readonly { resolution: Resolution; stepMs: number; upToMs: number }[] = [
+  { resolution: 'fine', stepMs: ROLLUPS.edges.stepSeconds * 1_000, upToMs: FINE_WINDOW_MAX_MS },
+  { resolution: 'minute', stepMs: MINUTE_MS, upToMs: MINUTE_WINDOW_MAX_MS },
+  { resolution: 'hour', stepMs: HOUR_MS, upToMs: Number.POSITIVE_INFINITY },
+];
+
+function tierOf(windowMs: number): number {
+  return TIERS.findIndex(({ upToMs }) => windowMs <= upToMs);
+}
+
+/** Which rollup has the beginning of a window. */
+export function resolutionOf(windowMs: number): Resolution {
+  return TIERS[tierOf(windowMs)]?.resolution ?? 'hour';
+}
 
 function plus(a: Counts, b: Counts): Counts {
   return { good: a.good + b.good, total: a.total + b.total };

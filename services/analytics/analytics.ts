@@ -13,6 +13,7 @@ import { ensureMeshTopics } from './ingest/topics.ts';
 import { ingestEvents } from './metrics.ts';
 import { SchemaError, applySchema } from './schema/apply.ts';
 import { MIGRATIONS } from './schema/migrations.ts';
+import { DEFAULT_RETENTION, type Retention, applyRetention } from './schema/retention.ts';
 
 export interface AnalyticsOptions {
   mesh: string;
@@ -25,6 +26,8 @@ export interface AnalyticsOptions {
   listen: string;
   insecureListen?: boolean;
   tokens?: TokenFile | undefined;
+  /** Default: what `services/contracts/tables.ts` says. */
+  retention?: Retention;
   clock: Clock;
   log: ServiceLog;
 }
@@ -123,10 +126,13 @@ class Work {
   }
 
   async #start(events: IngestEvents): Promise<void> {
-    const { clickhouse, kafka, mesh, clock } = this.#parts;
+    const { clickhouse, kafka, mesh, clock, retention = DEFAULT_RETENTION } = this.#parts;
     await this.#untilDone('the schema in ClickHouse', async () => {
       const versions = await applySchema(clickhouse, MIGRATIONS);
       if (versions.length > 0) this.#parts.log.info({ versions }, 'schema applied');
+      for (const change of await applyRetention(clickhouse, retention)) {
+        this.#parts.log.info(change);
+      }
     });
     await this.#untilDone('the topics in Kafka', async () => {
       const { absent, different } = await ensureMeshTopics(kafka, mesh);

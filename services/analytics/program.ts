@@ -1,7 +1,10 @@
 import { tokenFile } from '#platform/access/token-file.ts';
+import { BootstrapError } from '#platform/bootstrap.ts';
 import { systemClock } from '#platform/clock.ts';
+import { sentenceOf } from '#platform/log.ts';
 import { CLICKHOUSE_FIELDS, SERVICE_FIELDS, checkHttpUrl, runService } from '#platform/service.ts';
 import { startAnalytics } from './analytics.ts';
+import { type Retention, readRetention } from './schema/retention.ts';
 
 const FIELDS = {
   ...SERVICE_FIELDS,
@@ -16,6 +19,12 @@ const FIELDS = {
     type: 'string',
     env: 'WINDROSE_CLICKHOUSE_READER_URL',
     description: 'the same as a user that may only read; answers POST /v1/query',
+  },
+  keep: {
+    type: 'list',
+    env: 'WINDROSE_ANALYTICS_KEEP',
+    default: [],
+    description: 'how long rows of a table are kept, such as records=30d,edges_1h=800d',
   },
   listen: {
     type: 'string',
@@ -34,6 +43,7 @@ runService('analytics', FIELDS, async (fields, log) => {
     kafkaBrokers: fields.kafka,
     clickhouseUrl: clickhouse,
     readerUrl: clickhouseReader,
+    retention: retentionOf(fields.keep),
     listen: fields.listen,
     insecureListen: fields.insecureListen,
     tokens: tokenFile(fields.tokens, log),
@@ -41,3 +51,11 @@ runService('analytics', FIELDS, async (fields, log) => {
     log,
   });
 });
+
+function retentionOf(entries: readonly string[]): Retention {
+  try {
+    return readRetention(entries);
+  } catch (error) {
+    throw new BootstrapError(`--keep: ${sentenceOf(error)}`);
+  }
+}

@@ -36,7 +36,7 @@ export interface Rollup {
   keys: readonly string[];
   /** Rows of the metric stream that it counts. */
   where: string;
-  /** Days that rows are kept. */
+  /** Days that rows are kept, unless the analytics service is told another number (`--keep`). */
   keepDays: number;
 }
 
@@ -82,6 +82,13 @@ export const ROLLUPS = {
     where: CALLER_SIDE_SQL,
     keepDays: 90,
   },
+  routesHour: {
+    table: 'routes_1h',
+    stepSeconds: 3_600,
+    keys: ROUTE_KEYS,
+    where: CALLER_SIDE_SQL,
+    keepDays: 400,
+  },
   edges: {
     table: 'edges_10s',
     stepSeconds: 10,
@@ -96,6 +103,13 @@ export const ROLLUPS = {
     where: CALLER_SIDE_SQL,
     keepDays: 90,
   },
+  edgesHour: {
+    table: 'edges_1h',
+    stepSeconds: 3_600,
+    keys: EDGE_KEYS,
+    where: CALLER_SIDE_SQL,
+    keepDays: 400,
+  },
   inbound: {
     table: 'services_inbound_10s',
     stepSeconds: 10,
@@ -104,6 +118,15 @@ export const ROLLUPS = {
     keepDays: 14,
   },
 } as const satisfies Record<string, Rollup>;
+
+/** Days of the tables that are no rollups. */
+export const RECORDS_KEEP_DAYS = 7;
+export const LEDGER_KEEP_DAYS = 90;
+
+/** Names of tables with the days that their rows are kept; every TTL of ours is one of days. */
+export const KEPT_DAYS_SQL =
+  "SELECT name, extract(engine_full, 'TTL .*toIntervalDay[(]([0-9]+)[)]') AS days " +
+  "FROM system.tables WHERE database = currentDatabase() AND days != ''";
 
 const BLAMED = Object.entries(REASONS)
   .filter(([, entry]) => entry.status >= 500)

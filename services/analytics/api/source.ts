@@ -79,9 +79,16 @@ const FILTER_COLUMNS: Readonly<Record<Exclude<keyof Filters, 'revision'>, string
   reason: 'reason',
 };
 
-/** Beyond this much time, or older than the fine rollups reach, the minute's rollup answers. */
-const FINE_RANGE_MAX_MS = 6 * 3_600_000;
 const DAY_MS = 86_400_000;
+/** From fine to coarse; those with fewer rows first. */
+const TIERS: readonly (readonly Rollup[])[] = [
+  [ROLLUPS.edges, ROLLUPS.routes],
+  [ROLLUPS.edgesMinute, ROLLUPS.routesMinute],
+  [ROLLUPS.edgesHour, ROLLUPS.routesHour],
+];
+/** Beyond this much time, or older than a rollup reaches, the next coarser one answers. */
+const FINE_RANGE_MAX_MS = 6 * 3_600_000;
+const MINUTE_RANGE_MAX_MS = 14 * DAY_MS;
 
 /** SQL of a group's value; `'all'` without one. */
 export function keySql(by: Group | undefined): string {
@@ -103,12 +110,15 @@ export function chooseSource(question: {
   const needed = [...(by === undefined ? [] : KEYS[by].columns), ...filterColumns(filters)];
   const has = (rollup: Rollup): boolean => needed.every((column) => rollup.keys.includes(column));
   const old = range.fromMs < nowMs - ROLLUPS.edges.keepDays * DAY_MS;
-  const long = range.toMs - range.fromMs > FINE_RANGE_MAX_MS;
-  const minuteMs = ROLLUPS.edgesMinute.stepSeconds * 1_000;
-  const coarse = old || (long && (stepMs ?? minuteMs) % minuteMs === 0);
-  const candidates = coarse
-    ? [ROLLUPS.edgesMinute, ROLLUPS.routesMinute]
-    : [ROLLUPS.edges, ROLLUPS.routes];
+  const lengthMs = range.toMs - range.fromMs;
+  const fits = ({ stepSeconds }: Rollup): boolean =>
+    stepMs === undefined || stepMs % (stepSeconds * 1_000) === 0;
+  const coarse = old || (lengthMs > FINE_RANGE_MAX_MS && fits(ROLLUPS.edgesMinute));
+  const coarsest =
+    range.fromMs < nowMs - ROLLUPS.edgesMinute.keepDays * DAY_MS ||
+    (lengthMs > MINUTE_RANGE_MAX_MS && fits(ROLLUPS.edgesHour));
+  const tier = coarsest ? 2 : Number(coarse);
+  const candidates = TIERS[tier] ?? [];
   const rollup = candidates.find(has);
   return rollup === undefined ? recordsSource() : rollupSource(rollup);
 }

@@ -1,4 +1,10 @@
-import { blocksTable, metricsTable, recordsTable, rollupStatements } from './tables.ts';
+import {
+  blocksTable,
+  hourStatements,
+  metricsTable,
+  recordsTable,
+  rollupStatements,
+} from './tables.ts';
 
 /**
  * One step of the schema. Steps only go forward, are never edited once released, and each of their
@@ -16,4 +22,5 @@ export const MIGRATIONS: readonly Migration[] = [
     name: 'records, rollups and the ledger of blocks',
     statements: () => [recordsTable(), metricsTable(), ...rollupStatements(), blocksTable()],
   },
+  { version: 2, name: 'rollups by the hour', statements: hourStatements },
 ];

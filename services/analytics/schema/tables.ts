@@ -1,6 +1,13 @@
 import { METRIC_COLUMNS } from '#contracts/metrics.ts';
 import { type Column, RECORD_COLUMNS } from '#contracts/record.ts';
-import { ROLLUPS, type Rollup, TABLES, errorSql } from '#contracts/tables.ts';
+import {
+  LEDGER_KEEP_DAYS,
+  RECORDS_KEEP_DAYS,
+  ROLLUPS,
+  type Rollup,
+  TABLES,
+  errorSql,
+} from '#contracts/tables.ts';
 
 /**
  * How many of the latest inserts a table knows by their token. A retried insert is dropped only
@@ -8,8 +15,6 @@ import { ROLLUPS, type Rollup, TABLES, errorSql } from '#contracts/tables.ts';
  * inserts a second for each of twelve partitions, 10 000 are seven minutes of every partition.
  */
 export const DEDUPLICATION_WINDOW = 10_000;
-const RECORDS_KEEP_DAYS = 7;
-const LEDGER_KEEP_DAYS = 90;
 
 const mergeTree = (options: {
   engine?: string;
@@ -25,6 +30,12 @@ const mergeTree = (options: {
     `SETTINGS non_replicated_deduplication_window = ${DEDUPLICATION_WINDOW}, ` +
       'ttl_only_drop_parts = 1',
   ].join('\n');
+
+/** When rows of a table end: a TTL takes no time as fine as that of records and of the ledger. */
+export function ttlSql(table: string, days: number): string {
+  const isFiner = table === TABLES.records || table === TABLES.blocks;
+  return `${isFiner ? 'toDateTime(time)' : 'time'} + INTERVAL ${days} DAY`;
+}
 
 const columnSql = (column: Column): string =>
   `  ${column.name} ${column.type ?? column.wire} ` +
@@ -45,7 +56,7 @@ ${mergeTree({
   partitionBy: 'toYYYYMMDD(time)',
   // The hour first: most questions are about the last minutes, of any service.
   orderBy: 'toStartOfHour(time), direction, destination, time',
-  ttl: `toDateTime(time) + INTERVAL ${RECORDS_KEEP_DAYS} DAY`,
+  ttl: ttlSql(TABLES.records, RECORDS_KEEP_DAYS),
 })}`;
 }
 
@@ -83,9 +94,10 @@ ${MEASURES}
 )
 ${mergeTree({
   engine: 'AggregatingMergeTree',
-  partitionBy: 'toYYYYMMDD(time)',
+  // A day of hours is a few rows; parts are dropped whole.
+  partitionBy: rollup.stepSeconds < 3_600 ? 'toYYYYMMDD(time)' : 'toYYYYMM(time)',
   orderBy: `time, ${rollup.keys.join(', ')}`,
-  ttl: `time + INTERVAL ${rollup.keepDays} DAY`,
+  ttl: ttlSql(rollup.table, rollup.keepDays),
 })}`;
 }
 
@@ -130,12 +142,22 @@ GROUP BY time, ${keys}`;
 export function rollupStatements(): string[] {
   const { routes, routesMinute, edges, edgesMinute, inbound } = ROLLUPS;
   return [
-    ...Object.values(ROLLUPS).map(rollupTable),
+    ...[routes, routesMinute, edges, edgesMinute, inbound].map(rollupTable),
     rollupView(routes),
     rollupView(edges),
     rollupView(inbound),
     coarserView(routesMinute, routes),
     coarserView(edgesMinute, edges),
+  ];
+}
+
+/** They count from when they are made on. */
+export function hourStatements(): string[] {
+  const { routesHour, routesMinute, edgesHour, edgesMinute } = ROLLUPS;
+  return [
+    ...[routesHour, edgesHour].map(rollupTable),
+    coarserView(routesHour, routesMinute),
+    coarserView(edgesHour, edgesMinute),
   ];
 }
 
@@ -170,6 +192,6 @@ export function blocksTable(): string {
 ${mergeTree({
   partitionBy: 'toYYYYMMDD(time)',
   orderBy: 'stream, instance, worker, seq',
-  ttl: `toDateTime(time) + INTERVAL ${LEDGER_KEEP_DAYS} DAY`,
+  ttl: ttlSql(TABLES.blocks, LEDGER_KEEP_DAYS),
 })}`;
 }

@@ -40,6 +40,7 @@ beforeAll(async () => {
     at(5 * HOUR, 100),
     at(7 * HOUR, 300, { statusClass: '5xx' }),
     at(25 * HOUR, 9_999),
+    at(40 * 24 * HOUR, 500),
     at(4_000, 60, { destination: 'shop/slow', route: 'shop/s', consumer: 'shop/ann' }),
     at(4_000, 30, { destination: 'shop/slow', route: 'shop/s', durationUs: 240_000 }),
     at(4_000, 8, { destination: 'shop/slow', route: 'shop/s', durationUs: 260_000 }),
@@ -71,6 +72,14 @@ describe('counts of requests in windows', () => {
       [129, 477],
     ]);
     expect(await counts(selector, [24 * HOUR])).toEqual([[129, 477]]);
+    // The last from the hour rollup, and the tails after its last whole hour and minute.
+    const days = [30, 31, 35, 45].map((each) => each * 24 * HOUR);
+    expect(await counts(selector, days)).toEqual([
+      [10_128, 10_476],
+      [10_128, 10_476],
+      [10_128, 10_476],
+      [10_628, 10_976],
+    ]);
   });
 
   test('of an edge', async () => {

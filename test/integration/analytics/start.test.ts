@@ -7,8 +7,14 @@ import { fileURLToPath } from 'node:url';
 import { TABLES } from '#contracts/tables.ts';
 import { clickhouseUrl, kafkaBrokers } from '#test/parts.ts';
 import { expect, onTestFinished, test } from 'vitest';
+import { readKept } from '../../../services/alerting/kept.ts';
 import { SchemaError, applySchema } from '../../../services/analytics/schema/apply.ts';
 import { MIGRATIONS } from '../../../services/analytics/schema/migrations.ts';
+import {
+  DEFAULT_RETENTION,
+  applyRetention,
+  readRetention,
+} from '../../../services/analytics/schema/retention.ts';
 import { count, testMesh } from './mesh.ts';
 
 const USERS = new URL('../../../infra/clickhouse/users.sql', import.meta.url);
@@ -29,9 +35,44 @@ test('the schema is applied once, again without harm, and after an interruption'
   const { clickhouse } = testMesh();
   await clickhouse.createDatabase();
   await clickhouse.command(MIGRATIONS[0]?.statements()[0] ?? '');
-  expect(await applySchema(clickhouse, MIGRATIONS)).toEqual([1]);
+  expect(await applySchema(clickhouse, MIGRATIONS)).toEqual([1, 2]);
   expect(await applySchema(clickhouse, MIGRATIONS)).toEqual([]);
 });
+
+test('rows are kept as long as one says; a table is changed where that differs', async () => {
+  const { clickhouse, name } = testMesh();
+  await applySchema(clickhouse, MIGRATIONS);
+  expect(await applyRetention(clickhouse, DEFAULT_RETENTION)).toEqual([]);
+  const retention = readRetention(['records=30d', 'edges_1h=2w', 'blocks=400d']);
+  expect(await applyRetention(clickhouse, retention)).toEqual([
+    'rows of records are kept 30 days, not 7',
+    'rows of blocks are kept 400 days, not 90',
+    'rows of edges_1h are kept 14 days, not 400',
+  ]);
+  expect(await applyRetention(clickhouse, retention)).toEqual([]);
+  const kept = await readKept((sql, parameters) => clickhouse.query(sql, parameters));
+  expect(new Map(kept)).toEqual(new Map(retention));
+  // A table that has been changed by hand is brought back, as is one without an end.
+  await clickhouse.command('ALTER TABLE records REMOVE TTL');
+  expect(await applyRetention(clickhouse, retention)).toEqual([
+    'rows of records are kept 30 days, not for ever',
+  ]);
+  const { code, err } = await run([
+    ...['--mesh', name, '--kafka', kafkaBrokers(), '--clickhouse', clickhouseUrl()],
+    ...['--listen', '127.0.0.1:0', '--keep', 'recods=1d'],
+  ]);
+  expect(code).toBe(2);
+  expect(err).toMatch(
+    /--keep: there is no table recods whose rows end; there are records, blocks,/,
+  );
+});
+
+test.each(['records', 'records=', 'records=1h', 'records=0d', 'records=36h', 'records=20000d'])(
+  '--keep %s is refused',
+  (entry) => {
+    expect(() => readRetention([entry])).toThrow(/is no number of days; write it like records=30d/);
+  },
+);
 
 test('two that start at once on an empty database both succeed', async () => {
   const mesh = testMesh();
@@ -52,7 +93,7 @@ test('a schema from the future is refused, and the process says so', async () =>
     ...['--listen', '127.0.0.1:0'],
   ]);
   expect(code).toBe(1);
-  expect(err).toMatch(/has schema 99, this program knows 1: start a newer Windrose/);
+  expect(err).toMatch(/has schema 99, this program knows 2: start a newer Windrose/);
 });
 
 test('wrong use is one sentence and status 2, what cannot be had status 1', async () => {

@@ -113,8 +113,10 @@ test.each(MOMENTS)('death %s, and the next one has a longer batch', async (momen
   for (const { table } of [
     ROLLUPS.routes,
     ROLLUPS.routesMinute,
+    ROLLUPS.routesHour,
     ROLLUPS.edges,
     ROLLUPS.edgesMinute,
+    ROLLUPS.edgesHour,
   ]) {
     expect([table, await count(mesh, table, 'sum(requests)')]).toEqual([table, 70]);
   }

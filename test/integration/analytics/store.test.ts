@@ -44,8 +44,10 @@ test('records are stored with every column, and metrics in every rollup', async 
   for (const { table } of [
     ROLLUPS.routes,
     ROLLUPS.routesMinute,
+    ROLLUPS.routesHour,
     ROLLUPS.edges,
     ROLLUPS.edgesMinute,
+    ROLLUPS.edgesHour,
   ]) {
     expect([table, await count(mesh, table, 'sum(requests)')]).toEqual([table, 35]);
     expect([table, await count(mesh, table, 'sum(errors)')]).toEqual([table, 7]);

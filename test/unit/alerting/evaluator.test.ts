@@ -7,7 +7,7 @@ import { Evaluator } from '../../../services/alerting/evaluator.ts';
 import { createMetrics } from '../../../services/alerting/metrics.ts';
 import { objectiveOf } from '../../../services/alerting/objective.ts';
 import { StateFile } from '../../../services/alerting/state-file.ts';
-import { policy, slo } from './fixtures.ts';
+import { type SloSettings, policy, slo } from './fixtures.ts';
 
 const objective = objectiveOf(slo({ timeWindow: '1h' }));
 
@@ -20,8 +20,10 @@ async function setUp(webhooks = ['oncall']) {
   const registry = new Registry();
   const rollup: { windows?: Windows | undefined; error?: Error | undefined; newestMs?: number } =
     {};
+  const kept = new Map<string, number>();
   const evaluator = new Evaluator({
     mesh: 'demo',
+    kept: () => Promise.resolve(kept),
     file,
     clock,
     webhooks: new Set(webhooks),
@@ -50,7 +52,7 @@ async function setUp(webhooks = ['oncall']) {
     await evaluator.evaluate(objectives);
     return file.current.outbox.map(({ notification }) => notification.alert.state);
   };
-  return { clock, evaluator, file, registry, rollup, round };
+  return { clock, evaluator, file, kept, registry, rollup, round };
 }
 
 // The budget is 1 %, the threshold 10 times that.
@@ -186,6 +188,28 @@ test('the rest of a budget lasts as long as it burns on like that', async () => 
   expect(evaluator.statuses[0]).not.toHaveProperty('exhaustedInMs');
   await round(BAD);
   expect(evaluator.statuses[0]).toMatchObject({ budgetLeft: 0, exhaustedInMs: 0 });
+});
+
+test('a window that is longer than rows are kept is a problem that is told', async () => {
+  const { evaluator, kept, round } = await setUp();
+  kept.set('edges_10s', 1).set('edges_1m', 7).set('edges_1h', 40).set('routes_1m', 1);
+  const problems = async (settings: SloSettings): Promise<string[]> => {
+    await round(GOOD, [objectiveOf(slo(settings))]);
+    return evaluator.statuses[0]?.problems ?? [];
+  };
+  expect(await problems({ timeWindow: '6h' })).toEqual([]);
+  expect(await problems({ timeWindow: '7d' })).toEqual([]);
+  expect(await problems({ timeWindow: '8d' })).toEqual([
+    'its window is 8 days long, and rows of edges_1m are kept 7 days: the budget is of those ' +
+      '(--keep of analytics)',
+  ]);
+  // From the hours, which are kept for longer.
+  expect(await problems({ timeWindow: '40d' })).toEqual([]);
+  expect(await problems({ timeWindow: '41d' })).toHaveLength(1);
+  const calendar = { startTime: '2026-01-01 00:00:00', timeZone: 'UTC' };
+  expect(await problems({ timeWindow: '1Q', calendar })).toEqual([
+    expect.stringMatching(/^its window is 90 days long, and rows of edges_1h are kept 40 days/),
+  ]);
 });
 
 test('a window of the calendar begins with a budget of its own', async () => {

@@ -36,7 +36,11 @@ test('the rollup that has every column, the coarse one for long and old times', 
   expect(tableOf('service', {}, 7 * HOUR_MS)).toBe('edges_1m');
   expect(tableOf('service', {}, 7 * HOUR_MS, 60_000)).toBe('edges_1m');
   expect(tableOf('service', {}, 7 * HOUR_MS, 10_000)).toBe('edges_10s');
+  expect(tableOf('route', {}, 14 * 24 * HOUR_MS)).toBe('routes_1m');
   expect(tableOf('route', {}, 20 * 24 * HOUR_MS, 10_000)).toBe('routes_1m');
+  expect(tableOf('route', {}, 20 * 24 * HOUR_MS, 3_600_000)).toBe('routes_1h');
+  expect(tableOf('service', {}, 20 * 24 * HOUR_MS)).toBe('edges_1h');
+  expect(tableOf('service', {}, 91 * 24 * HOUR_MS, 60_000)).toBe('edges_1h');
 });
 
 test('a filter is a parameter, never text of the statement', () => {

@@ -5,6 +5,7 @@ import { ROLLUPS, errorSql, meshDatabase } from '#contracts/tables.ts';
 import { expect, test } from 'vitest';
 import { MIGRATIONS } from '../../../../services/analytics/schema/migrations.ts';
 import {
+  hourStatements,
   metricsTable,
   recordsTable,
   rollupStatements,
@@ -25,14 +26,14 @@ test('every column of the contracts is in its table, once, under its type', () =
 });
 
 test('every target deduplicates: without it a retried insert counts twice', () => {
-  const statements = [recordsTable(), ...rollupStatements()];
+  const statements = [recordsTable(), ...rollupStatements(), ...hourStatements()];
   const targets = statements.filter((sql) => sql.includes('MergeTree'));
   expect(targets).toHaveLength(1 + Object.keys(ROLLUPS).length);
   for (const sql of targets) expect(sql).toMatch(/non_replicated_deduplication_window = [1-9]/);
 });
 
 test('every rollup has a table and a view, and views never populate', () => {
-  const statements = rollupStatements();
+  const statements = MIGRATIONS.flatMap((migration) => migration.statements());
   for (const { table } of Object.values(ROLLUPS)) {
     expect(
       statements.filter((sql) => sql.includes(`VIEW IF NOT EXISTS ${table}_view `)),
