@@ -3,6 +3,7 @@ import { RECORD_COLUMNS, RECORD_SCHEMA } from '#contracts/record.ts';
 import type { Stream } from '#contracts/tables.ts';
 import { type BlockHeaders, decodeBlockHeaders } from '#contracts/topics.ts';
 import type { GroupMessage } from '#platform/kafka.ts';
+import { readVarint } from './merge.ts';
 
 /** A message that is fit to be stored, as far as can be told without reading its rows. */
 export interface Block {
@@ -93,17 +94,6 @@ function readHead(body: Buffer): Head | undefined {
   if (!body.subarray(rows.end, timesAt).equals(TIME_HEAD)) return undefined;
   if (timesAt + rows.value * 8 > body.length) return undefined;
   return { columns: columns.value, rows: rows.value, timesAt };
-}
-
-function readVarint(bytes: Buffer, start: number): { value: number; end: number } | undefined {
-  let value = 0;
-  for (let at = start; at < start + 5; at++) {
-    const byte = bytes[at];
-    if (byte === undefined) return undefined;
-    value += (byte & 0x7f) * 2 ** (7 * (at - start));
-    if (byte < 0x80) return { value, end: at + 1 };
-  }
-  return undefined;
 }
 
 /**

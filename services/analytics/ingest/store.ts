@@ -3,6 +3,7 @@ import { type Column, RECORD_COLUMNS } from '#contracts/record.ts';
 import { type Stream, TABLES } from '#contracts/tables.ts';
 import { type ClickHouse, ClickHouseFailure } from '#platform/clickhouse.ts';
 import type { Block } from './block.ts';
+import { mergeBlocks } from './merge.ts';
 
 const TABLE = { access: TABLES.records, metrics: TABLES.metrics } as const;
 const COLUMNS: Record<Stream, readonly Column[]> = {
@@ -30,7 +31,8 @@ export async function storeBlocks(
 ): Promise<Refused[]> {
   const insert = async (some: readonly Block[]): Promise<void> => {
     const bodies = some.flatMap(({ body }) => (body.length > 0 ? [body] : []));
-    if (bodies.length > 0) await clickhouse.insertNative(TABLE[stream], bodies, token);
+    if (bodies.length === 0) return;
+    await clickhouse.insertNative(TABLE[stream], mergeBlocks(bodies, COLUMNS[stream]), token);
   };
   try {
     await insert(blocks);
