@@ -1,0 +1,80 @@
+// What storing and reading cost: `npm run bench -- analytics [--rounds N] [--days N] [--json]`.
+//
+// Parts: storing (the same records in blocks of 100 and of 1,000 rows, merged and as they come, and
+// as JSONEachRow, in turn), objectives (1,000 SLOs with 8 windows each). Real ClickHouse, started
+// for it; `--results FILE` writes it down. Ends by itself within minutes.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { freePorts, startParts } from '#local/parts.ts';
+import { meshDatabase } from '#contracts/tables.ts';
+import { type ClickHouse, connectClickHouse } from '#platform/clickhouse.ts';
+import { applySchema } from '../../../services/analytics/schema/apply.ts';
+import { MIGRATIONS } from '../../../services/analytics/schema/migrations.ts';
+import { OPTIONS, roundsOf, runBench } from '../command.ts';
+import { type Objectives, measureObjectives } from './objectives.ts';
+import { resultsText, tablesText } from './results.ts';
+import { type Storing, measureStoring } from './storing.ts';
+
+const ROUNDS_MAX = 100;
+const DAYS_MAX = 31;
+const PARTS = ['storing', 'objectives'] as const;
+
+export interface Measured {
+  rounds: number;
+  storing?: Storing;
+  objectives?: Objectives;
+}
+
+export interface Plant {
+  clickhouse: ClickHouse;
+  /** Of the ClickHouse process. */
+  pid: number | undefined;
+}
+
+await runBench('analytics', main);
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      ...OPTIONS,
+      rounds: { type: 'string', default: '7' },
+      days: { type: 'string', default: '30' },
+      part: { type: 'string', multiple: true, default: [...PARTS] },
+    },
+  });
+  const rounds = roundsOf(values.rounds, ROUNDS_MAX);
+  const days = roundsOf(values.days, DAYS_MAX);
+  const unknown = values.part.find((part) => !PARTS.some((known) => known === part));
+  if (unknown !== undefined) throw new Error(`no part ${unknown}; parts: ${PARTS.join(', ')}`);
+  const measured = await withClickHouse(async (plant) => {
+    const found: Measured = { rounds };
+    if (values.part.includes('storing')) found.storing = await measureStoring(plant, rounds);
+    if (values.part.includes('objectives')) {
+      found.objectives = await measureObjectives(plant, { rounds, days });
+    }
+    return found;
+  });
+  if (values.results !== undefined) writeFileSync(values.results, resultsText(measured));
+  process.stdout.write(values.json ? `${JSON.stringify(measured)}\n` : tablesText(measured));
+  return 0;
+}
+
+async function withClickHouse<T>(run: (plant: Plant) => Promise<T>): Promise<T> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'windrose-bench-'));
+  const { CLICKHOUSE_URL: _, ...env } = process.env;
+  const parts = await startParts({
+    ...{ dataDir, ports: await freePorts(), only: ['clickhouse'], env },
+  });
+  const url = parts.addresses.CLICKHOUSE_URL ?? '';
+  const clickhouse = connectClickHouse({ url, database: meshDatabase('bench') });
+  try {
+    await applySchema(clickhouse, MIGRATIONS);
+    return await run({ clickhouse, pid: parts.clickhouse?.pid });
+  } finally {
+    await clickhouse.close();
+    await parts.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,72 @@
+import { quantile } from '../config/time.ts';
+import { machineText } from '../proxy/results.ts';
+import type { Measured } from './main.ts';
+import type { Objectives } from './objectives.ts';
+import type { Storing } from './storing.ts';
+
+const HOW = `What storing and reading cost. Written by
+
+    npm run bench -- analytics --rounds ROUNDS --results test/bench/analytics/RESULTS.md
+
+ClickHouse is the one that tests start: a library in a process of its own, which shares the cores of
+the machine below with this one. Figures are median (least–most).
+`;
+const ROWS_PER_CORE_LEAST = 500_000;
+const BYTES_MOST = 40;
+const OBJECTIVES_MOST_MS = 1_000;
+
+export function resultsText(measured: Measured): string {
+  return [
+    '# Results: analytics and objectives',
+    HOW.replace('ROUNDS', String(measured.rounds)),
+    tablesText(measured),
+    '## Where',
+    machineText(measured.rounds, ['ClickHouse 26.7']),
+    '',
+  ].join('\n');
+}
+
+export function tablesText({ objectives, storing }: Measured): string {
+  const tables: string[] = [];
+  if (storing !== undefined) tables.push(storingTable(storing));
+  if (objectives !== undefined) tables.push(objectivesTable(objectives));
+  return tables.join('\n');
+}
+
+function storingTable({ bytesPerRow, cases, rows }: Storing): string {
+  const lines = cases.map(({ name, ownUs, rowsPerSecond, serverUs }) => {
+    const totals = serverUs.map((server, i) => server + (ownUs[i] ?? 0));
+    const perCore = 1e6 / quantile(totals, 0.5);
+    return [
+      ...[name, spread(rowsPerSecond, 0), spread(serverUs, 2), spread(ownUs, 2)],
+      `${perCore.toFixed(0)} (${perCore >= ROWS_PER_CORE_LEAST ? 'yes' : 'no'})`,
+    ].join(' | ');
+  });
+  return `## Records, ${rows} an insert
+
+| how | rows a second | ClickHouse, µs of processor time a row | this process, µs a row | rows a second and core (500,000 or more) |
+| --- | --- | --- | --- | --- |
+${lines.map((line) => `| ${line} |`).join('\n')}
+
+A record takes ${bytesPerRow.toFixed(1)} bytes on disk, merged (${BYTES_MOST} or less: ${bytesPerRow <= BYTES_MOST ? 'yes' : 'no'}).
+`;
+}
+
+function objectivesTable({ allMs, days, oftenMs, rows, services }: Objectives): string {
+  const line = (what: string, times: readonly number[]): string =>
+    `| ${what} | ${spread(times, 0)} | ${quantile(times, 0.5) <= OBJECTIVES_MOST_MS ? 'yes' : 'no'} |`;
+  return `## ${services} objectives over ${days} days
+
+Rows: ${rows.fine} of 10 s, ${rows.minute} of a minute.
+
+| an evaluation of | ms | 1,000 or less |
+| --- | --- | --- |
+${line('the six windows of up to a day', oftenMs)}
+${line(`all eight, of 3 and ${days} days too, as once a minute`, allMs)}
+`;
+}
+
+function spread(values: readonly number[], digits: number): string {
+  const [middle, least, most] = [0.5, 0, 1].map((share) => quantile(values, share).toFixed(digits));
+  return `${middle} (${least}–${most})`;
+}
