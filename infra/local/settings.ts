@@ -114,16 +114,31 @@ export const kafkaSettings: Readonly<Record<string, string>> = {
 /** The memory of the local broker. */
 export const kafkaHeap = ['-Xms64m', '-Xmx512m'] as const;
 
+export interface KafkaPlace {
+  port: number;
+  controllerPort: number;
+  dir: string;
+  /** Addresses `PROTOCOL://host:port` beside the plain one, and what they need. */
+  more?: { addresses: readonly string[]; settings: Readonly<Record<string, string>> };
+}
+
 /** The properties file of the local broker. */
-export function kafkaProperties(at: { port: number; controllerPort: number; dir: string }): string {
-  const broker = `PLAINTEXT://${LOCAL_HOST}:${at.port}`;
+export function kafkaProperties(at: KafkaPlace): string {
+  const { addresses = [], settings = {} } = at.more ?? {};
+  const broker = [`PLAINTEXT://${LOCAL_HOST}:${at.port}`, ...addresses].join(',');
   const controller = `${LOCAL_HOST}:${at.controllerPort}`;
+  const protocols = addresses.map((address) => address.split(':')[0] ?? '');
   const all = {
     ...kafkaSettings,
+    'listener.security.protocol.map': [
+      kafkaSettings['listener.security.protocol.map'],
+      ...protocols.map((protocol) => `${protocol}:${protocol}`),
+    ].join(','),
     listeners: `${broker},CONTROLLER://${controller}`,
     'advertised.listeners': broker,
     'controller.quorum.bootstrap.servers': controller,
     'log.dirs': at.dir,
+    ...settings,
   };
   return Object.entries(all)
     .map(([key, value]) => `${key}=${escapeProperty(value)}\n`)

@@ -1,5 +1,6 @@
 import { tokenFile } from '#platform/access/token-file.ts';
 import { systemClock } from '#platform/clock.ts';
+import { KAFKA_ACCESS_FIELDS, kafkaAccessOf } from '#platform/kafka-fields.ts';
 import { CLICKHOUSE_FIELDS, SERVICE_FIELDS, checkHttpUrl, runService } from '#platform/service.ts';
 import { startAnalytics } from './analytics.ts';
 
@@ -12,6 +13,7 @@ const FIELDS = {
     default: ['127.0.0.1:7492'],
     description: 'Kafka brokers, host:port each, separated by commas',
   },
+  ...KAFKA_ACCESS_FIELDS,
   clickhouseReader: {
     type: 'string',
     env: 'WINDROSE_CLICKHOUSE_READER_URL',
@@ -32,6 +34,7 @@ runService('analytics', FIELDS, async (fields, log) => {
   return startAnalytics({
     mesh: fields.mesh,
     kafkaBrokers: fields.kafka,
+    kafkaAccess: kafkaAccessOf(fields),
     clickhouseUrl: clickhouse,
     readerUrl: clickhouseReader,
     listen: fields.listen,

@@ -5,6 +5,7 @@ import { kafkaAnswers } from '../probe.ts';
 import { LOCAL_HOST } from '../settings.ts';
 import { brokerArgs, formatStorage, writeBrokerFiles } from './command.ts';
 import type { KafkaProgram } from './fetch.ts';
+import type { SecureListeners } from './secure.ts';
 
 /** What a local broker needs. */
 export interface KafkaOptions {
@@ -14,20 +15,22 @@ export interface KafkaOptions {
   readonly port: number;
   readonly controllerPort: number;
   readonly env: NodeJS.ProcessEnv;
+  /** Also listens with TLS and passwords. */
+  readonly secure?: SecureListeners | undefined;
   readonly died?: ((error: PartError) => void) | undefined;
 }
 
 /** Starts one broker that is its own controller and waits until it answers for metadata. */
 export async function startKafka(options: KafkaOptions): Promise<RunningPart> {
-  const { program, dataDir, logFile, port, controllerPort, env } = options;
-  const files = writeBrokerFiles(dataDir, { port, controllerPort });
-  await formatStorage(program.java, program.libs, files, env);
+  const { program, dataDir, logFile, port, controllerPort, env, secure } = options;
+  const files = writeBrokerFiles(dataDir, { port, controllerPort, secure });
+  await formatStorage(program.java, program.libs, files, env, secure?.users);
   const flags = program.archive === undefined ? [] : [`-XX:SharedArchiveFile=${program.archive}`];
   return launch({
     name: 'kafka',
     address: `${LOCAL_HOST}:${port}`,
     logFile,
-    ports: [port, controllerPort],
+    ports: [port, controllerPort, ...(secure ? [secure.saslPort, secure.tlsPort] : [])],
     readyTimeoutMs: 90_000,
     spawn: () =>
       spawnGuarded({

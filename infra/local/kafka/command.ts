@@ -5,6 +5,13 @@ import { PartError, lastOf } from '../errors.ts';
 import { kafkaHeap, kafkaProperties } from '../settings.ts';
 import { runTool } from '../tool.ts';
 import type { Java } from './java.ts';
+import {
+  type KafkaUser,
+  type SecureListeners,
+  scramArgs,
+  secureAddresses,
+  secureSettings,
+} from './secure.ts';
 
 /** The files that a broker is started with. */
 export interface BrokerFiles {
@@ -16,7 +23,7 @@ export interface BrokerFiles {
 /** Writes a broker's settings into a folder; its data lies in `data` there. */
 export function writeBrokerFiles(
   folder: string,
-  ports: { port: number; controllerPort: number },
+  at: { port: number; controllerPort: number; secure?: SecureListeners | undefined },
 ): BrokerFiles {
   mkdirSync(folder, { recursive: true });
   const files = {
@@ -24,7 +31,17 @@ export function writeBrokerFiles(
     logging: join(folder, 'log4j2.properties'),
     dataDir: join(folder, 'data'),
   };
-  writeFileSync(files.properties, kafkaProperties({ ...ports, dir: files.dataDir }));
+  const { port, controllerPort, secure } = at;
+  const more = secure && {
+    addresses: secureAddresses(secure),
+    settings: secureSettings(secure, folder),
+  };
+  const properties = kafkaProperties({
+    ...{ port, controllerPort, dir: files.dataDir },
+    ...(more === undefined ? {} : { more }),
+  });
+  // Passwords may be in it.
+  writeFileSync(files.properties, properties, { mode: 0o600 });
   writeFileSync(files.logging, LOGGING);
   return files;
 }
@@ -35,6 +52,7 @@ export async function formatStorage(
   libs: string,
   files: BrokerFiles,
   env: NodeJS.ProcessEnv,
+  users: readonly KafkaUser[] = [],
 ): Promise<void> {
   if (existsSync(join(files.dataDir, 'meta.properties'))) return;
   rmSync(files.dataDir, { recursive: true, force: true });
@@ -51,6 +69,7 @@ export async function formatStorage(
       clusterId,
       '-c',
       files.properties,
+      ...scramArgs(users),
     ],
     { env },
   );

@@ -6,14 +6,33 @@ export type KafkaLog = (
   fields?: Record<string, unknown>,
 ) => void;
 
+/** How the password is shown: SCRAM proves it without sending it, PLAIN sends it. */
+export interface KafkaUser {
+  name: string;
+  passwordFile: string;
+  /** PLAIN is refused without TLS. */
+  mechanism: 'SCRAM-SHA-512' | 'SCRAM-SHA-256' | 'PLAIN';
+}
+
+/**
+ * How this process gets into a cluster. Plain data without a secret, which threads and workers can
+ * be given: the files are read anew for each connection that is made here, so that a password or
+ * a CA can be changed without a restart.
+ */
+export interface KafkaAccess {
+  tls: boolean;
+  /** PEM; whom to believe instead of the system's CAs. */
+  caFile?: string;
+  user?: KafkaUser;
+}
+
 export interface KafkaSettings {
   /** `host:port` each. */
   brokers: readonly string[];
   /** What the broker's logs and quotas call this process. */
   clientId: string;
-  /** TLS: true for the system's roots; `cert` and `key` for mTLS. PEM texts. */
-  ssl?: boolean | { ca?: string; cert?: string; key?: string };
-  sasl?: { mechanism: 'scram-sha-256' | 'scram-sha-512'; username: string; password: string };
+  /** Without it: no TLS and no user. */
+  access?: KafkaAccess | undefined;
   log: KafkaLog;
   clock?: Clock;
 }
@@ -43,11 +62,13 @@ export interface BlockMessage {
 
 /**
  * `no_topic`: wait until someone creates it. `unavailable`: the message may or may not be stored;
- * send the same again. `refused`: the broker will never take this message.
+ * send the same again. `denied`: the same, but it will not end by itself: somebody has to mend the
+ * password, the CA, the listener or the permissions. `refused`: the broker will never take this
+ * message.
  */
 export type SendResult =
   { ok: true; offset: bigint } | { ok: false; reason: SendFailure; message: string };
-export type SendFailure = 'no_topic' | 'unavailable' | 'refused';
+export type SendFailure = 'no_topic' | 'unavailable' | 'denied' | 'refused';
 
 /**
  * Sends one message at a time, zstd-compressed, acknowledged by all in-sync replicas. `ok` means
@@ -150,6 +171,8 @@ export interface GroupConsumer {
   seek(topic: string, partition: number, offset: bigint): void;
   /** Crashes so far, each followed by a new start. */
   crashes(): number;
+  /** Why the group could not be joined, or was left, when that was the last to happen. */
+  problem(): string | undefined;
   /** Waits for handlers under way and leaves the group. */
   stop(): Promise<void>;
 }
