@@ -118,6 +118,10 @@ export interface KafkaPlace {
   port: number;
   controllerPort: number;
   dir: string;
+  /** Where clients are told to go (default: where it listens). */
+  advertisedPort?: number | undefined;
+  /** A broker beside that of node 1, whose controller is at `controllerPort`. */
+  joins?: boolean;
   /** Addresses `PROTOCOL://host:port` beside the plain one, and what they need. */
   more?: { addresses: readonly string[]; settings: Readonly<Record<string, string>> };
 }
@@ -125,7 +129,9 @@ export interface KafkaPlace {
 /** The properties file of the local broker. */
 export function kafkaProperties(at: KafkaPlace): string {
   const { addresses = [], settings = {} } = at.more ?? {};
-  const broker = [`PLAINTEXT://${LOCAL_HOST}:${at.port}`, ...addresses].join(',');
+  const listening = (port: number): string =>
+    [`PLAINTEXT://${LOCAL_HOST}:${port}`, ...addresses].join(',');
+  const broker = listening(at.port);
   const controller = `${LOCAL_HOST}:${at.controllerPort}`;
   const protocols = addresses.map((address) => address.split(':')[0] ?? '');
   const all = {
@@ -134,8 +140,10 @@ export function kafkaProperties(at: KafkaPlace): string {
       kafkaSettings['listener.security.protocol.map'],
       ...protocols.map((protocol) => `${protocol}:${protocol}`),
     ].join(','),
-    listeners: `${broker},CONTROLLER://${controller}`,
-    'advertised.listeners': broker,
+    ...(at.joins === true
+      ? { 'process.roles': 'broker', 'node.id': '2', listeners: broker }
+      : { listeners: `${broker},CONTROLLER://${controller}` }),
+    'advertised.listeners': listening(at.advertisedPort ?? at.port),
     'controller.quorum.bootstrap.servers': controller,
     'log.dirs': at.dir,
     ...settings,

@@ -3,7 +3,7 @@ import type { TokenFile } from '#platform/access/token-file.ts';
 import { type ClickHouse, connectClickHouse } from '#platform/clickhouse.ts';
 import type { Clock } from '#platform/clock.ts';
 import { createApi, listen } from '#platform/http.ts';
-import { type Kafka, type KafkaAccess, connectKafka } from '#platform/kafka.ts';
+import { type Kafka, type KafkaAccess, Outage, connectKafka } from '#platform/kafka.ts';
 import { sentenceOf } from '#platform/log.ts';
 import type { ServiceLog } from '#platform/service-log.ts';
 import { DESCRIPTION, addRoutes } from './api/routes.ts';
@@ -147,6 +147,7 @@ class Work {
   }
 
   async #untilDone(what: string, work: () => Promise<void>): Promise<void> {
+    const outage = new Outage(this.#parts.clock);
     while (!this.#stopped) {
       try {
         await work();
@@ -154,7 +155,7 @@ class Work {
       } catch (error) {
         if (error instanceof SchemaError) throw error;
         const problem = `${what}: ${sentenceOf(error)}`;
-        if (problem !== this.#problem) this.#parts.log.warn({ problem }, 'waiting');
+        if (outage.failed(problem)) this.#parts.log.warn({ problem }, 'waiting');
         this.#problem = problem;
       }
       const dueMs = this.#parts.clock.nowMs() + RETRY_MS;

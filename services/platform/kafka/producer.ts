@@ -48,7 +48,11 @@ export class OneAtATimeProducer implements BlockProducer {
           },
         ],
       });
-      return { ok: true, offset: BigInt(stored?.baseOffset ?? '-1') };
+      if (stored !== undefined) return { ok: true, offset: BigInt(stored.baseOffset ?? '-1') };
+      // kafkajs asks no broker at all for a partition that it does not know of.
+      await this.#discard();
+      const absent = `topic ${topic} has no partition ${partition}`;
+      return { ok: false, reason: 'no_topic', message: absent };
     } catch (error) {
       const reason = sendFailureOf(error);
       if (reason !== 'refused') await this.#discard();
