@@ -91,7 +91,10 @@ export class Destination {
 
   /** As it is at every first start: no cause for a warning. */
   #waitForTopic(): void {
-    this.#wait('info', TOPIC_AGAIN_MS, `there is no topic ${this.#options.topic} yet`);
+    const { topic } = this.#options;
+    // Kafka says the same of both.
+    const why = `there is no topic ${topic} yet, or it may not be seen by this proxy`;
+    this.#wait('info', TOPIC_AGAIN_MS, why);
   }
 
   #wait(level: 'info' | 'warn' | 'error', delayMs: number, why: string): void {
