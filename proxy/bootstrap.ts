@@ -8,6 +8,8 @@ import {
   type FieldSpec,
   readBootstrap,
 } from '#platform/bootstrap.ts';
+import { KAFKA_ACCESS_FIELDS, kafkaAccessOf } from '#platform/kafka-fields.ts';
+import type { KafkaAccess } from '#platform/kafka.ts';
 import { TRUST_FIELDS, type TrustText, trustTexts } from '#platform/trust-fields.ts';
 import { checkCredential, checkName, checkNames, checkRole } from './bootstrap-checks.ts';
 import type { Scope } from './dataplane.ts';
@@ -109,6 +111,7 @@ export const FIELDS = {
   ...TRUST_FIELDS,
   natsCa: text('CA bundle for NATS over TLS', { env: 'NATS_CA' }),
   kafka: { type: 'list', description: 'host:port of Kafka brokers', env: 'KAFKA_BROKERS' },
+  ...KAFKA_ACCESS_FIELDS,
   otlp: text('base URL of an OTLP/HTTP receiver for spans', {
     env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
   }),
@@ -139,6 +142,7 @@ export interface ProxySettings {
   /** Never told to workers: they need no key. */
   credential: ProxyCredential | undefined;
   kafkaBrokers: string[] | undefined;
+  kafkaAccess: KafkaAccess | undefined;
   otlpEndpoint: string | undefined;
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
 }
@@ -214,6 +218,7 @@ export function settingsOf(given: Values, credential?: ProxyCredential): ProxySe
     trust: standalone ? undefined : trustIn(values, credential),
     credential,
     kafkaBrokers: standalone ? undefined : values.kafka,
+    kafkaAccess: standalone || values.kafka === undefined ? undefined : kafkaAccessOf(values),
     otlpEndpoint: values.otlp,
     logLevel: values.logLevel as ProxySettings['logLevel'],
   };

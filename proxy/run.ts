@@ -183,11 +183,11 @@ export class Proxy {
 
   /** Accounts for what died without a goodbye; in its own time, for Kafka may be away. */
   #reportCrashes(which: { exceptInstance: string } | { instance: string; worker: number }): void {
-    const { kafkaBrokers, dataDir, identity } = this.#settings;
+    const { kafkaBrokers, kafkaAccess, dataDir, identity } = this.#settings;
     if (kafkaBrokers === undefined || kafkaBrokers.length === 0) return;
     const reported = import('./telemetry/crash.ts').then(({ reportCrash }) =>
       reportCrash({
-        ...{ mesh: identity.mesh, kafkaBrokers, dataDir, clock: this.#clock },
+        ...{ mesh: identity.mesh, kafkaBrokers, kafkaAccess, dataDir, clock: this.#clock },
         log: telemetryLog(this.#log),
         signal: this.#stopReporting.signal,
         ...which,

@@ -24,6 +24,7 @@ export function engineOptions(
     telemetry: createTelemetry({
       identity: { mesh, proxy, instance, worker, role, workload, zone },
       kafkaBrokers: settings.kafkaBrokers,
+      kafkaAccess: settings.kafkaAccess,
       dataDir: settings.dataDir,
       clock,
       random,

@@ -114,16 +114,39 @@ export const kafkaSettings: Readonly<Record<string, string>> = {
 /** The memory of the local broker. */
 export const kafkaHeap = ['-Xms64m', '-Xmx512m'] as const;
 
+export interface KafkaPlace {
+  port: number;
+  controllerPort: number;
+  dir: string;
+  /** Where clients are told to go (default: where it listens). */
+  advertisedPort?: number | undefined;
+  /** A broker beside that of node 1, whose controller is at `controllerPort`. */
+  joins?: boolean;
+  /** Addresses `PROTOCOL://host:port` beside the plain one, and what they need. */
+  more?: { addresses: readonly string[]; settings: Readonly<Record<string, string>> };
+}
+
 /** The properties file of the local broker. */
-export function kafkaProperties(at: { port: number; controllerPort: number; dir: string }): string {
-  const broker = `PLAINTEXT://${LOCAL_HOST}:${at.port}`;
+export function kafkaProperties(at: KafkaPlace): string {
+  const { addresses = [], settings = {} } = at.more ?? {};
+  const listening = (port: number): string =>
+    [`PLAINTEXT://${LOCAL_HOST}:${port}`, ...addresses].join(',');
+  const broker = listening(at.port);
   const controller = `${LOCAL_HOST}:${at.controllerPort}`;
+  const protocols = addresses.map((address) => address.split(':')[0] ?? '');
   const all = {
     ...kafkaSettings,
-    listeners: `${broker},CONTROLLER://${controller}`,
-    'advertised.listeners': broker,
+    'listener.security.protocol.map': [
+      kafkaSettings['listener.security.protocol.map'],
+      ...protocols.map((protocol) => `${protocol}:${protocol}`),
+    ].join(','),
+    ...(at.joins === true
+      ? { 'process.roles': 'broker', 'node.id': '2', listeners: broker }
+      : { listeners: `${broker},CONTROLLER://${controller}` }),
+    'advertised.listeners': listening(at.advertisedPort ?? at.port),
     'controller.quorum.bootstrap.servers': controller,
     'log.dirs': at.dir,
+    ...settings,
   };
   return Object.entries(all)
     .map(([key, value]) => `${key}=${escapeProperty(value)}\n`)

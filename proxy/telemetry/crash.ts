@@ -20,6 +20,7 @@ export async function reportCrash(options: CrashReportOptions): Promise<void> {
   if (found.length === 0 || options.kafkaBrokers.length === 0) return;
   const kafka = connectKafka({
     brokers: options.kafkaBrokers,
+    access: options.kafkaAccess,
     clientId: 'windrose-proxy-crash-report',
     log: options.log,
   });

@@ -26,6 +26,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
           settings: {
             identity,
             kafkaBrokers,
+            kafkaAccess: options.kafkaAccess,
             otlpEndpoint,
             ledgerDir,
             queueBytesMax,

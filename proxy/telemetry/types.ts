@@ -1,5 +1,6 @@
 import type { ProxyRole } from '#contracts/events.ts';
 import type { Clock, Random } from '#platform/clock.ts';
+import type { KafkaAccess } from '#platform/kafka.ts';
 import type { Exchange } from '../exchange.ts';
 
 /** Who writes: said in every row, header, span and series. */
@@ -26,6 +27,7 @@ export interface TelemetryOptions {
   identity: TelemetryIdentity;
   /** Undefined or empty: no records and metrics to Kafka (standalone). */
   kafkaBrokers: string[] | undefined;
+  kafkaAccess?: KafkaAccess | undefined;
   /** The ledgers lie in `<dataDir>/ledger`. */
   dataDir: string;
   /** A file, or `-` for standard output: one JSON object a line, at most 1 s late. */
@@ -103,6 +105,7 @@ export interface Telemetry {
 export interface CrashReportOptions {
   mesh: string;
   kafkaBrokers: string[];
+  kafkaAccess?: KafkaAccess | undefined;
   dataDir: string;
   /** Only the ledgers of this instance, and of this worker; default: every ledger found. */
   instance?: string;

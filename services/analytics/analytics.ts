@@ -3,7 +3,7 @@ import type { TokenFile } from '#platform/access/token-file.ts';
 import { type ClickHouse, connectClickHouse } from '#platform/clickhouse.ts';
 import type { Clock } from '#platform/clock.ts';
 import { createApi, listen } from '#platform/http.ts';
-import { type Kafka, connectKafka } from '#platform/kafka.ts';
+import { type Kafka, type KafkaAccess, Outage, connectKafka } from '#platform/kafka.ts';
 import { sentenceOf } from '#platform/log.ts';
 import type { ServiceLog } from '#platform/service-log.ts';
 import { DESCRIPTION, addRoutes } from './api/routes.ts';
@@ -19,6 +19,7 @@ export interface AnalyticsOptions {
   mesh: string;
   /** `host:port` each. */
   kafkaBrokers: readonly string[];
+  kafkaAccess?: KafkaAccess | undefined;
   clickhouseUrl: string;
   /** For `POST /v1/query`: a user that may only read the mesh's database; default: the same. */
   readerUrl?: string | undefined;
@@ -59,6 +60,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   const kafka = connectKafka({
     brokers: options.kafkaBrokers,
     clientId: 'windrose-analytics',
+    access: options.kafkaAccess,
     log: (level, message, fields) => log[level](fields ?? {}, message),
     clock,
   });
@@ -115,9 +117,9 @@ class Work {
 
   problem(): string | undefined {
     if (this.#problem !== undefined) return this.#problem;
-    return this.#consumer?.partitions() === undefined
-      ? 'not yet a member of the Kafka consumer group'
-      : undefined;
+    if (this.#consumer?.partitions() !== undefined) return undefined;
+    const why = this.#consumer?.problem();
+    return `not yet a member of the Kafka consumer group${why === undefined ? '' : `: ${why}`}`;
   }
 
   start(events: IngestEvents): Promise<boolean> {
@@ -151,6 +153,7 @@ class Work {
   }
 
   async #untilDone(what: string, work: () => Promise<void>): Promise<void> {
+    const outage = new Outage(this.#parts.clock);
     while (!this.#stopped) {
       try {
         await work();
@@ -158,7 +161,7 @@ class Work {
       } catch (error) {
         if (error instanceof SchemaError) throw error;
         const problem = `${what}: ${sentenceOf(error)}`;
-        if (problem !== this.#problem) this.#parts.log.warn({ problem }, 'waiting');
+        if (outage.failed(problem)) this.#parts.log.warn({ problem }, 'waiting');
         this.#problem = problem;
       }
       const dueMs = this.#parts.clock.nowMs() + RETRY_MS;

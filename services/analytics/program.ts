@@ -1,6 +1,7 @@
 import { tokenFile } from '#platform/access/token-file.ts';
 import { BootstrapError } from '#platform/bootstrap.ts';
 import { systemClock } from '#platform/clock.ts';
+import { KAFKA_ACCESS_FIELDS, kafkaAccessOf } from '#platform/kafka-fields.ts';
 import { sentenceOf } from '#platform/log.ts';
 import { CLICKHOUSE_FIELDS, SERVICE_FIELDS, checkHttpUrl, runService } from '#platform/service.ts';
 import { startAnalytics } from './analytics.ts';
@@ -15,6 +16,7 @@ const FIELDS = {
     default: ['127.0.0.1:7492'],
     description: 'Kafka brokers, host:port each, separated by commas',
   },
+  ...KAFKA_ACCESS_FIELDS,
   clickhouseReader: {
     type: 'string',
     env: 'WINDROSE_CLICKHOUSE_READER_URL',
@@ -41,6 +43,7 @@ runService('analytics', FIELDS, async (fields, log) => {
   return startAnalytics({
     mesh: fields.mesh,
     kafkaBrokers: fields.kafka,
+    kafkaAccess: kafkaAccessOf(fields),
     clickhouseUrl: clickhouse,
     readerUrl: clickhouseReader,
     retention: retentionOf(fields.keep),

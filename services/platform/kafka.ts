@@ -3,4 +3,6 @@
  * (decisions/0001-kafkajs.md).
  */
 export { connectKafka } from './kafka/connect.ts';
+export { KafkaError } from './kafka/errors.ts';
+export { Outage } from './kafka/outage.ts';
 export type * from './kafka/types.ts';

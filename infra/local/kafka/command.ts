@@ -1,10 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PartError, lastOf } from '../errors.ts';
 import { kafkaHeap, kafkaProperties } from '../settings.ts';
 import { runTool } from '../tool.ts';
 import type { Java } from './java.ts';
+import {
+  type KafkaUser,
+  type SecureListeners,
+  scramArgs,
+  secureAddresses,
+  secureSettings,
+} from './secure.ts';
 
 /** The files that a broker is started with. */
 export interface BrokerFiles {
@@ -13,18 +20,36 @@ export interface BrokerFiles {
   readonly dataDir: string;
 }
 
+export interface BrokerPlace {
+  readonly port: number;
+  readonly controllerPort: number;
+  /** Also listens with TLS and passwords. */
+  readonly secure?: SecureListeners | undefined;
+  /** Where clients are told to go, when something stands before the broker. */
+  readonly advertisedPort?: number | undefined;
+  /** The `dataDir` of a running broker: this one is the second of its cluster. */
+  readonly joins?: string | undefined;
+}
+
 /** Writes a broker's settings into a folder; its data lies in `data` there. */
-export function writeBrokerFiles(
-  folder: string,
-  ports: { port: number; controllerPort: number },
-): BrokerFiles {
+export function writeBrokerFiles(folder: string, at: BrokerPlace): BrokerFiles {
   mkdirSync(folder, { recursive: true });
   const files = {
     properties: join(folder, 'server.properties'),
     logging: join(folder, 'log4j2.properties'),
     dataDir: join(folder, 'data'),
   };
-  writeFileSync(files.properties, kafkaProperties({ ...ports, dir: files.dataDir }));
+  const { secure, joins, ...place } = at;
+  const more = secure && {
+    addresses: secureAddresses(secure),
+    settings: secureSettings(secure, folder),
+  };
+  const properties = kafkaProperties({
+    ...{ ...place, dir: files.dataDir, joins: joins !== undefined },
+    ...(more === undefined ? {} : { more }),
+  });
+  // Passwords may be in it.
+  writeFileSync(files.properties, properties, { mode: 0o600 });
   writeFileSync(files.logging, LOGGING);
   return files;
 }
@@ -35,26 +60,37 @@ export async function formatStorage(
   libs: string,
   files: BrokerFiles,
   env: NodeJS.ProcessEnv,
+  { users = [], joins }: { users?: readonly KafkaUser[]; joins?: string | undefined } = {},
 ): Promise<void> {
   if (existsSync(join(files.dataDir, 'meta.properties'))) return;
   rmSync(files.dataDir, { recursive: true, force: true });
-  // Any 22 characters of base64url do, but a first `-` would be read as an option.
-  const clusterId = `W${randomBytes(16).toString('base64url').slice(1)}`;
+  const clusterId = joins === undefined ? newClusterId() : clusterIdIn(joins);
   const { ok, output } = await runTool(
     java.command,
     [
       ...javaArgs(libs, files),
       'kafka.tools.StorageTool',
       'format',
-      '--standalone',
+      ...(joins === undefined ? ['--standalone'] : []),
       '-t',
       clusterId,
       '-c',
       files.properties,
+      ...scramArgs(users),
     ],
     { env },
   );
   if (!ok) throw new PartError(`Kafka cannot prepare ${files.dataDir}:\n${lastOf(output, 3)}`);
+}
+
+/** Any 22 characters of base64url do, but a first `-` would be read as an option. */
+function newClusterId(): string {
+  return `W${randomBytes(16).toString('base64url').slice(1)}`;
+}
+
+function clusterIdIn(folder: string): string {
+  const text = readFileSync(join(folder, 'data', 'meta.properties'), 'utf8');
+  return /^cluster\.id=(.+)$/m.exec(text)?.[1] ?? '';
 }
 
 /** The arguments of Java for the broker. */

@@ -1,6 +1,12 @@
 import { partitionOf } from '#contracts/topics.ts';
 import type { Clock } from '#platform/clock.ts';
-import type { BlockMessage, BlockProducer, Kafka } from '#platform/kafka.ts';
+import {
+  type BlockMessage,
+  type BlockProducer,
+  type Kafka,
+  KafkaError,
+  Outage,
+} from '#platform/kafka.ts';
 import { sentenceOf } from '#platform/log.ts';
 import type { TelemetryIdentity, TelemetryLog } from '../types.ts';
 
@@ -21,7 +27,7 @@ const TOPIC_AGAIN_MS = 1_000;
 /**
  * The one partition that a worker's stream goes to, and when the next try is due. It is chosen
  * once, so that the blocks of a worker stay in order; a topic made anew with fewer partitions
- * makes it be chosen again. Says once when Kafka goes away and once when it is back.
+ * makes it be chosen again. Says when Kafka goes away (see Outage) and once when it is back.
  */
 export class Destination {
   readyAtMs = 0;
@@ -29,10 +35,11 @@ export class Destination {
   #partition: number | undefined;
   /** Whether the topic is known to be there since the last failure. */
   #checked = false;
-  #failures = 0;
+  readonly #outage: Outage;
 
   constructor(options: DestinationOptions) {
     this.#options = options;
+    this.#outage = new Outage(options.clock);
   }
 
   /** `later`: not stored, or not known to be: send the same again from `readyAtMs` on. */
@@ -50,7 +57,7 @@ export class Destination {
       return 'refused';
     }
     if (result.reason === 'no_topic') this.#waitForTopic();
-    else this.#wait('warn', this.#backoffMs(), result.message);
+    else this.#waitForKafka(result.reason, result.message);
     return 'later';
   }
 
@@ -61,7 +68,8 @@ export class Destination {
     try {
       partitions = await kafka.partitionCount(topic);
     } catch (error) {
-      this.#wait('warn', this.#backoffMs(), sentenceOf(error));
+      const isDenied = error instanceof KafkaError && error.denied;
+      this.#waitForKafka(isDenied ? 'denied' : 'unavailable', sentenceOf(error));
       return undefined;
     }
     if (partitions === 0) {
@@ -75,28 +83,32 @@ export class Destination {
     return this.#partition;
   }
 
-  #backoffMs(): number {
-    return Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** this.#failures);
+  /** What is denied is an error: it stays until somebody mends it. */
+  #waitForKafka(reason: 'unavailable' | 'denied', why: string): void {
+    const delayMs = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** this.#outage.failures);
+    this.#wait(reason === 'denied' ? 'error' : 'warn', delayMs, why);
   }
 
   /** As it is at every first start: no cause for a warning. */
   #waitForTopic(): void {
-    this.#wait('info', TOPIC_AGAIN_MS, `there is no topic ${this.#options.topic} yet`);
+    const { topic } = this.#options;
+    // Kafka says the same of both.
+    const why = `there is no topic ${topic} yet, or it may not be seen by this proxy`;
+    this.#wait('info', TOPIC_AGAIN_MS, why);
   }
 
-  #wait(level: 'info' | 'warn', delayMs: number, why: string): void {
+  #wait(level: 'info' | 'warn' | 'error', delayMs: number, why: string): void {
     const { log, topic, clock } = this.#options;
     this.#checked = false;
     this.readyAtMs = clock.nowMs() + delayMs;
-    log(this.#failures++ === 0 ? level : 'debug', 'telemetry waits for Kafka', { topic, why });
+    log(this.#outage.failed(level) ? level : 'debug', 'telemetry waits for Kafka', { topic, why });
   }
 
   #back(): void {
     const { log, topic } = this.#options;
-    if (this.#failures > 0) {
-      log('info', 'telemetry reaches Kafka again', { topic, failures: this.#failures });
-    }
-    this.#failures = 0;
+    const { failures } = this.#outage;
+    if (failures > 0) log('info', 'telemetry reaches Kafka again', { topic, failures });
+    this.#outage.ended();
     this.readyAtMs = 0;
   }
 }

@@ -17,7 +17,7 @@ import { SpanExporter } from './span-exporter.ts';
 if (parentPort !== null) start(parentPort, workerData as ShipperSettings);
 
 function start(port: NonNullable<typeof parentPort>, settings: ShipperSettings): void {
-  const { identity, kafkaBrokers, otlpEndpoint } = settings;
+  const { identity, kafkaBrokers, kafkaAccess, otlpEndpoint } = settings;
   const counters = new Counters(settings.counters);
   const tell = (message: FromShipper): void => port.postMessage(message);
   const log: TelemetryLog = (level, message, fields) =>
@@ -31,6 +31,7 @@ function start(port: NonNullable<typeof parentPort>, settings: ShipperSettings):
           queueBytesMax: settings.queueBytesMax,
           kafka: connectKafka({
             brokers: kafkaBrokers,
+            access: kafkaAccess,
             clientId: `windrose-proxy-${identity.proxy}`,
             log,
           }),

@@ -1,3 +1,4 @@
+import type { KafkaAccess } from '#platform/kafka.ts';
 import type { TelemetryIdentity } from '../types.ts';
 
 /** What crosses between the request thread and the shipper thread. */
@@ -60,6 +61,7 @@ export type FromShipper =
 export interface ShipperSettings {
   identity: TelemetryIdentity;
   kafkaBrokers: string[];
+  kafkaAccess: KafkaAccess | undefined;
   otlpEndpoint: string | undefined;
   ledgerDir: string;
   queueBytesMax: number;

@@ -20,6 +20,8 @@ export interface ConsumerOptions {
 export interface IngestConsumer {
   /** Partitions held now; undefined while the group is joined. */
   partitions(): number | undefined;
+  /** Why it is not a member of the group, where that is known. */
+  problem(): string | undefined;
   /** Ends the insert under way, commits it, and leaves the group. */
   stop(): Promise<void>;
 }
@@ -63,6 +65,7 @@ export function startConsumer(options: ConsumerOptions): IngestConsumer {
   });
   return {
     partitions: () => group.assignment()?.partitions.length,
+    problem: () => group.problem(),
     stop: () => group.stop(),
   };
 }

@@ -27,6 +27,7 @@ export function sendDeadTo(producer: BlockProducer, topic: string): SendDead {
       },
     });
     if (sent.ok) return { ok: true };
-    return { ok: false, again: sent.reason === 'unavailable', message: sent.message };
+    const again = sent.reason === 'unavailable' || sent.reason === 'denied';
+    return { ok: false, again, message: sent.message };
   };
 }

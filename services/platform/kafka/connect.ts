@@ -1,5 +1,6 @@
 import type { KafkaConfig, Kafka as Library, LogEntry, SASLOptions } from 'kafkajs';
 import { systemClock } from '../clock.ts';
+import { readAccess } from './access.ts';
 import { Group } from './group.ts';
 import { kafkajs } from './library.ts';
 import { OneAtATimeProducer } from './producer.ts';
@@ -24,18 +25,18 @@ const RETRY = {
 
 /** A link to a cluster. Does no I/O itself; see the methods for what they guarantee. */
 export function connectKafka(settings: KafkaSettings): Kafka {
-  const library = openLibrary(settings);
-  const admin = new TopicAdmin(library);
+  const open = (): Library => openLibrary(settings);
+  const admin = new TopicAdmin(open);
   const closers = new Set<() => Promise<void>>();
   return {
     createProducer() {
-      const producer = new OneAtATimeProducer(library);
+      const producer = new OneAtATimeProducer(open);
       closers.add(() => producer.close());
       return producer;
     },
     consumeGroup(options) {
       const { log, clock = systemClock } = settings;
-      const group = new Group({ library, options, log, clock, retry: RETRY });
+      const group = new Group({ open, options, log, clock, retry: RETRY });
       closers.add(() => group.stop());
       return group;
     },
@@ -50,8 +51,10 @@ export function connectKafka(settings: KafkaSettings): Kafka {
   };
 }
 
+/** Anew for each connection: a password that was changed is read then. */
 function openLibrary(settings: KafkaSettings): Library {
-  const { brokers, clientId, ssl, sasl } = settings;
+  const { brokers, clientId, access } = settings;
+  const { ssl, sasl } = access === undefined ? {} : readAccess(access);
   const config: KafkaConfig = {
     brokers: [...brokers],
     clientId,

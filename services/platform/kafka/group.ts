@@ -1,12 +1,14 @@
 import type { Consumer, EachBatchPayload, Kafka as Library, RetryOptions } from 'kafkajs';
 import type { Clock, Timer } from '../clock.ts';
 import { CommitWatch } from './commits.ts';
-import { kafkaSentence } from './errors.ts';
+import { kafkaSentence, sendFailureOf } from './errors.ts';
 import { handleBatch } from './batch.ts';
+import { Outage } from './outage.ts';
 import type { Assignment, GroupConsumer, GroupOptions, KafkaLog } from './types.ts';
 
 export interface GroupSettings {
-  library: Library;
+  /** Throws when what is needed for a connection cannot be read. */
+  open: () => Library;
   options: GroupOptions;
   log: KafkaLog;
   clock: Clock;
@@ -31,11 +33,13 @@ export class Group implements GroupConsumer {
   #run: Run | undefined;
   #restart: Timer | undefined;
   #crashes = 0;
-  #failuresInRow = 0;
+  readonly #outage: Outage;
+  #problem: string | undefined;
   #stopping = false;
 
   constructor(settings: GroupSettings) {
     this.#settings = settings;
+    this.#outage = new Outage(settings.clock);
     this.#start();
   }
 
@@ -45,6 +49,10 @@ export class Group implements GroupConsumer {
 
   crashes(): number {
     return this.#crashes;
+  }
+
+  problem(): string | undefined {
+    return this.#problem;
   }
 
   seek(topic: string, partition: number, offset: bigint): void {
@@ -59,9 +67,17 @@ export class Group implements GroupConsumer {
   }
 
   #start(): void {
-    const run = new Run(this.#settings, {
+    let library: Library;
+    try {
+      library = this.#settings.open();
+    } catch (error) {
+      this.#startAgain(error);
+      return;
+    }
+    const run = new Run(this.#settings, library, {
       joined: () => {
-        this.#failuresInRow = 0;
+        this.#outage.ended();
+        this.#problem = undefined;
       },
       ended: (error) => {
         if (this.#run === run) this.#startAgain(error);
@@ -74,13 +90,14 @@ export class Group implements GroupConsumer {
   #startAgain(error: unknown): void {
     if (this.#stopping) return;
     this.#crashes++;
-    this.#failuresInRow++;
     const { log, clock, options } = this.#settings;
-    const delayMs = Math.min(RESTART_LAST_MS, RESTART_FIRST_MS * 2 ** (this.#failuresInRow - 1));
-    log(this.#failuresInRow === 1 ? 'warn' : 'debug', 'the Kafka consumer starts again', {
-      groupId: options.groupId,
-      why: kafkaSentence(error),
-      delayMs,
+    const delayMs = Math.min(RESTART_LAST_MS, RESTART_FIRST_MS * 2 ** this.#outage.failures);
+    const why = kafkaSentence(error);
+    this.#problem = why;
+    const failure = sendFailureOf(error);
+    const level = failure === 'denied' ? 'error' : 'warn';
+    log(this.#outage.failed(failure) ? level : 'debug', 'the Kafka consumer starts again', {
+      ...{ groupId: options.groupId, why, delayMs },
     });
     this.#run = undefined;
     this.#restart = clock.after(delayMs, () => this.#start());
@@ -108,8 +125,8 @@ class Run {
   #lastSignMs: number;
   #watchdog: Timer | undefined;
 
-  constructor(settings: GroupSettings, tell: Listener) {
-    const { library, options, retry, clock } = settings;
+  constructor(settings: GroupSettings, library: Library, tell: Listener) {
+    const { options, retry, clock } = settings;
     this.#settings = settings;
     this.#tell = tell;
     this.#lastSignMs = clock.nowMs();

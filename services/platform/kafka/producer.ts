@@ -12,12 +12,12 @@ const ALL_REPLICAS = -1;
  * (decisions/0001-kafkajs.md), so after every failure the next send starts with a new one.
  */
 export class OneAtATimeProducer implements BlockProducer {
-  readonly #library: Library;
+  readonly #open: () => Library;
   #producer: Producer | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(library: Library) {
-    this.#library = library;
+  constructor(open: () => Library) {
+    this.#open = open;
   }
 
   send(topic: string, partition: number, message: BlockMessage): Promise<SendResult> {
@@ -48,7 +48,11 @@ export class OneAtATimeProducer implements BlockProducer {
           },
         ],
       });
-      return { ok: true, offset: BigInt(stored?.baseOffset ?? '-1') };
+      if (stored !== undefined) return { ok: true, offset: BigInt(stored.baseOffset ?? '-1') };
+      // kafkajs asks no broker at all for a partition that it does not know of.
+      await this.#discard();
+      const absent = `topic ${topic} has no partition ${partition}`;
+      return { ok: false, reason: 'no_topic', message: absent };
     } catch (error) {
       const reason = sendFailureOf(error);
       if (reason !== 'refused') await this.#discard();
@@ -58,7 +62,7 @@ export class OneAtATimeProducer implements BlockProducer {
 
   async #connected(): Promise<Producer> {
     if (this.#producer !== undefined) return this.#producer;
-    const producer = this.#library.producer({
+    const producer = this.#open().producer({
       allowAutoTopicCreation: false,
       idempotent: false,
       maxInFlightRequests: 1,

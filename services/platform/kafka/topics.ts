@@ -1,5 +1,5 @@
 import type { Admin, Kafka as Library } from 'kafkajs';
-import { kafkaSentence, typeOf } from './errors.ts';
+import { KafkaError, kafkaSentence, typeOf } from './errors.ts';
 import type { Committed, TopicResult, TopicSpec } from './types.ts';
 
 /** Leaves replicas to the broker's own default (KIP-464). */
@@ -8,10 +8,10 @@ const CREATE_TIMEOUT_MS = 15_000;
 
 /** Questions to the cluster, each on a connection of its own: they are rare. */
 export class TopicAdmin {
-  readonly #library: Library;
+  readonly #open: () => Library;
 
-  constructor(library: Library) {
-    this.#library = library;
+  constructor(open: () => Library) {
+    this.#open = open;
   }
 
   partitionCount(topic: string): Promise<number> {
@@ -51,14 +51,15 @@ export class TopicAdmin {
   }
 
   async #with<T>(ask: (admin: Admin) => Promise<T>): Promise<T> {
-    const admin = this.#library.admin();
+    let admin: Admin | undefined;
     try {
+      admin = this.#open().admin();
       await admin.connect();
       return await ask(admin);
     } catch (error) {
-      throw new Error(`Kafka: ${kafkaSentence(error)}`, { cause: error });
+      throw new KafkaError(error);
     } finally {
-      await admin.disconnect().catch(() => undefined); // The answer, or the error, is there.
+      await admin?.disconnect().catch(() => undefined); // The answer, or the error, is there.
     }
   }
 }

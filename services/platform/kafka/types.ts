@@ -6,14 +6,33 @@ export type KafkaLog = (
   fields?: Record<string, unknown>,
 ) => void;
 
+/** How the password is shown: SCRAM proves it without sending it, PLAIN sends it. */
+export interface KafkaUser {
+  name: string;
+  passwordFile: string;
+  /** PLAIN is refused without TLS. */
+  mechanism: 'SCRAM-SHA-512' | 'SCRAM-SHA-256' | 'PLAIN';
+}
+
+/**
+ * How this process gets into a cluster. Plain data without a secret, which threads and workers can
+ * be given: the files are read anew for each connection that is made here, so that a password or
+ * a CA can be changed without a restart.
+ */
+export interface KafkaAccess {
+  tls: boolean;
+  /** PEM; whom to believe instead of the system's CAs. */
+  caFile?: string;
+  user?: KafkaUser;
+}
+
 export interface KafkaSettings {
   /** `host:port` each. */
   brokers: readonly string[];
   /** What the broker's logs and quotas call this process. */
   clientId: string;
-  /** TLS: true for the system's roots; `cert` and `key` for mTLS. PEM texts. */
-  ssl?: boolean | { ca?: string; cert?: string; key?: string };
-  sasl?: { mechanism: 'scram-sha-256' | 'scram-sha-512'; username: string; password: string };
+  /** Without it: no TLS and no user. */
+  access?: KafkaAccess | undefined;
   log: KafkaLog;
   clock?: Clock;
 }
@@ -42,17 +61,27 @@ export interface BlockMessage {
 }
 
 /**
- * `no_topic`: wait until someone creates it. `unavailable`: the message may or may not be stored;
- * send the same again. `refused`: the broker will never take this message.
+ * - `no_topic`: there is no such topic, or no such partition of it; wait until someone creates it.
+ * - `unavailable`: the message may or may not be stored; send the same again.
+ * - `denied`: the same, but it does not end by itself: somebody has to mend the password, the CA,
+ *   the listener or the permissions.
+ * - `refused`: the broker will never take this message.
  */
 export type SendResult =
   { ok: true; offset: bigint } | { ok: false; reason: SendFailure; message: string };
-export type SendFailure = 'no_topic' | 'unavailable' | 'refused';
+export type SendFailure = 'no_topic' | 'unavailable' | 'denied' | 'refused';
 
 /**
- * Sends one message at a time, zstd-compressed, acknowledged by all in-sync replicas. `ok` means
- * stored at least once; a retry inside may have stored it twice, which the block's own sequence
- * number shows. A second `send` while one is under way waits for it. Never rejects.
+ * Sends one message at a time, zstd-compressed, acknowledged by all in-sync replicas (acks=all).
+ *
+ * - Order: messages stand in a partition in the order of the `send` calls. A second `send` while
+ *   one is under way waits for it and its retries, so that none is overtaken.
+ * - `ok`: stored at least once. A retry inside may have stored it twice, next to itself, which the
+ *   block's own sequence number shows.
+ * - Not `ok`: nothing is sent again by itself. Who sends the same again until it is `ok` keeps the
+ *   order; who sends the next one gives up this one's place.
+ * - Never rejects, and is answered in bounded time: at once where nobody listens, after about 45 s
+ *   where a broker takes connections and stays silent.
  */
 export interface BlockProducer {
   send(topic: string, partition: number, message: BlockMessage): Promise<SendResult>;
@@ -119,7 +148,12 @@ export interface GroupMessage {
   value: Buffer;
 }
 
-/** Consecutive messages of one partition. */
+/**
+ * Consecutive messages of one partition, of which one batch is out at a time, and to one live
+ * member of the group. None is left out: what is not resolved comes again after a throw, and what
+ * is not committed after a crash or a rebalance, perhaps to another member. What a handler does
+ * beside commits must therefore bear being done twice.
+ */
 export interface GroupBatch {
   topic: string;
   partition: number;
@@ -150,6 +184,8 @@ export interface GroupConsumer {
   seek(topic: string, partition: number, offset: bigint): void;
   /** Crashes so far, each followed by a new start. */
   crashes(): number;
+  /** Why the group could not be joined, or was left, when that was the last to happen. */
+  problem(): string | undefined;
   /** Waits for handlers under way and leaves the group. */
   stop(): Promise<void>;
 }

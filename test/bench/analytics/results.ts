@@ -67,6 +67,7 @@ ${line(`all eight, of 3 and ${days} days too, as once a minute`, allMs)}
 }
 
 function spread(values: readonly number[], digits: number): string {
-  const [middle, least, most] = [0.5, 0, 1].map((share) => quantile(values, share).toFixed(digits));
+  const figures = [quantile(values, 0.5), Math.min(...values), Math.max(...values)];
+  const [middle, least, most] = figures.map((figure) => figure.toFixed(digits));
   return `${middle} (${least}–${most})`;
 }

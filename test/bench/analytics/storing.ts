@@ -36,6 +36,7 @@ export async function measureStoring({ clickhouse, pid }: Plant, rounds: number)
   const objects = await clickhouse.query<object>(
     `SELECT ${RECORD_COLUMNS.map(({ name }) => name).join(', ')} FROM ${TABLES.records}`,
   );
+  const bytesPerRow = await sizeOf(clickhouse);
   const native = (blocks: () => readonly Buffer[]): Way => {
     return (token) => clickhouse.insertNative(TABLES.records, blocks(), token);
   };
@@ -59,13 +60,18 @@ export async function measureStoring({ clickhouse, pid }: Plant, rounds: number)
       cases[at]?.ownUs.push(found.ownUs);
     }
   }
+  await clickhouse.command(`TRUNCATE TABLE ${TABLES.records}`);
+  return { rows: ROWS, cases, bytesPerRow };
+}
+
+/** Of rows that are there once, merged: repeats would compress too well. */
+async function sizeOf(clickhouse: Plant['clickhouse']): Promise<number> {
   await clickhouse.command(`OPTIMIZE TABLE ${TABLES.records} FINAL`);
   const [size] = await clickhouse.query<{ bytes: number; rows: number }>(
     `SELECT sum(bytes_on_disk) AS bytes, sum(rows) AS rows FROM system.parts
      WHERE active AND database = currentDatabase() AND table = '${TABLES.records}'`,
   );
-  await clickhouse.command(`TRUNCATE TABLE ${TABLES.records}`);
-  return { rows: ROWS, cases, bytesPerRow: Number(size?.bytes) / Number(size?.rows) };
+  return Number(size?.bytes) / Number(size?.rows);
 }
 
 async function measure(

@@ -29,10 +29,12 @@ export interface Message {
 }
 
 /** `keep`: not closed after the test that asked for it; its owner does. */
-export function testMesh(at: { clickhouse?: string; keep?: boolean } = {}): TestMesh {
+export function testMesh(
+  at: { clickhouse?: string; kafka?: string; keep?: boolean } = {},
+): TestMesh {
   const name = uniqueMesh();
   const kafka = connectKafka({
-    brokers: [kafkaBrokers()],
+    brokers: [at.kafka ?? kafkaBrokers()],
     clientId: 'test',
     log: () => undefined,
   });
@@ -140,10 +142,18 @@ const MAIN = fileURLToPath(new URL('../../../services/analytics/main.ts', import
 /** Starts `services/analytics/main.ts`; ended after the test. */
 export async function startService(
   mesh: TestMesh,
-  at: { clickhouse?: string; listen?: string; ready?: boolean; keep?: boolean } = {},
+  at: {
+    clickhouse?: string;
+    /** What it is told of Kafka, in flags (default: the run's broker). */
+    kafka?: readonly string[];
+    listen?: string;
+    ready?: boolean;
+    keep?: boolean;
+  } = {},
 ): Promise<TestService> {
   const args = [
-    ...['--mesh', mesh.name, '--kafka', kafkaBrokers(), '--listen', at.listen ?? '127.0.0.1:0'],
+    ...['--mesh', mesh.name, '--listen', at.listen ?? '127.0.0.1:0'],
+    ...(at.kafka ?? ['--kafka', kafkaBrokers()]),
     ...['--clickhouse', at.clickhouse ?? clickhouseUrl()],
   ];
   const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });

@@ -106,6 +106,8 @@ test('wrong use is one sentence and status 2, what cannot be had status 1', asyn
     [['--colour', 'red'], 2, /--colour/],
     [['--mesh', 'No Mesh'], 2, /is no name of a mesh/],
     [['--clickhouse', 'nowhere'], 2, /is no URL/],
+    [['--kafka-user', 'a'], 2, /--kafka-user needs --kafka-password-file/],
+    [['--kafka-ca', '/none'], 2, /the CA of Kafka's brokers cannot be read: ENOENT/],
     [['--listen', '0.0.0.0:0'], 1, /refusing to listen on 0.0.0.0/],
     [['--listen', `127.0.0.1:${port}`], 1, /is in use by another program/],
   ];

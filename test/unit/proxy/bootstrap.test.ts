@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProxyCredential } from '#contracts/credential.ts';
 import { createMesh } from '#platform/mesh/create.ts';
@@ -98,6 +99,21 @@ describe('settings', () => {
       kafkaBrokers: undefined,
       identity: { proxy: 'standalone' },
     });
+  });
+
+  it('reads how to get into Kafka as names of files, and not where there is no Kafka', () => {
+    const password = join(tempDir(), 'password');
+    writeFileSync(password, 's3cret');
+    const line = `--kafka-tls --kafka-user a --kafka-password-file ${password}`;
+    const settings = read(`--name a --kafka b:9093 ${line}`);
+    expect(settings.kafkaAccess).toEqual({
+      tls: true,
+      user: { name: 'a', passwordFile: password, mechanism: 'SCRAM-SHA-512' },
+    });
+    expect(JSON.stringify(settings)).not.toContain('s3cret');
+    expect(read(`--name a ${line}`).kafkaAccess).toBeUndefined();
+    expect(read(`--resources a.yaml --kafka b:9093 ${line}`).kafkaAccess).toBeUndefined();
+    expect(() => read('--name a --kafka b:9093 --kafka-user a')).toThrow('--kafka-password-file');
   });
 
   const wrong: [string, RegExp][] = [
