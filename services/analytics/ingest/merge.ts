@@ -29,6 +29,7 @@ interface Layout {
   body: Buffer;
   rows: number;
   bounds: number[];
+  dataBytes: number;
 }
 
 /**
@@ -46,37 +47,42 @@ export function mergeBlocks(bodies: readonly Buffer[], columns: readonly Column[
   }
   const rows = layouts.reduce((sum, layout) => sum + layout.rows, 0);
   if (layouts.length < 2 || rows / layouts.length >= MERGE_ROWS_MEAN_MAX) return [...bodies];
-  const pieces: Buffer[] = [varint(columns.length), varint(rows)];
+  const counts = Buffer.concat([varint(columns.length), varint(rows)]);
+  const headBytes = heads.reduce((sum, head) => sum + head.length, 0);
+  const dataBytes = layouts.reduce((sum, layout) => sum + layout.dataBytes, 0);
+  const merged = Buffer.allocUnsafe(counts.length + headBytes + dataBytes);
+  let at = counts.copy(merged);
   columns.forEach(({ wire }, index) => {
-    pieces.push(heads[index] ?? Buffer.alloc(0));
-    const data = layouts.map((layout) => dataOf(layout, index));
-    if (wire === 'Map(UInt16, UInt64)') pieces.push(...mergeMaps(data, layouts));
-    else pieces.push(...data);
+    at += heads[index]?.copy(merged, at) ?? 0;
+    if (wire === 'Map(UInt16, UInt64)') at = mergeMaps(merged, at, { layouts, index });
+    else
+      for (const { body, bounds } of layouts)
+        at += body.copy(merged, at, bounds[2 * index], bounds[2 * index + 1]);
   });
-  return [Buffer.concat(pieces), ...rest];
+  return [merged, ...rest];
 }
 
-function dataOf({ body, bounds }: Layout, index: number): Buffer {
-  return body.subarray(bounds[2 * index], bounds[2 * index + 1]);
-}
-
-/** Ends count on from the block before; keys and values follow one another. */
-function mergeMaps(data: readonly Buffer[], layouts: readonly Layout[]): Buffer[] {
-  const [ends, keys, values]: [Buffer[], Buffer[], Buffer[]] = [[], [], []];
-  let pairs = 0n;
-  data.forEach((map, index) => {
-    const endsBytes = (layouts[index]?.rows ?? 0) * MAP_END_BYTES;
-    const moved = Buffer.from(map.subarray(0, endsBytes));
-    for (let at = 0; at < endsBytes; at += MAP_END_BYTES) {
-      moved.writeBigUInt64LE(moved.readBigUInt64LE(at) + pairs, at);
+/** Ends count on from the block before; keys and values follow one another. Answers where it ends. */
+function mergeMaps(
+  merged: Buffer,
+  start: number,
+  { layouts, index }: { layouts: readonly Layout[]; index: number },
+): number {
+  let at = start;
+  let before = 0n;
+  const maps = layouts.map(({ body, bounds, rows }) => {
+    const first = bounds[2 * index] ?? 0;
+    const keysAt = first + rows * MAP_END_BYTES;
+    const own = ((bounds[2 * index + 1] ?? 0) - keysAt) / (MAP_KEY_BYTES + MAP_VALUE_BYTES);
+    for (let end = first; end < keysAt; end += MAP_END_BYTES) {
+      at = merged.writeBigUInt64LE(body.readBigUInt64LE(end) + before, at);
     }
-    ends.push(moved);
-    const own = (map.length - endsBytes) / (MAP_KEY_BYTES + MAP_VALUE_BYTES);
-    keys.push(map.subarray(endsBytes, endsBytes + own * MAP_KEY_BYTES));
-    values.push(map.subarray(endsBytes + own * MAP_KEY_BYTES));
-    pairs += BigInt(own);
+    before += BigInt(own);
+    return { body, keysAt, valuesAt: keysAt + own * MAP_KEY_BYTES, endsAt: bounds[2 * index + 1] };
   });
-  return [...ends, ...keys, ...values];
+  for (const { body, keysAt, valuesAt } of maps) at += body.copy(merged, at, keysAt, valuesAt);
+  for (const { body, endsAt, valuesAt } of maps) at += body.copy(merged, at, valuesAt, endsAt);
+  return at;
 }
 
 function layoutOf(
@@ -88,17 +94,25 @@ function layoutOf(
   const rows = counted === undefined ? undefined : readVarint(body, counted.end);
   if (rows === undefined || counted?.value !== columns.length) return undefined;
   const bounds: number[] = [];
+  let dataBytes = 0;
   let at = rows.end;
   for (const [index, { wire }] of columns.entries()) {
     const head = heads[index];
-    if (head === undefined || !body.subarray(at, at + head.length).equals(head)) return undefined;
+    if (head === undefined || !stands(head, body, at)) return undefined;
     const start = at + head.length;
     const end = endOf(body, start, { rows: rows.value, wire });
     if (end === undefined || end > body.length) return undefined;
     bounds.push(start, end);
+    dataBytes += end - start;
     at = end;
   }
-  return at === body.length ? { body, rows: rows.value, bounds } : undefined;
+  return at === body.length ? { body, rows: rows.value, bounds, dataBytes } : undefined;
+}
+
+/** A view of so few bytes would cost more than to look at them. */
+function stands(head: Buffer, body: Buffer, start: number): boolean {
+  for (let i = 0; i < head.length; i++) if (head[i] !== body[start + i]) return false;
+  return true;
 }
 
 function endOf(

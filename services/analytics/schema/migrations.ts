@@ -2,6 +2,7 @@ import {
   blocksTable,
   hourStatements,
   metricsTable,
+  recordCodecs,
   recordsTable,
   rollupStatements,
 } from './tables.ts';
@@ -23,4 +24,5 @@ export const MIGRATIONS: readonly Migration[] = [
     statements: () => [recordsTable(), metricsTable(), ...rollupStatements(), blocksTable()],
   },
   { version: 2, name: 'rollups by the hour', statements: hourStatements },
+  { version: 3, name: 'records compressed by ZSTD', statements: () => [recordCodecs()] },
 ];

@@ -42,6 +42,22 @@ const columnSql = (column: Column): string =>
   `COMMENT '${column.meaning.replaceAll("'", "''")}'` +
   (column.codec === undefined ? '' : ` CODEC(${column.codec})`);
 
+/**
+ * Ids are hexadecimal text, which LZ4 keeps as long as it is and an entropy coder halves; numbers of
+ * a part need few of their bits. A record is half as large as with LZ4 (bench analytics).
+ */
+function recordCodec({ codec, wire }: Column): string {
+  return codec ?? (wire === 'UInt32' || wire === 'UInt64' ? 'T64, ZSTD(1)' : 'ZSTD(1)');
+}
+
+/** Changes a table that was made before; parts are written so from then on. */
+export function recordCodecs(): string {
+  const changes = RECORD_COLUMNS.map(
+    (column) => `MODIFY COLUMN ${column.name} CODEC(${recordCodec(column)})`,
+  );
+  return `ALTER TABLE ${TABLES.records} ${changes.join(', ')}`;
+}
+
 /** Raw records, a part per day, dropped by the day. */
 export function recordsTable(): string {
   const indexes = [
@@ -49,8 +65,11 @@ export function recordsTable(): string {
     '  INDEX by_trace trace_id TYPE bloom_filter GRANULARITY 4',
     '  INDEX by_request request_id TYPE bloom_filter GRANULARITY 4',
   ];
+  const columns = RECORD_COLUMNS.map((column: Column) =>
+    columnSql({ ...column, codec: recordCodec(column) }),
+  );
   return `CREATE TABLE IF NOT EXISTS ${TABLES.records} (
-${[...RECORD_COLUMNS.map(columnSql), ...indexes].join(',\n')}
+${[...columns, ...indexes].join(',\n')}
 )
 ${mergeTree({
   partitionBy: 'toYYYYMMDD(time)',
