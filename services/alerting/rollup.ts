@@ -1,4 +1,4 @@
-import { ROLLUPS, TABLES } from '#contracts/tables.ts';
+import { TABLES } from '#contracts/tables.ts';
 import type { Counts } from './burn-rate.ts';
 import type { Good, Selector, Slices } from './objective.ts';
 import { ROLLUP_TABLES, type Resolution, bucketUpTo, fastSql, placeOf } from './place.ts';
@@ -10,11 +10,10 @@ export type Query = (
   parameters: Record<string, unknown>,
 ) => Promise<Record<string, unknown>[]>;
 
-/** Longer windows are read from the 1 min rollup up to the last whole minute. */
+/** Longer windows are read by the hour as far as there are whole ones. */
 export const FINE_WINDOW_MAX_MS = 6 * 3_600_000;
 export const MINUTE_MS = 60_000;
-/** Longer ones from the 1 h rollup up to the last whole hour, whose rows are kept for longest. */
-const MINUTE_WINDOW_MAX_MS = 31 * 86_400_000;
+const HOUR_MS = 60 * MINUTE_MS;
 /** Workers that stored nothing for this long are not looked at. */
 const LEDGER_LOOKBACK_MINUTES = 60;
 /** Sums of one query for each group of rows. */
@@ -57,57 +56,71 @@ export async function readRequests(
   requests: readonly CountsRequest[],
   untilMs: number,
 ): Promise<WindowCounts[]> {
-  const endOf = (tier: number): number => {
-    const stepMs = TIERS[tier]?.stepMs ?? 1;
-    return tier === 0 ? untilMs : Math.floor(untilMs / stepMs) * stepMs;
-  };
-  // Of each tier the windows that begin in it, then the tail that a coarser one does not have yet.
-  const starts = TIERS.map(({ stepMs }, tier) =>
-    requests.map(({ windowsMs }) => {
-      const own = windowsMs
-        .filter((windowMs) => tierOf(windowMs) === tier)
-        .map((windowMs) => Math.ceil((untilMs - windowMs) / stepMs) * stepMs);
-      return windowsMs.some((windowMs) => tierOf(windowMs) > tier)
-        ? [...own, endOf(tier + 1)]
-        : own;
+  const windows = requests.map(({ windowsMs }) =>
+    windowsMs.map((windowMs) => ({ windowMs, segments: segmentsOf(windowMs, untilMs) })),
+  );
+  const ofRequests = windows.map((each) => each.flatMap(({ segments }) => segments));
+  const ends = Map.groupBy(ofRequests.flat(), ({ endMs, resolution }) => `${resolution} ${endMs}`);
+  await Promise.all(
+    [...ends.values()].map(async ([{ endMs, resolution } = NEVER]) => {
+      const here = ofRequests.map((all) =>
+        all.filter((each) => each.endMs === endMs && each.resolution === resolution),
+      );
+      const startsMs = here.map((segments) => segments.map(({ startMs }) => startMs));
+      const sums = await sumsSince(query, { requests, startsMs, endMs, resolution });
+      here.forEach((segments, i) => {
+        segments.forEach((segment, at) => (segment.counts = sums[i]?.[at] ?? NONE));
+      });
     }),
   );
-  const sums = await Promise.all(
-    TIERS.map(({ resolution }, tier) => {
-      const startsMs = starts[tier] ?? [];
-      return sumsSince(query, { requests, startsMs, endMs: endOf(tier), resolution });
-    }),
+  return windows.map(
+    (each) =>
+      new Map(
+        each.map(({ segments, windowMs }) => [
+          windowMs,
+          segments.reduce((sum, { counts }) => plus(sum, counts), NONE),
+        ]),
+      ),
   );
-  return requests.map(({ windowsMs }, i) => {
-    const left = sums.map((tier) => [...(tier[i] ?? [])]);
-    const own = windowsMs.map((windowMs) => left[tierOf(windowMs)]?.shift() ?? NONE);
-    // What is left in each tier now is its tail.
-    const tails = left.map(([tail = NONE]) => tail);
-    return new Map(
-      windowsMs.map((windowMs, at) => [
-        windowMs,
-        tails.slice(0, tierOf(windowMs)).reduce(plus, own[at] ?? NONE),
-      ]),
-    );
-  });
+}
+
+/** A piece of a window, and what was counted in it. */
+interface Segment {
+  resolution: Resolution;
+  startMs: number;
+  endMs: number;
+  counts: Counts;
 }
 
 const NONE: Counts = { good: 0, total: 0 };
-const HOUR_MS = 3_600_000;
-/** How far back each rollup is read. */
-const TIERS: readonly { resolution: Resolution; stepMs: number; upToMs: number }[] = [
-  { resolution: 'fine', stepMs: ROLLUPS.edges.stepSeconds * 1_000, upToMs: FINE_WINDOW_MAX_MS },
-  { resolution: 'minute', stepMs: MINUTE_MS, upToMs: MINUTE_WINDOW_MAX_MS },
-  { resolution: 'hour', stepMs: HOUR_MS, upToMs: Number.POSITIVE_INFINITY },
-];
+const NEVER: Segment = { resolution: 'fine', startMs: 0, endMs: 0, counts: NONE };
 
-function tierOf(windowMs: number): number {
-  return TIERS.findIndex(({ upToMs }) => windowMs <= upToMs);
+/**
+ * Short windows from rows of 10 s; of longer ones the whole hours from rows of an hour, what is
+ * before and after those by the minute, and the tail that has no whole minute yet.
+ */
+function segmentsOf(windowMs: number, untilMs: number): Segment[] {
+  const startMs = untilMs - windowMs;
+  const all: [Resolution, number, number][] =
+    resolutionOf(windowMs) === 'fine'
+      ? [['fine', startMs, untilMs]]
+      : [
+          ['minute', ceil(startMs, MINUTE_MS), ceil(startMs, HOUR_MS)],
+          ['hour', ceil(startMs, HOUR_MS), floor(untilMs, HOUR_MS)],
+          ['minute', floor(untilMs, HOUR_MS), floor(untilMs, MINUTE_MS)],
+          ['fine', floor(untilMs, MINUTE_MS), untilMs],
+        ];
+  return all
+    .filter(([, from, to]) => from < to)
+    .map(([resolution, from, to]) => ({ resolution, startMs: from, endMs: to, counts: NONE }));
 }
 
-/** Which rollup has the beginning of a window. */
+const floor = (ms: number, stepMs: number): number => Math.floor(ms / stepMs) * stepMs;
+const ceil = (ms: number, stepMs: number): number => Math.ceil(ms / stepMs) * stepMs;
+
+/** Which rollup has most of a window. */
 export function resolutionOf(windowMs: number): Resolution {
-  return TIERS[tierOf(windowMs)]?.resolution ?? 'hour';
+  return windowMs <= FINE_WINDOW_MAX_MS ? 'fine' : 'hour';
 }
 
 function plus(a: Counts, b: Counts): Counts {

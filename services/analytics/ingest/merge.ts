@@ -62,7 +62,7 @@ export function mergeBlocks(bodies: readonly Buffer[], columns: readonly Column[
   return [merged, ...rest];
 }
 
-/** Ends count on from the block before; keys and values follow one another. Answers where it ends. */
+/** Ends count on from the block before, keys and values follow one another; where that ends. */
 function mergeMaps(
   merged: Buffer,
   start: number,

@@ -43,8 +43,8 @@ const columnSql = (column: Column): string =>
   (column.codec === undefined ? '' : ` CODEC(${column.codec})`);
 
 /**
- * Ids are hexadecimal text, which LZ4 keeps as long as it is and an entropy coder halves; numbers of
- * a part need few of their bits. A record is half as large as with LZ4 (bench analytics).
+ * Ids are hexadecimal text, which LZ4 keeps as long as it is and an entropy coder halves; numbers
+ * of a part need few of their bits. A record is half as large as with LZ4 (bench analytics).
  */
 function recordCodec({ codec, wire }: Column): string {
   return codec ?? (wire === 'UInt32' || wire === 'UInt64' ? 'T64, ZSTD(1)' : 'ZSTD(1)');
@@ -141,9 +141,27 @@ GROUP BY time, ${keys}`;
 
 /** From a finer rollup: the same sums over longer rows. */
 function coarserView(rollup: Rollup, finer: Rollup): string {
-  const keys = rollup.keys.join(', ');
   return `CREATE MATERIALIZED VIEW IF NOT EXISTS ${rollup.table}_view TO ${rollup.table} AS
-SELECT
+${coarserRows(rollup, finer)}`;
+}
+
+/** What is older than the view; an hour that has rows is left alone, so that it may run twice. */
+function backfill(rollup: Rollup, finer: Rollup): string {
+  const begun = `toStartOfInterval(${finer.table}.time, INTERVAL ${rollup.stepSeconds} SECOND)`;
+  return `INSERT INTO ${rollup.table}
+  (time, ${rollup.keys.join(', ')}, requests, errors, retries, bytes_in, bytes_out,
+   duration_us_sum, durations)
+${coarserRows(
+  rollup,
+  finer,
+  `WHERE ${begun} < toStartOfHour(now('UTC'))
+  AND ${begun} NOT IN (SELECT DISTINCT time FROM ${rollup.table})`,
+)}`;
+}
+
+function coarserRows(rollup: Rollup, finer: Rollup, where = ''): string {
+  const keys = rollup.keys.join(', ');
+  return `SELECT
   toStartOfInterval(${finer.table}.time, INTERVAL ${rollup.stepSeconds} SECOND) AS time,
   ${keys},
   sum(requests) AS requests,
@@ -154,6 +172,7 @@ SELECT
   sum(duration_us_sum) AS duration_us_sum,
   sumMap(durations) AS durations
 FROM ${finer.table}
+${where}
 GROUP BY time, ${keys}`;
 }
 
@@ -170,13 +189,18 @@ export function rollupStatements(): string[] {
   ];
 }
 
-/** They count from when they are made on. */
+/**
+ * With the hours that are over already. That of the change itself counts from then on: what comes
+ * in while this runs is not to be counted twice.
+ */
 export function hourStatements(): string[] {
   const { routesHour, routesMinute, edgesHour, edgesMinute } = ROLLUPS;
   return [
     ...[routesHour, edgesHour].map(rollupTable),
     coarserView(routesHour, routesMinute),
     coarserView(edgesHour, edgesMinute),
+    backfill(routesHour, routesMinute),
+    backfill(edgesHour, edgesMinute),
   ];
 }
 

@@ -62,13 +62,15 @@ async function fill(
     clickhouse.command(
       `INSERT INTO ${table} (time, destination, source, direction, status_class, reason,
          log_epoch, revision, requests, durations)
-       SELECT toDateTime(${span.startMs / 1_000} + intDiv(number, ${SERVICES * 2}) * ${span.seconds}),
+       SELECT toDateTime(${span.startMs / 1_000} +
+           intDiv(number, ${SERVICES * 2}) * ${span.seconds}),
          concat('shop/service-', toString(intDiv(number, 2) % ${SERVICES})), 'Gateway/shop/edge',
          'edge', if(number % 2 = 0, '2xx', '5xx'), 'ok', 1, 7, if(number % 2 = 0, 100, 1),
          map(toUInt16(350), toUInt64(1))
        FROM numbers(${span.steps * SERVICES * 2})`,
     );
   for (let day = days; day > 0; day--) {
+    // Rows of hours are made of them by their view.
     const startMs = untilMs - day * DAY_MS;
     await into(ROLLUPS.edgesMinute.table, { startMs, steps: 1_440, seconds: 60 });
   }

@@ -15,7 +15,7 @@ import {
   applyRetention,
   readRetention,
 } from '../../../services/analytics/schema/retention.ts';
-import { count, testMesh } from './mesh.ts';
+import { count, metricBlock, testMesh } from './mesh.ts';
 
 const USERS = new URL('../../../infra/clickhouse/users.sql', import.meta.url);
 const MAIN = fileURLToPath(new URL('../../../services/analytics/main.ts', import.meta.url));
@@ -73,6 +73,43 @@ test.each(['records', 'records=', 'records=1h', 'records=0d', 'records=36h', 're
     expect(() => readRetention([entry])).toThrow(/is no number of days; write it like records=30d/);
   },
 );
+
+/** Not over, whenever this runs. */
+const LATER = 3_600_000;
+
+test('hours that are over when their rollup is made are counted, once', async () => {
+  const mesh = testMesh();
+  const { clickhouse } = mesh;
+  const [first, ...later] = MIGRATIONS;
+  await applySchema(clickhouse, first === undefined ? [] : [first]);
+  const hourMs = Math.floor(Date.now() / 3_600_000) * 3_600_000;
+  const at = (ms: number, requests: number) => ({ time: (hourMs + ms) * 1_000, requests });
+  const before = metricBlock([at(-7_200_000, 5), at(-3_700_000, 7), at(-10, 20), at(LATER, 100)]);
+  await clickhouse.insertNative(TABLES.metrics, [before], 'before');
+  for (let time = 0; time < 2; time++) {
+    for (const { statements } of later) {
+      for (const statement of statements()) await clickhouse.command(statement);
+    }
+  }
+  await applySchema(clickhouse, MIGRATIONS);
+  const after = metricBlock([at(LATER, 1_000), at(-7_100_000, 3)]);
+  await clickhouse.insertNative(TABLES.metrics, [after], 'after');
+  for (const table of ['edges_1h', 'routes_1h']) {
+    const rows = await clickhouse.query<{ hour: number; requests: number; counted: number }>(
+      `SELECT toUnixTimestamp(time) AS hour, sum(requests) AS requests,
+         sum(arraySum(mapValues(durations))) AS counted
+       FROM ${table} GROUP BY time ORDER BY time`,
+    );
+    // An hour that is not over has what came in since.
+    expect(
+      rows.map(({ counted, hour, requests }) => [hour - hourMs / 1_000, requests, counted]),
+    ).toEqual([
+      [-7_200, 15, 15],
+      [-3_600, 20, 20],
+      [LATER / 1_000, 1_000, 1_000],
+    ]);
+  }
+});
 
 test('two that start at once on an empty database both succeed', async () => {
   const mesh = testMesh();

@@ -192,20 +192,22 @@ test('the rest of a budget lasts as long as it burns on like that', async () => 
 
 test('a window that is longer than rows are kept is a problem that is told', async () => {
   const { evaluator, kept, round } = await setUp();
-  kept.set('edges_10s', 1).set('edges_1m', 7).set('edges_1h', 40).set('routes_1m', 1);
+  kept.set('edges_10s', 1).set('edges_1m', 7).set('edges_1h', 40).set('routes_1h', 1);
   const problems = async (settings: SloSettings): Promise<string[]> => {
     await round(GOOD, [objectiveOf(slo(settings))]);
     return evaluator.statuses[0]?.problems ?? [];
   };
   expect(await problems({ timeWindow: '6h' })).toEqual([]);
-  expect(await problems({ timeWindow: '7d' })).toEqual([]);
-  expect(await problems({ timeWindow: '8d' })).toEqual([
-    'its window is 8 days long, and rows of edges_1m are kept 7 days: the budget is of those ' +
+  expect(await problems({ timeWindow: '40d' })).toEqual([]);
+  expect(await problems({ timeWindow: '41d' })).toEqual([
+    'its window is 41 days long, and rows of edges_1h are kept 40 days: the budget is of those ' +
       '(--keep of analytics)',
   ]);
-  // From the hours, which are kept for longer.
-  expect(await problems({ timeWindow: '40d' })).toEqual([]);
-  expect(await problems({ timeWindow: '41d' })).toHaveLength(1);
+  expect(await problems({ timeWindow: '2d', selector: { route: 'shop/pay' } })).toHaveLength(1);
+  // Slices of time are made of minutes.
+  const sliced = { method: 'RatioTimeslices', slices: { timeSliceWindow: 1 }, policies: [] };
+  expect(await problems({ ...sliced, timeWindow: '7d' })).toEqual([]);
+  expect(await problems({ ...sliced, timeWindow: '8d' })).toHaveLength(1);
   const calendar = { startTime: '2026-01-01 00:00:00', timeZone: 'UTC' };
   expect(await problems({ timeWindow: '1Q', calendar })).toEqual([
     expect.stringMatching(/^its window is 90 days long, and rows of edges_1h are kept 40 days/),
