@@ -1,7 +1,7 @@
 /** Panels of who asks for what: tables of routes, consumers and reasons, and single requests. */
 import { CALLER_SIDE_SQL } from '#contracts/record.ts';
 import { STATUS_CLASS_SQL, TABLES } from '#contracts/tables.ts';
-import { FROM, ROUTE, WHERE } from './api-source.ts';
+import { CONSUMER, FROM, ROUTE, WHERE } from './api-source.ts';
 import type { Panel } from './model.ts';
 import {
   ERROR_RATE,
@@ -65,7 +65,7 @@ export const who: Panel[] = [
     queries: [
       {
         sql: sql(
-          `SELECT ${named('consumer', 'anonymous')} AS "Consumer", ${REQUESTS} AS "Requests",`,
+          `SELECT ${CONSUMER} AS "Consumer", ${REQUESTS} AS "Requests",`,
           `  ${REQUESTS_PER_SECOND} AS "Rate", ${ERROR_RATE} AS "Error rate",`,
           `  sumIf(requests, reason = 'limited') AS "Limited", ${quantileMs(0.99)} AS "p99"`,
           `${FROM} GROUP BY "Consumer" ORDER BY "Requests" DESC, "Consumer" LIMIT 50`,

@@ -1,10 +1,12 @@
 import { API_ANALYTICS } from './api-analytics.ts';
+import { CONSUMERS } from './consumers.ts';
 import { MESH_HEALTH } from './mesh-health.ts';
 import type { Board } from './model.ts';
 
 /** Every board, by the name of its file. */
 export const BOARDS: Readonly<Record<string, Board>> = {
   'api-analytics.json': API_ANALYTICS,
+  'consumers.json': CONSUMERS,
   'mesh-health.json': MESH_HEALTH,
 };
 

@@ -82,6 +82,8 @@ describe('what is chosen in the variables', () => {
       ['shop/acme', 66, 66 / 60, 6 / 66, 0, shownMs(100)],
       ['shop/globex', 20, 20 / 60, 0, 20, shownMs(1)],
     ]);
+    const unnamed = chosen({ route: ['no route'], consumer: ['anonymous'] });
+    expectRows(await answer(sql, unnamed), [['anonymous', 10, 10 / 60, 0, 0, shownMs(1)]]);
     const nobody = chosen({ route: ["it's none"] });
     expect(await answer(sqlOf('API analytics', 'Requests A'), nobody)).toEqual([[0]]);
     expect(await answer(sqlOf('API analytics', 'Error rate A'), nobody)).toEqual([[0]]);

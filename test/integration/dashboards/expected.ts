@@ -2,12 +2,16 @@
  * What each panel answers for the minute of fill.ts, worked out by hand. At the edge, by duration:
  * 30 of 1 ms, 60 of 10 ms, 24 of 20 ms and 6 of 100 ms. Points are 20 s (15 s in whole steps).
  */
+import { CONSUMERS_EXPECTED } from './expected-consumers.ts';
 import { point, shownMs } from './fill.ts';
 
-type Cells = readonly (string | number | null)[];
+export type Cells = readonly (string | number | null)[];
+/** Rows of cells in the order of the query's columns, by panel and refId. */
+export type Expected = Readonly<Record<string, readonly Cells[]>>;
 
-/** Rows of cells in the order of the query's columns, by board, panel and refId. */
-export const EXPECTED: Readonly<Record<string, Readonly<Record<string, readonly Cells[]>>>> = {
+/** By the title of the board. */
+export const EXPECTED: Readonly<Record<string, Expected>> = {
+  Consumers: CONSUMERS_EXPECTED,
   'API analytics': {
     'Requests A': [[120]],
     'Rate A': [[2]],
@@ -84,8 +88,8 @@ export const EXPECTED: Readonly<Record<string, Readonly<Record<string, readonly 
       ['GET', '/', 2, 2 / 60, 0],
       ['GET', '/cart', 2, 2 / 60, 1],
     ],
-    '$route variable': [['shop/storefront']],
-    '$consumer variable': [['shop/acme'], ['shop/globex']],
+    '$route variable': [['no route'], ['shop/storefront']],
+    '$consumer variable': [['anonymous'], ['shop/acme'], ['shop/globex']],
   },
   'Mesh health': {
     // Both ends of every edge; only what is called has a rate.
