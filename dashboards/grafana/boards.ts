@@ -1,13 +1,17 @@
 import { API_ANALYTICS } from './api-analytics.ts';
 import { CONSUMERS } from './consumers.ts';
 import { MESH_HEALTH } from './mesh-health.ts';
+import { LATENCY } from './latency.ts';
 import type { Board } from './model.ts';
+import { RESILIENCE } from './resilience.ts';
 
 /** Every board, by the name of its file. */
 export const BOARDS: Readonly<Record<string, Board>> = {
   'api-analytics.json': API_ANALYTICS,
   'consumers.json': CONSUMERS,
+  'latency.json': LATENCY,
   'mesh-health.json': MESH_HEALTH,
+  'resilience.json': RESILIENCE,
 };
 
 export interface BoardQuery {

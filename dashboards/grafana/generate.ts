@@ -7,7 +7,7 @@
  */
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { BOARDS } from './boards.ts';
-import { renderBoard } from './model.ts';
+import { renderBoard } from './render.ts';
 
 export const BOARDS_FOLDER = new URL('boards/', import.meta.url);
 

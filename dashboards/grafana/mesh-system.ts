@@ -1,10 +1,8 @@
 /** Panels of what the mesh does itself: retries and refusals, configuration, and the pipeline. */
-import { ROLLUPS, TABLES } from '#contracts/tables.ts';
+import { TABLES } from '#contracts/tables.ts';
 import type { Panel } from './model.ts';
-import { IN_RANGE, POINT, POINT_SECONDS, REVISION, chosen, named, sql } from './sql.ts';
-
-const CHOSEN = chosen('destination', 'service');
-const FROM = `FROM ${ROLLUPS.edges.table} WHERE ${IN_RANGE} AND ${CHOSEN}`;
+import { SERVICES_FROM } from './mesh-source.ts';
+import { POINT, POINT_SECONDS, REVISION, named, sql } from './sql.ts';
 
 export const refusals: Panel[] = [
   {
@@ -19,7 +17,7 @@ export const refusals: Panel[] = [
         sql: sql(
           `SELECT ${POINT}, ${named('destination', 'none')} AS service,`,
           `  sum(retries) / ${POINT_SECONDS} AS rate`,
-          `${FROM} GROUP BY point, service ORDER BY point, service`,
+          `${SERVICES_FROM} GROUP BY point, service ORDER BY point, service`,
         ),
       },
     ],
@@ -36,7 +34,7 @@ export const refusals: Panel[] = [
       {
         sql: sql(
           `SELECT ${POINT}, reason, sum(requests) / ${POINT_SECONDS} AS rate`,
-          `${FROM} AND reason != 'ok' GROUP BY point, reason ORDER BY point, reason`,
+          `${SERVICES_FROM} AND reason != 'ok' GROUP BY point, reason ORDER BY point, reason`,
         ),
       },
     ],
@@ -54,7 +52,7 @@ export const refusals: Panel[] = [
         sql: sql(
           'SELECT reason AS "Reason", ' + `${named('destination', '-')} AS "Service",`,
           '  source AS "From", sum(requests) AS "Requests"',
-          `${FROM} AND reason != 'ok' GROUP BY "Reason", "Service", "From"`,
+          `${SERVICES_FROM} AND reason != 'ok' GROUP BY "Reason", "Service", "From"`,
           'ORDER BY "Requests" DESC, "Reason", "Service", "From" LIMIT 200',
         ),
       },
@@ -75,7 +73,7 @@ export const rollout: Panel[] = [
       {
         sql: sql(
           `SELECT ${POINT}, ${REVISION} AS revision_name, sum(requests) / ${POINT_SECONDS} AS rate`,
-          `${FROM} GROUP BY point, revision_name ORDER BY point, revision_name`,
+          `${SERVICES_FROM} GROUP BY point, revision_name ORDER BY point, revision_name`,
         ),
       },
     ],

@@ -3,6 +3,8 @@ import { uniqueMesh } from '#test/parts.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BOARDS, queriesOf } from '../../../dashboards/grafana/boards.ts';
 import { type Expansion, expandSql } from '../../../dashboards/grafana/macros.ts';
+import { HEATMAP_LINES } from './expected-latency.ts';
+import { TROUBLE_EXPECTED } from './expected-resilience.ts';
 import { EXPECTED } from './expected.ts';
 import { FROM_MS, TO_MS, fill, point, shownMs } from './fill.ts';
 
@@ -64,12 +66,24 @@ describe('every query of every board answers what was put in', () => {
   });
 });
 
+const sqlOf = (board: string, panel: string): string => {
+  const found = queries.find((query) => query.board === board && titleOf(query) === panel);
+  if (found === undefined) throw new Error(`no ${panel}`);
+  return found.sql;
+};
+
+test.each(Object.entries(TROUBLE_EXPECTED))('in trouble, Resilience: %s', async (panel, rows) => {
+  const minute = { ...ALL, fromMs: FROM_MS + 600_000, toMs: TO_MS + 600_000 };
+  expectRows(await answer(sqlOf('Resilience', panel), minute), rows);
+});
+
+test('the lines of the heat map are named by their upper bounds, from the lowest up', async () => {
+  const sql = expandSql(sqlOf('Latency', 'Requests by duration A'), ALL);
+  const { columns } = await clickhouse.table(sql);
+  expect(columns.map(({ name }) => name)).toEqual(['point', ...HEATMAP_LINES]);
+});
+
 describe('what is chosen in the variables', () => {
-  const sqlOf = (board: string, panel: string): string => {
-    const found = queries.find((query) => query.board === board && titleOf(query) === panel);
-    if (found === undefined) throw new Error(`no ${panel}`);
-    return found.sql;
-  };
   const chosen = (variables: Expansion['variables']): Expansion => ({
     ...ALL,
     variables: { ...ALL.variables, ...variables },

@@ -3,7 +3,9 @@
  * 30 of 1 ms, 60 of 10 ms, 24 of 20 ms and 6 of 100 ms. Points are 20 s (15 s in whole steps).
  */
 import { CONSUMERS_EXPECTED } from './expected-consumers.ts';
-import { point, shownMs } from './fill.ts';
+import { LATENCY_EXPECTED } from './expected-latency.ts';
+import { REFUSALS_EXPECTED, RESILIENCE_EXPECTED } from './expected-resilience.ts';
+import { point, recordTime, shownMs } from './fill.ts';
 
 export type Cells = readonly (string | number | null)[];
 /** Rows of cells in the order of the query's columns, by panel and refId. */
@@ -12,6 +14,8 @@ export type Expected = Readonly<Record<string, readonly Cells[]>>;
 /** By the title of the board. */
 export const EXPECTED: Readonly<Record<string, Expected>> = {
   Consumers: CONSUMERS_EXPECTED,
+  Latency: LATENCY_EXPECTED,
+  Resilience: RESILIENCE_EXPECTED,
   'API analytics': {
     'Requests A': [[120]],
     'Rate A': [[2]],
@@ -147,27 +151,7 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
       [point(20), 'shop/storefront', shownMs(1)],
       [point(40), 'shop/payments', shownMs(8)],
     ],
-    'Retries A': [
-      [point(0), 'shop/catalog', 3 / 20],
-      [point(0), 'shop/storefront', 0],
-      [point(20), 'shop/catalog', 0],
-      [point(20), 'shop/payments', 0],
-      [point(20), 'shop/storefront', 0],
-      [point(40), 'none', 0],
-      [point(40), 'shop/payments', 0],
-    ],
-    'Ended otherwise than by the upstream A': [
-      [point(0), 'upstream_reset', 6 / 20],
-      [point(20), 'limited', 20 / 20],
-      [point(20), 'upstream_refused', 4 / 20],
-      [point(40), 'no_route', 10 / 20],
-    ],
-    'Reasons by service A': [
-      ['limited', 'shop/storefront', 'Gateway/shop/edge', 20],
-      ['no_route', '-', 'Gateway/shop/edge', 10],
-      ['upstream_reset', 'shop/storefront', 'Gateway/shop/edge', 6],
-      ['upstream_refused', 'shop/payments', 'shop/orders', 4],
-    ],
+    ...REFUSALS_EXPECTED,
     'Calls per second by revision A': [
       [point(0), '1-7', (66 + 66) / 20],
       [point(0), '1-8', 24 / 20],
@@ -208,10 +192,6 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
     '$service variable': [['shop/catalog'], ['shop/payments'], ['shop/storefront']],
   },
 };
-
-function recordTime(seconds: number): string {
-  return point(seconds).replace('Z', '.000000Z');
-}
 
 function record(
   seconds: number,

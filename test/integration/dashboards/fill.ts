@@ -18,6 +18,11 @@ export function point(seconds: number): string {
   return new Date(FROM_MS + seconds * 1_000).toISOString().replace('.000Z', 'Z');
 }
 
+/** A time of records in the same. */
+export function recordTime(seconds: number): string {
+  return point(seconds).replace('Z', '.000000Z');
+}
+
 /** What a board shows for a duration: the middle of its bucket, 1 % off at most. */
 export function shownMs(ms: number): number {
   return bucketMiddleUs(bucketOf(ms * 1_000)) / 1_000;
@@ -51,6 +56,7 @@ const OUTBOUND = {
   destination: 'shop/catalog',
   route: '',
 };
+const TROUBLE = { ...OUTBOUND, revision: 8, destination: 'shop/orders' };
 
 /**
  * At the edge 120 requests: 60 + 6 of acme (6 failed), 24 anonymous, 20 of globex that were
@@ -110,6 +116,16 @@ const METRICS: Metric[] = [
     ...{ second: 3, requests: 7, ms: 4, proxy: 'reviews-v1-1', destination: 'shop/reviews-v1' },
     ...{ direction: 'inbound', source: '' },
   },
+  // Ten minutes later (TROUBLE_EXPECTED): 4 + 1 answered, 2 + 1 not in time, 2 not let through.
+  { ...TROUBLE, second: 600, requests: 4, ms: 10, retries: 2 },
+  {
+    ...TROUBLE,
+    ...{ second: 602, requests: 2, ms: 100, retries: 6 },
+    ...{ status_class: '5xx', reason: 'upstream_timeout' },
+  },
+  { ...TROUBLE, second: 612, requests: 2, ms: 1, status_class: '5xx', reason: 'circuit_open' },
+  { ...TROUBLE, second: 614, requests: 1, ms: 100, status_class: '5xx', reason: 'request_timeout' },
+  { ...TROUBLE, second: 630, requests: 1, ms: 10 },
   // Just outside of the minute.
   { ...EDGE, second: -10, requests: 1_000, ms: 10 },
   { ...OUTBOUND, second: 70, requests: 1_000, ms: 10 },
@@ -143,12 +159,19 @@ const RECORDS = [
     ...RECORD,
     ...{ second: 15, request_id: 'r2', trace_id: 't2', path: '/cart', path_template: '/cart' },
     ...{ status: 503, reason: 'upstream_refused', duration_us: 2_000, upstream_us: 0, weight: 2 },
+    ...{ queue_us: 500, connect_us: 300, retries: 2, retry_reason: 'connect', ejected: 1 },
   },
-  { ...RECORD, second: 25, request_id: 'r3', trace_id: 't3', duration_us: 40_000 },
+  {
+    ...RECORD,
+    ...{ second: 25, request_id: 'r3', trace_id: 't3', duration_us: 40_000, connect_us: 1_000 },
+    ...{ retries: 1, retry_reason: 'connect', fallback: 1 },
+  },
   {
     ...RECORD,
     ...{ second: 25, request_id: 'r3', trace_id: 't3', proxy: 'storefront-1', role: 'sidecar' },
     ...{ direction: 'inbound', source: '', duration_us: 30_000, revision: 7, consumer: '' },
+    // What a callee says of itself is not added.
+    ...{ retries: 9, retry_reason: 'reset', ejected: 1, fallback: 1 },
   },
   { ...RECORD, second: 65, request_id: 'late', trace_id: 'late' },
 ];

@@ -4,7 +4,7 @@ import { meshDatabase } from '#contracts/tables.ts';
 import { describe, expect, test } from 'vitest';
 import { BOARDS, queriesOf } from '../../../../dashboards/grafana/boards.ts';
 import { BOARDS_FOLDER, generatedFiles } from '../../../../dashboards/grafana/generate.ts';
-import { DATASOURCE, renderBoard } from '../../../../dashboards/grafana/model.ts';
+import { DATASOURCE, renderBoard } from '../../../../dashboards/grafana/render.ts';
 
 const read = (path: string): string => readFileSync(new URL(path, BOARDS_FOLDER), 'utf8');
 
@@ -54,7 +54,7 @@ describe.each(Object.values(BOARDS))('the board $title', (board) => {
       expect(datasource).toEqual(DATASOURCE);
       expect(rawSql).toMatch(/^SELECT /);
     }
-    const times = placed.filter(({ type }) => type === 'timeseries');
+    const times = placed.filter(({ type }) => type === 'timeseries' || type === 'heatmap');
     expect(times.flatMap((panel) => panel.targets?.map(({ format }) => format))).toEqual(
       times.map(() => 0),
     );
