@@ -1,16 +1,20 @@
 import { API_ANALYTICS } from './api-analytics.ts';
+import { CONFIG_ROLLOUT } from './config-rollout.ts';
 import { CONSUMERS } from './consumers.ts';
 import { MESH_HEALTH } from './mesh-health.ts';
 import { LATENCY } from './latency.ts';
 import type { Board } from './model.ts';
+import { PIPELINE_HEALTH } from './pipeline-health.ts';
 import { RESILIENCE } from './resilience.ts';
 
 /** Every board, by the name of its file. */
 export const BOARDS: Readonly<Record<string, Board>> = {
   'api-analytics.json': API_ANALYTICS,
+  'config-rollout.json': CONFIG_ROLLOUT,
   'consumers.json': CONSUMERS,
   'latency.json': LATENCY,
   'mesh-health.json': MESH_HEALTH,
+  'pipeline-health.json': PIPELINE_HEALTH,
   'resilience.json': RESILIENCE,
 };
 

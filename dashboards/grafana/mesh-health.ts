@@ -2,7 +2,8 @@
 import type { Board } from './model.ts';
 import { SERVICE_VARIABLE } from './mesh-source.ts';
 import { graph, services } from './mesh-services.ts';
-import { pipeline, refusals, rollout } from './mesh-system.ts';
+import { refusals, rollout } from './mesh-system.ts';
+import { pipelinePanels } from './pipeline-panels.ts';
 
 export const MESH_HEALTH: Board = {
   uid: 'windrose-mesh-health',
@@ -14,6 +15,6 @@ export const MESH_HEALTH: Board = {
     { title: 'Services, as their callers see them', panels: services },
     { title: 'Retries, limits and refusals', panels: refusals },
     { title: 'Configuration', panels: rollout },
-    { title: 'Is the data whole?', panels: pipeline },
+    { title: 'Is the data whole?', panels: pipelinePanels() },
   ],
 };

@@ -60,7 +60,9 @@ function answer(sql: string): Promise<Row[]> {
       fromMs,
       toMs: Date.now() + STEP_MS,
       intervalMs: 15_000,
-      variables: { direction: ['edge'], route: 'all', consumer: 'all', service: 'all' },
+      variables: {
+        ...{ direction: ['edge'], route: 'all', consumer: 'all', service: 'all', proxy: 'all' },
+      },
     }),
   );
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BOARDS, queriesOf } from '../../../dashboards/grafana/boards.ts';
 import { type Expansion, expandSql } from '../../../dashboards/grafana/macros.ts';
 import { HEATMAP_LINES } from './expected-latency.ts';
-import { TROUBLE_EXPECTED } from './expected-resilience.ts';
+import { TROUBLE_EXPECTED } from './expected-trouble.ts';
 import { EXPECTED } from './expected.ts';
 import { FROM_MS, TO_MS, fill, point, shownMs } from './fill.ts';
 
@@ -12,7 +12,7 @@ const ALL: Expansion = {
   fromMs: FROM_MS,
   toMs: TO_MS,
   intervalMs: 15_000,
-  variables: { direction: ['edge'], route: 'all', consumer: 'all', service: 'all' },
+  variables: { direction: ['edge'], route: 'all', consumer: 'all', service: 'all', proxy: 'all' },
 };
 
 let clickhouse: ClickHouse;
@@ -47,15 +47,26 @@ test('a duration is shown within 1 % of what it was', () => {
   }
 });
 
+/** Every value one by one, which must be the same as all of them. */
+const EACH: Expansion = {
+  ...ALL,
+  variables: {
+    direction: ['edge'],
+    route: ['no route', 'shop/storefront'],
+    consumer: ['anonymous', 'shop/acme', 'shop/globex'],
+    service: ['', 'shop/catalog', 'shop/payments', 'shop/reviews-v1', 'shop/storefront'],
+    proxy: ['a', 'b', 'c'],
+  },
+};
+
 describe('every query of every board answers what was put in', () => {
-  test.each(queries.map((query) => [query.board, titleOf(query), query] as const))(
-    '%s: %s',
-    async (board, title, query) => {
-      const expected = EXPECTED[board]?.[title];
-      if (expected === undefined) throw new Error('say in expected.ts what this panel shows');
-      expectRows(await answer(query.sql, ALL), expected);
-    },
-  );
+  const cases = queries.map((query) => [query.board, titleOf(query), query] as const);
+  test.each(cases)('%s: %s', async (board, title, query) => {
+    const expected = EXPECTED[board]?.[title];
+    if (expected === undefined) throw new Error('say in expected.ts what this panel shows');
+    expectRows(await answer(query.sql, ALL), expected);
+    expectRows(await answer(query.sql, EACH), expected);
+  });
 
   test('and no answer is expected of a panel that is gone', () => {
     const expected = Object.entries(EXPECTED).flatMap(([board, panels]) =>
@@ -72,9 +83,12 @@ const sqlOf = (board: string, panel: string): string => {
   return found.sql;
 };
 
-test.each(Object.entries(TROUBLE_EXPECTED))('in trouble, Resilience: %s', async (panel, rows) => {
+const trouble = Object.entries(TROUBLE_EXPECTED).flatMap(([board, panels]) =>
+  Object.entries(panels).map(([panel, rows]) => [board, panel, rows] as const),
+);
+test.each(trouble)('in the minute of trouble: %s: %s', async (board, panel, rows) => {
   const minute = { ...ALL, fromMs: FROM_MS + 600_000, toMs: TO_MS + 600_000 };
-  expectRows(await answer(sqlOf('Resilience', panel), minute), rows);
+  expectRows(await answer(sqlOf(board, panel), minute), rows);
 });
 
 test('the lines of the heat map are named by their upper bounds, from the lowest up', async () => {
@@ -108,6 +122,19 @@ describe('what is chosen in the variables', () => {
     const sql = sqlOf('API analytics', 'Requests A');
     expect(await answer(sql, chosen({ direction: ['outbound'] }))).toEqual([[100]]);
     expect(await answer(sql, chosen({ direction: ['inbound'] }))).toEqual([[2]]);
+  });
+
+  test('narrows proxies', async () => {
+    const b = chosen({ proxy: ['b'] });
+    expectRows(await answer(sqlOf('Pipeline health', 'Lag by proxy A'), b), [
+      [point(0), 'b', 1],
+      [point(40), 'b', 1],
+    ]);
+    const workers = await answer(sqlOf('Pipeline health', 'Accounting by worker A'), b);
+    expect(workers.map(([proxy]) => proxy)).toEqual(['b']);
+    expect(await answer(sqlOf('Pipeline health', 'Age of the newest data A'), b)).toEqual([
+      [14, null],
+    ]);
   });
 
   test('narrows services', async () => {

@@ -76,19 +76,3 @@ function byService(
     ...['none', 'shop/payments'].map((name) => [point(40), name, 0]),
   ];
 }
-
-/** A minute in which shop/orders is slow: of 10 calls 2 met the circuit limit and 3 timed out. */
-export const TROUBLE_EXPECTED: Expected = {
-  'Retries per call A': [[8 / 10]],
-  'Limited share A': [[0]],
-  'Circuit open share A': [[2 / 10]],
-  'Timed out share A': [[3 / 10]],
-  'Retries per call by service A': [
-    [point(600), 'shop/orders', 8 / 9],
-    [point(620), 'shop/orders', 0],
-  ],
-  'Circuit open share by service A': [
-    [point(600), 'shop/orders', 2 / 9],
-    [point(620), 'shop/orders', 0],
-  ],
-};
