@@ -1,3 +1,4 @@
+import { ANNOTATIONS } from './annotations.ts';
 import { API_ANALYTICS } from './api-analytics.ts';
 import { CONFIG_ROLLOUT } from './config-rollout.ts';
 import { CONSUMERS } from './consumers.ts';
@@ -20,7 +21,7 @@ export const BOARDS: Readonly<Record<string, Board>> = {
 
 export interface BoardQuery {
   board: string;
-  /** Title of the panel, or the variable that it fills. */
+  /** Title of the panel, the variable that it fills, or the annotation that it makes. */
   panel: string;
   refId: string;
   sql: string;
@@ -43,5 +44,11 @@ export function queriesOf(board: Board): BoardQuery[] {
         ? [{ board: board.title, panel: `$${variable.name}`, refId: 'variable', sql: variable.sql }]
         : [],
     ),
+    ...ANNOTATIONS.map(({ name, sql }) => ({
+      board: board.title,
+      panel: `@${name}`,
+      refId: 'annotation',
+      sql,
+    })),
   ];
 }

@@ -2,6 +2,7 @@
 import { TABLES } from '#contracts/tables.ts';
 import { SERVICES_FROM, SERVICE_VARIABLE } from './mesh-source.ts';
 import { rollout } from './mesh-system.ts';
+import { TO_PROXY } from './links.ts';
 import type { Board, Panel } from './model.ts';
 import { ERROR_RATE, POINT, REQUESTS, REVISION, quantileMs, sql } from './sql.ts';
 
@@ -170,6 +171,7 @@ const each: Panel[] = [
     height: 9,
     units: { 'After the first': 's' },
     bars: ['After the first'],
+    links: { Proxy: TO_PROXY },
     queries: [
       {
         sql: sql(

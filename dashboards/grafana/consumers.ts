@@ -1,6 +1,7 @@
 /** Board *Consumers*: who calls, how it fares for each of them, and who meets a limit. */
 import { CONSUMER, FROM, ROUTE, ROUTES, WHERE } from './api-source.ts';
 import { CONSUMER_VARIABLE, DIRECTION, ROUTE_VARIABLE } from './api-variables.ts';
+import { TO_REQUESTS_OF_CONSUMER, TO_RESILIENCE, TO_ROUTE } from './links.ts';
 import type { Board, Panel, TimeSeries } from './model.ts';
 import {
   ERROR_RATE,
@@ -138,6 +139,7 @@ const each: Panel[] = [
       Out: 'bytes',
     },
     bars: ['Share'],
+    links: { Consumer: TO_REQUESTS_OF_CONSUMER },
     queries: [
       {
         sql: sql(
@@ -167,6 +169,7 @@ const each: Panel[] = [
       p99: 'ms',
     },
     bars: ['Limited share'],
+    links: { Consumer: TO_REQUESTS_OF_CONSUMER, Route: TO_ROUTE, Service: TO_RESILIENCE },
     queries: [
       {
         sql: sql(

@@ -5,6 +5,7 @@ import { TABLES } from '#contracts/tables.ts';
 import { FROM as ROUTES_FROM, ROUTE, WHERE } from './api-source.ts';
 import { CONSUMER_VARIABLE, DIRECTION, ROUTE_VARIABLE } from './api-variables.ts';
 import { SERVICE_CHOSEN, SERVICE_VARIABLE } from './mesh-source.ts';
+import { TO_RESILIENCE, TO_ROUTE } from './links.ts';
 import type { Board, Panel } from './model.ts';
 import { POINT, REQUESTS, named, quantileMs, sql } from './sql.ts';
 
@@ -146,6 +147,7 @@ const each: Panel[] = [
       ...Object.fromEntries(QUANTILES.map(([, name]) => [name, 'ms' as const])),
     },
     bars: ['p99'],
+    links: { Route: TO_ROUTE, Service: TO_RESILIENCE },
     queries: [
       {
         sql: sql(

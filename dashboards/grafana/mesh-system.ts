@@ -1,5 +1,6 @@
 /** Panels of what the mesh does itself: retries and refusals, and its configuration. */
 import { TABLES } from '#contracts/tables.ts';
+import { TO_PROXY, TO_ROLLOUT, TO_SERVICE } from './links.ts';
 import type { Panel } from './model.ts';
 import { SERVICES_FROM } from './mesh-source.ts';
 import { POINT, POINT_SECONDS, REVISION, named, sql } from './sql.ts';
@@ -47,6 +48,7 @@ export const refusals: Panel[] = [
     height: 8,
     units: { Requests: 'short' },
     bars: ['Requests'],
+    links: { Service: TO_SERVICE },
     queries: [
       {
         sql: sql(
@@ -86,6 +88,7 @@ export const rollout: Panel[] = [
     width: 12,
     height: 8,
     units: { Requests: 'short' },
+    links: { Proxy: TO_PROXY, Revision: TO_ROLLOUT },
     queries: [
       {
         sql: sql(

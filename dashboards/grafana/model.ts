@@ -35,12 +35,21 @@ export interface Stat extends PanelBase {
   thresholds?: { amber: number; red: number };
 }
 
+export interface Link {
+  /** Its uid. */
+  board: string;
+  /** The variable there that takes the value of the cell. */
+  variable?: string;
+}
+
 export interface Table extends PanelBase {
   kind: 'table';
   /** Column → unit. */
   units: Readonly<Record<string, Unit>>;
   /** Columns shown as a bar of the largest. */
   bars?: readonly string[];
+  /** Column → where its cells lead. */
+  links?: Readonly<Record<string, Link>>;
 }
 
 export interface NodeGraph extends PanelBase {

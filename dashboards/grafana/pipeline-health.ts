@@ -1,6 +1,7 @@
 /** Board *Pipeline health*: how old the data is, what of it is missing, and where it waits. */
 import { CALLER_SIDE_SQL } from '#contracts/record.ts';
 import { ROLLUPS, TABLES } from '#contracts/tables.ts';
+import { TO_PROXY } from './links.ts';
 import type { Board, Panel } from './model.ts';
 import { pipelinePanels } from './pipeline-panels.ts';
 import { IN_RANGE as ROWS_IN_RANGE, POINT, RANGE_SECONDS, chosen, sql } from './sql.ts';
@@ -90,6 +91,7 @@ const proxies: Panel[] = [
       'Worst lag': 's',
     },
     bars: ['Rows'],
+    links: { Proxy: TO_PROXY },
     queries: [
       {
         sql: sql(

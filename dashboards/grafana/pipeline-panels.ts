@@ -1,5 +1,6 @@
 /** Panels of the ledger of blocks: is the data whole, and how old is it? */
 import { TABLES } from '#contracts/tables.ts';
+import { TO_PROXY } from './links.ts';
 import type { Panel } from './model.ts';
 import { POINT, POINT_SECONDS, sql } from './sql.ts';
 
@@ -80,6 +81,7 @@ const workersPanel = (also: string): Panel => ({
   width: 24,
   height: 9,
   units: {
+    Worker: 'none',
     Blocks: 'short',
     'Blocks missing': 'short',
     Served: 'short',
@@ -90,6 +92,7 @@ const workersPanel = (also: string): Panel => ({
     Unaccounted: 'short',
     Silent: 's',
   },
+  links: { Proxy: TO_PROXY },
   queries: [{ sql: accounting(also) }],
 });
 

@@ -2,16 +2,23 @@
  * A board as Grafana reads it: ids, places on the grid and the many fields that it expects are
  * filled in here.
  */
-import type { Board, Panel, Row, Stat, Variable } from './model.ts';
+import { ANNOTATIONS, type Annotation } from './annotations.ts';
+import { linkUrl } from './links.ts';
+import type { Board, Link, Panel, Row, Stat, Table, Variable } from './model.ts';
 
 export const DATASOURCE = { type: 'grafana-clickhouse-datasource', uid: 'windrose-clickhouse' };
 
 const COLUMNS = 24;
 const SCHEMA_VERSION = 41;
 type Json = Record<string, unknown>;
+type LinkUrl = (link: Link) => string;
 
-/** The board as Grafana's JSON. The same for the same board, byte for byte. */
-export function renderBoard(board: Board): Json {
+/**
+ * The board as Grafana's JSON. The same for the same board, byte for byte. Throws for a link that
+ * leads to none of `boards`.
+ */
+export function renderBoard(board: Board, boards: readonly Board[]): Json {
+  const url = (link: Link): string => linkUrl(link, board, boards);
   return {
     uid: board.uid,
     title: board.title,
@@ -33,11 +40,12 @@ export function renderBoard(board: Board): Json {
       },
     ],
     templating: { list: board.variables.map(renderVariable) },
-    panels: renderRows(board.rows),
+    annotations: { list: ANNOTATIONS.map(renderAnnotation) },
+    panels: renderRows(board.rows, url),
   };
 }
 
-function renderRows(rows: readonly Row[]): Json[] {
+function renderRows(rows: readonly Row[], url: LinkUrl): Json[] {
   const panels: Json[] = [];
   let y = 0;
   const nextId = (): number => panels.length + 1;
@@ -61,7 +69,7 @@ function renderRows(rows: readonly Row[]): Json[] {
         height = 0;
       }
       const place = { x, y, w: panel.width, h: panel.height };
-      panels.push({ id: nextId(), ...renderPanel(panel), gridPos: place });
+      panels.push({ id: nextId(), ...renderPanel(panel, url), gridPos: place });
       x += panel.width;
       height = Math.max(height, panel.height);
     }
@@ -70,7 +78,7 @@ function renderRows(rows: readonly Row[]): Json[] {
   return panels;
 }
 
-function renderPanel(panel: Panel): Json {
+function renderPanel(panel: Panel, url: LinkUrl): Json {
   return {
     type: panel.kind,
     title: panel.title,
@@ -78,7 +86,7 @@ function renderPanel(panel: Panel): Json {
     datasource: DATASOURCE,
     // The rollups' step: a shorter interval has nothing to show.
     interval: '10s',
-    fieldConfig: fieldConfigOf(panel),
+    fieldConfig: fieldConfigOf(panel, url),
     options: optionsOf(panel),
     targets: panel.queries.map((query) => ({
       refId: query.refId ?? 'A',
@@ -95,7 +103,7 @@ function isOverTime({ kind }: Panel): boolean {
   return kind === 'timeseries' || kind === 'heatmap';
 }
 
-function fieldConfigOf(panel: Panel): Json {
+function fieldConfigOf(panel: Panel, url: LinkUrl): Json {
   switch (panel.kind) {
     case 'timeseries':
       return {
@@ -123,11 +131,7 @@ function fieldConfigOf(panel: Panel): Json {
     case 'table':
       return {
         defaults: { custom: { align: 'auto', filterable: true } },
-        overrides: Object.entries(panel.units).map(([name, unit]) => {
-          const bar = { id: 'custom.cellOptions', value: { type: 'gauge', mode: 'basic' } };
-          const bars = panel.bars?.includes(name) === true ? [bar] : [];
-          return override(name, [{ id: 'unit', value: unit }, ...bars]);
-        }),
+        overrides: overridesOf(panel, url),
       };
     case 'heatmap':
     case 'nodeGraph':
@@ -135,6 +139,18 @@ function fieldConfigOf(panel: Panel): Json {
     default:
       return panel satisfies never;
   }
+}
+
+/** What is said of single columns: their units, and then where their cells lead. */
+function overridesOf({ units, bars, links }: Table, url: LinkUrl): Json[] {
+  const bar = { id: 'custom.cellOptions', value: { type: 'gauge', mode: 'basic' } };
+  const numbers = Object.entries(units).map(([name, unit]) =>
+    override(name, [{ id: 'unit', value: unit }, ...(bars?.includes(name) === true ? [bar] : [])]),
+  );
+  const leading = Object.entries(links ?? {}).map(([name, link]) =>
+    override(name, [{ id: 'links', value: [{ title: 'Open', url: url(link) }] }]),
+  );
+  return [...numbers, ...leading];
 }
 
 function override(name: string, properties: Json[]): Json {
@@ -195,6 +211,24 @@ function optionsOf(panel: Panel): Json {
     default:
       return panel satisfies never;
   }
+}
+
+function renderAnnotation({ name, color, sql }: Annotation): Json {
+  return {
+    name,
+    datasource: DATASOURCE,
+    enable: true,
+    hide: false,
+    iconColor: color,
+    target: {
+      refId: 'annotation',
+      datasource: DATASOURCE,
+      editorType: 'sql',
+      queryType: 'table',
+      format: 1,
+      rawSql: sql,
+    },
+  };
 }
 
 function renderVariable(variable: Variable): Json {

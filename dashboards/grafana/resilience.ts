@@ -4,6 +4,7 @@ import { CALLER_SIDE_SQL } from '#contracts/record.ts';
 import { TABLES } from '#contracts/tables.ts';
 import { refusals } from './mesh-system.ts';
 import { SERVICES_FROM, SERVICE_CHOSEN, SERVICE_VARIABLE } from './mesh-source.ts';
+import { TO_PROXY, TO_SERVICE } from './links.ts';
 import type { Board, Panel, Stat } from './model.ts';
 import { POINT, POINT_SECONDS, named, shareIf, sql } from './sql.ts';
 
@@ -158,6 +159,7 @@ const fromRecords: Panel[] = [
     height: 9,
     units: { Calls: 'short', Tries: 'short', Recovered: 'percentunit' },
     bars: ['Calls'],
+    links: { Service: TO_SERVICE },
     queries: [
       {
         sql: sql(
@@ -180,6 +182,7 @@ const fromRecords: Panel[] = [
     height: 9,
     units: { Ejections: 'short' },
     bars: ['Ejections'],
+    links: { Service: TO_SERVICE, 'By proxy': TO_PROXY },
     queries: [
       {
         sql: sql(

@@ -5,7 +5,7 @@ import { BOARDS, queriesOf } from '../../../dashboards/grafana/boards.ts';
 import { type Expansion, expandSql } from '../../../dashboards/grafana/macros.ts';
 import { HEATMAP_LINES } from './expected-latency.ts';
 import { TROUBLE_EXPECTED } from './expected-trouble.ts';
-import { EXPECTED } from './expected.ts';
+import { ANNOTATIONS_EXPECTED, EXPECTED, type Expected } from './expected.ts';
 import { FROM_MS, TO_MS, fill, point, shownMs } from './fill.ts';
 
 const ALL: Expansion = {
@@ -24,6 +24,7 @@ afterAll(async () => {
   await clickhouse.close();
 });
 
+const expectedOf = (board: string): Expected => ({ ...EXPECTED[board], ...ANNOTATIONS_EXPECTED });
 const queries = Object.values(BOARDS).flatMap(queriesOf);
 const titleOf = (query: { panel: string; refId: string }) => `${query.panel} ${query.refId}`;
 
@@ -62,15 +63,15 @@ const EACH: Expansion = {
 describe('every query of every board answers what was put in', () => {
   const cases = queries.map((query) => [query.board, titleOf(query), query] as const);
   test.each(cases)('%s: %s', async (board, title, query) => {
-    const expected = EXPECTED[board]?.[title];
+    const expected = expectedOf(board)[title];
     if (expected === undefined) throw new Error('say in expected.ts what this panel shows');
     expectRows(await answer(query.sql, ALL), expected);
     expectRows(await answer(query.sql, EACH), expected);
   });
 
   test('and no answer is expected of a panel that is gone', () => {
-    const expected = Object.entries(EXPECTED).flatMap(([board, panels]) =>
-      Object.keys(panels).map((panel) => `${board}: ${panel}`),
+    const expected = Object.keys(EXPECTED).flatMap((board) =>
+      Object.keys(expectedOf(board)).map((panel) => `${board}: ${panel}`),
     );
     const asked = queries.map((query) => `${query.board}: ${titleOf(query)}`);
     expect(expected.toSorted()).toEqual(asked.toSorted());
@@ -143,6 +144,22 @@ describe('what is chosen in the variables', () => {
       ['shop/payments', 6, 6 / 60, 4 / 6, shownMs(2), shownMs(8), shownMs(8), 0, 2, 0],
     ]);
   });
+});
+
+const tables = Object.values(BOARDS).flatMap((board) =>
+  board.rows
+    .flatMap(({ panels }) => panels)
+    .flatMap((panel) =>
+      panel.kind === 'table' ? [[board.title, panel.title, panel] as const] : [],
+    ),
+);
+test.each(tables)('every number of the table has a unit: %s: %s', async (_board, _title, panel) => {
+  for (const { sql } of panel.queries) {
+    const { columns } = await clickhouse.table(expandSql(sql, ALL));
+    const numbers = columns.filter(({ type }) => /^(Nullable\()?(U?Int|Float|Decimal)/.test(type));
+    const without = numbers.filter(({ name }) => panel.units[name] === undefined);
+    expect(without).toEqual([]);
+  }
 });
 
 test('points are whole steps of the rollup, whatever interval Grafana asks for', async () => {

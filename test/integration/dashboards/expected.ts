@@ -13,6 +13,11 @@ export type Cells = readonly (string | number | null)[];
 /** Rows of cells in the order of the query's columns, by panel and refId. */
 export type Expected = Readonly<Record<string, readonly Cells[]>>;
 
+/** Revision 7 decided before the minute too, so it does not begin in it. */
+export const ANNOTATIONS_EXPECTED: Expected = {
+  '@Revisions annotation': [[point(10), 'Revision 1-8', 'revision']],
+};
+
 /** By the title of the board. */
 export const EXPECTED: Readonly<Record<string, Expected>> = {
   'Config rollout': CONFIG_ROLLOUT_EXPECTED,
