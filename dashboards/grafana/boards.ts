@@ -7,6 +7,7 @@ import { LATENCY } from './latency.ts';
 import type { Board } from './model.ts';
 import { PIPELINE_HEALTH } from './pipeline-health.ts';
 import { RESILIENCE } from './resilience.ts';
+import { SERVICE } from './service.ts';
 
 /** Every board, by the name of its file. */
 export const BOARDS: Readonly<Record<string, Board>> = {
@@ -17,6 +18,7 @@ export const BOARDS: Readonly<Record<string, Board>> = {
   'mesh-health.json': MESH_HEALTH,
   'pipeline-health.json': PIPELINE_HEALTH,
   'resilience.json': RESILIENCE,
+  'service.json': SERVICE,
 };
 
 export interface BoardQuery {

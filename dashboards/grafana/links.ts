@@ -27,7 +27,7 @@ export const TO_REQUESTS_OF_CONSUMER: Link = {
   board: 'windrose-api-analytics',
   variable: 'consumer',
 };
-export const TO_SERVICE: Link = { board: 'windrose-mesh-health', variable: 'service' };
+export const TO_SERVICE: Link = { board: 'windrose-service', variable: 'service' };
 export const TO_RESILIENCE: Link = { board: 'windrose-resilience', variable: 'service' };
 export const TO_PROXY: Link = { board: 'windrose-pipeline-health', variable: 'proxy' };
 export const TO_ROLLOUT: Link = { board: 'windrose-config-rollout' };

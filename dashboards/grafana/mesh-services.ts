@@ -1,7 +1,7 @@
 /** Panels of the edges of the graph and of its services. */
 import { ROLLUPS } from '#contracts/tables.ts';
 import { SERVICES_FROM, SERVICE_CHOSEN } from './mesh-source.ts';
-import { TO_RESILIENCE } from './links.ts';
+import { TO_SERVICE } from './links.ts';
 import type { Panel } from './model.ts';
 import {
   ERROR_RATE,
@@ -61,7 +61,7 @@ export const graph: Panel[] = [
     width: 10,
     height: 16,
     units: { Requests: 'short', Rate: 'reqps', 'Error rate': 'percentunit', p50: 'ms', p99: 'ms' },
-    links: { From: TO_RESILIENCE, To: TO_RESILIENCE },
+    links: { From: TO_SERVICE, To: TO_SERVICE },
     queries: [
       {
         sql: sql(
@@ -118,7 +118,7 @@ export const services: Panel[] = [
       'Seen by itself': 'short',
       'Own error rate': 'percentunit',
     },
-    links: { Service: TO_RESILIENCE },
+    links: { Service: TO_SERVICE },
     queries: [
       {
         sql: sql(

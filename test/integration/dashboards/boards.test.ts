@@ -55,7 +55,11 @@ const EACH: Expansion = {
     direction: ['edge'],
     route: ['no route', 'shop/storefront'],
     consumer: ['anonymous', 'shop/acme', 'shop/globex'],
-    service: ['', 'shop/catalog', 'shop/payments', 'shop/reviews-v1', 'shop/storefront'],
+    // Callers too, by which *Service* finds what a service calls.
+    service: [
+      ...['', 'shop/catalog', 'shop/payments', 'shop/reviews-v1', 'shop/storefront'],
+      ...['Gateway/shop/edge', 'shop/orders', 'unknown'],
+    ],
     proxy: ['a', 'b', 'c'],
   },
 };
@@ -135,6 +139,16 @@ describe('what is chosen in the variables', () => {
     expect(workers.map(([proxy]) => proxy)).toEqual(['b']);
     expect(await answer(sqlOf('Pipeline health', 'Age of the newest data A'), b)).toEqual([
       [14, null],
+    ]);
+  });
+
+  test('tells callers of a service from what it calls', async () => {
+    const storefront = chosen({ service: ['shop/storefront'] });
+    expectRows(await answer(sqlOf('Service', 'Who calls it A'), storefront), [
+      ['Gateway/shop/edge', 'shop/storefront', 110, 6 / 110, shownMs(100), 0],
+    ]);
+    expectRows(await answer(sqlOf('Service', 'What it calls A'), storefront), [
+      ['shop/storefront', 'shop/catalog', 96, 0, shownMs(5), 3],
     ]);
   });
 

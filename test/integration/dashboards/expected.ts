@@ -7,6 +7,7 @@ import { CONSUMERS_EXPECTED } from './expected-consumers.ts';
 import { LATENCY_EXPECTED } from './expected-latency.ts';
 import { PIPELINE_EXPECTED, PIPELINE_HEALTH_EXPECTED } from './expected-pipeline.ts';
 import { REFUSALS_EXPECTED, RESILIENCE_EXPECTED } from './expected-resilience.ts';
+import { SERVICE_EXPECTED } from './expected-service.ts';
 import { point, recordTime, shownMs } from './fill.ts';
 
 export type Cells = readonly (string | number | null)[];
@@ -25,6 +26,7 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
   Latency: LATENCY_EXPECTED,
   'Pipeline health': PIPELINE_HEALTH_EXPECTED,
   Resilience: RESILIENCE_EXPECTED,
+  Service: SERVICE_EXPECTED,
   'API analytics': {
     'Requests A': [[120]],
     'Rate A': [[2]],
