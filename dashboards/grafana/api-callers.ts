@@ -1,7 +1,8 @@
 /** Panels of who asks for what: tables of routes, consumers and reasons, and single requests. */
 import { CALLER_SIDE_SQL } from '#contracts/record.ts';
 import { STATUS_CLASS_SQL, TABLES } from '#contracts/tables.ts';
-import { FROM, ROUTE, WHERE } from './api-source.ts';
+import { CONSUMER, FROM, ROUTE, WHERE } from './api-source.ts';
+import { TO_CONSUMER, TO_ROLLOUT, TO_ROUTE_LATENCY, TO_SERVICE } from './links.ts';
 import type { Panel } from './model.ts';
 import {
   ERROR_RATE,
@@ -34,6 +35,7 @@ export const who: Panel[] = [
       Out: 'bytes',
     },
     bars: ['Requests'],
+    links: { Route: TO_ROUTE_LATENCY, Service: TO_SERVICE },
     queries: [
       {
         sql: sql(
@@ -62,10 +64,11 @@ export const who: Panel[] = [
       p99: 'ms',
     },
     bars: ['Requests'],
+    links: { Consumer: TO_CONSUMER },
     queries: [
       {
         sql: sql(
-          `SELECT ${named('consumer', 'anonymous')} AS "Consumer", ${REQUESTS} AS "Requests",`,
+          `SELECT ${CONSUMER} AS "Consumer", ${REQUESTS} AS "Requests",`,
           `  ${REQUESTS_PER_SECOND} AS "Rate", ${ERROR_RATE} AS "Error rate",`,
           `  sumIf(requests, reason = 'limited') AS "Limited", ${quantileMs(0.99)} AS "p99"`,
           `${FROM} GROUP BY "Consumer" ORDER BY "Requests" DESC, "Consumer" LIMIT 50`,
@@ -119,7 +122,8 @@ export const records: Panel[] = [
     description: 'The newest 100 records of the direction; each has the trace that it is part of.',
     width: 24,
     height: 12,
-    units: { Duration: 'ms', Upstream: 'ms' },
+    units: { Status: 'none', Duration: 'ms', Upstream: 'ms' },
+    links: { Route: TO_ROUTE_LATENCY, Consumer: TO_CONSUMER, Revision: TO_ROLLOUT },
     queries: [
       {
         sql: sql(
@@ -141,7 +145,7 @@ export const records: Panel[] = [
     description: 'The slowest 20 records in the range that were not refused by the proxy itself.',
     width: 12,
     height: 9,
-    units: { Duration: 'ms' },
+    units: { Status: 'none', Duration: 'ms' },
     queries: [
       {
         sql: sql(

@@ -1,16 +1,29 @@
+import { ANNOTATIONS } from './annotations.ts';
 import { API_ANALYTICS } from './api-analytics.ts';
+import { CONFIG_ROLLOUT } from './config-rollout.ts';
+import { CONSUMERS } from './consumers.ts';
 import { MESH_HEALTH } from './mesh-health.ts';
+import { LATENCY } from './latency.ts';
 import type { Board } from './model.ts';
+import { PIPELINE_HEALTH } from './pipeline-health.ts';
+import { RESILIENCE } from './resilience.ts';
+import { SERVICE } from './service.ts';
 
 /** Every board, by the name of its file. */
 export const BOARDS: Readonly<Record<string, Board>> = {
   'api-analytics.json': API_ANALYTICS,
+  'config-rollout.json': CONFIG_ROLLOUT,
+  'consumers.json': CONSUMERS,
+  'latency.json': LATENCY,
   'mesh-health.json': MESH_HEALTH,
+  'pipeline-health.json': PIPELINE_HEALTH,
+  'resilience.json': RESILIENCE,
+  'service.json': SERVICE,
 };
 
 export interface BoardQuery {
   board: string;
-  /** Title of the panel, or the variable that it fills. */
+  /** Title of the panel, the variable that it fills, or the annotation that it makes. */
   panel: string;
   refId: string;
   sql: string;
@@ -33,5 +46,11 @@ export function queriesOf(board: Board): BoardQuery[] {
         ? [{ board: board.title, panel: `$${variable.name}`, refId: 'variable', sql: variable.sql }]
         : [],
     ),
+    ...ANNOTATIONS.map(({ name, sql }) => ({
+      board: board.title,
+      panel: `@${name}`,
+      refId: 'annotation',
+      sql,
+    })),
   ];
 }

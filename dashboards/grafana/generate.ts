@@ -7,16 +7,17 @@
  */
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { BOARDS } from './boards.ts';
-import { renderBoard } from './model.ts';
+import { renderBoard } from './render.ts';
 
 export const BOARDS_FOLDER = new URL('boards/', import.meta.url);
 
 /** Text of every file of `boards/`, by its name. */
 export function generatedFiles(): Map<string, string> {
+  const boards = Object.values(BOARDS);
   return new Map(
     Object.entries(BOARDS).map(([file, board]) => [
       file,
-      `${JSON.stringify(renderBoard(board), undefined, 2)}\n`,
+      `${JSON.stringify(renderBoard(board, boards), undefined, 2)}\n`,
     ]),
   );
 }

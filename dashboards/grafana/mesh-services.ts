@@ -1,5 +1,7 @@
 /** Panels of the edges of the graph and of its services. */
 import { ROLLUPS } from '#contracts/tables.ts';
+import { SERVICES_FROM, SERVICE_CHOSEN } from './mesh-source.ts';
+import { TO_SERVICE } from './links.ts';
 import type { Panel } from './model.ts';
 import {
   ERROR_RATE,
@@ -8,16 +10,13 @@ import {
   POINT_SECONDS,
   REQUESTS,
   REQUESTS_PER_SECOND,
-  chosen,
   quantileMs,
   sql,
 } from './sql.ts';
 
-const EDGES = ROLLUPS.edges.table;
 const INBOUND = ROLLUPS.inbound.table;
 /** Requests that were sent to no Service (no route, refused at the edge) have no edge. */
-const CHOSEN = chosen('destination', 'service');
-const FROM = `FROM ${EDGES} WHERE ${IN_RANGE} AND destination != '' AND ${CHOSEN}`;
+const FROM = `${SERVICES_FROM} AND destination != ''`;
 
 /** Both ends of every edge: the panel draws no edge to a node that is not there. */
 const nodes = sql(
@@ -62,6 +61,7 @@ export const graph: Panel[] = [
     width: 10,
     height: 16,
     units: { Requests: 'short', Rate: 'reqps', 'Error rate': 'percentunit', p50: 'ms', p99: 'ms' },
+    links: { From: TO_SERVICE, To: TO_SERVICE },
     queries: [
       {
         sql: sql(
@@ -118,6 +118,7 @@ export const services: Panel[] = [
       'Seen by itself': 'short',
       'Own error rate': 'percentunit',
     },
+    links: { Service: TO_SERVICE },
     queries: [
       {
         sql: sql(
@@ -134,7 +135,7 @@ export const services: Panel[] = [
           `  ${FROM} GROUP BY service`,
           ') AS caller FULL JOIN (',
           `  SELECT destination AS service, ${REQUESTS} AS calls, ${ERROR_RATE} AS error_rate`,
-          `  FROM ${INBOUND} WHERE ${IN_RANGE} AND destination != '' AND ${CHOSEN}`,
+          `  FROM ${INBOUND} WHERE ${IN_RANGE} AND destination != '' AND ${SERVICE_CHOSEN}`,
           '  GROUP BY service',
           ') AS own ON own.service = caller.service',
           'ORDER BY "Requests" DESC, "Service" LIMIT 500',

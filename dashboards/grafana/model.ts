@@ -1,8 +1,4 @@
-/**
- * A board as we write it, and as Grafana reads it. Panels say what they ask and how it is shown;
- * ids, places on the grid and the many fields that Grafana expects are filled in here.
- */
-export const DATASOURCE = { type: 'grafana-clickhouse-datasource', uid: 'windrose-clickhouse' };
+/** A board as we write it: panels say what they ask and how it is shown. */
 
 /** Grafana's names of units. */
 export type Unit =
@@ -39,19 +35,36 @@ export interface Stat extends PanelBase {
   thresholds?: { amber: number; red: number };
 }
 
+export interface Link {
+  /** Its uid. */
+  board: string;
+  /** The variable there that takes the value of the cell. */
+  variable?: string;
+}
+
 export interface Table extends PanelBase {
   kind: 'table';
   /** Column → unit. */
   units: Readonly<Record<string, Unit>>;
   /** Columns shown as a bar of the largest. */
   bars?: readonly string[];
+  /** Column → where its cells lead. */
+  links?: Readonly<Record<string, Link>>;
 }
 
 export interface NodeGraph extends PanelBase {
   kind: 'nodeGraph';
 }
 
-export type Panel = TimeSeries | Stat | Table | NodeGraph;
+/**
+ * Its query yields a time and a column for each line, from the lowest up, named by its upper bound.
+ */
+export interface Heatmap extends PanelBase {
+  kind: 'heatmap';
+  unit: Unit;
+}
+
+export type Panel = TimeSeries | Stat | Table | NodeGraph | Heatmap;
 
 export interface Row {
   title: string;
@@ -68,208 +81,4 @@ export interface Board {
   description: string;
   variables: Variable[];
   rows: Row[];
-}
-
-const COLUMNS = 24;
-const SCHEMA_VERSION = 41;
-type Json = Record<string, unknown>;
-
-/** The board as Grafana's JSON. The same for the same board, byte for byte. */
-export function renderBoard(board: Board): Json {
-  return {
-    uid: board.uid,
-    title: board.title,
-    description: board.description,
-    tags: ['windrose'],
-    schemaVersion: SCHEMA_VERSION,
-    editable: true,
-    graphTooltip: 1,
-    refresh: '10s',
-    time: { from: 'now-1h', to: 'now' },
-    timezone: 'browser',
-    links: [
-      {
-        type: 'dashboards',
-        title: 'Windrose',
-        tags: ['windrose'],
-        keepTime: true,
-        asDropdown: false,
-      },
-    ],
-    templating: { list: board.variables.map(renderVariable) },
-    panels: renderRows(board.rows),
-  };
-}
-
-function renderRows(rows: readonly Row[]): Json[] {
-  const panels: Json[] = [];
-  let y = 0;
-  const nextId = (): number => panels.length + 1;
-  for (const row of rows) {
-    const gridPos = { x: 0, y, w: COLUMNS, h: 1 };
-    panels.push({
-      id: nextId(),
-      type: 'row',
-      title: row.title,
-      collapsed: false,
-      gridPos,
-      panels: [],
-    });
-    y++;
-    let x = 0;
-    let height = 0;
-    for (const panel of row.panels) {
-      if (x + panel.width > COLUMNS) {
-        y += height;
-        x = 0;
-        height = 0;
-      }
-      const place = { x, y, w: panel.width, h: panel.height };
-      panels.push({ id: nextId(), ...renderPanel(panel), gridPos: place });
-      x += panel.width;
-      height = Math.max(height, panel.height);
-    }
-    y += height;
-  }
-  return panels;
-}
-
-function renderPanel(panel: Panel): Json {
-  return {
-    type: panel.kind,
-    title: panel.title,
-    description: panel.description,
-    datasource: DATASOURCE,
-    // The rollups' step: a shorter interval has nothing to show.
-    interval: '10s',
-    fieldConfig: fieldConfigOf(panel),
-    options: optionsOf(panel),
-    targets: panel.queries.map((query) => ({
-      refId: query.refId ?? 'A',
-      datasource: DATASOURCE,
-      editorType: 'sql',
-      queryType: panel.kind === 'timeseries' ? 'timeseries' : 'table',
-      format: panel.kind === 'timeseries' ? 0 : 1,
-      rawSql: query.sql,
-    })),
-  };
-}
-
-function fieldConfigOf(panel: Panel): Json {
-  switch (panel.kind) {
-    case 'timeseries':
-      return {
-        defaults: {
-          unit: panel.unit,
-          min: 0,
-          color: { mode: 'palette-classic' },
-          custom: {
-            drawStyle: 'line',
-            lineWidth: 1,
-            fillOpacity: panel.stacked === true ? 40 : 5,
-            showPoints: 'never',
-            stacking: { mode: panel.stacked === true ? 'normal' : 'none', group: 'A' },
-          },
-        },
-        overrides: Object.entries(panel.colors ?? {}).map(([name, fixedColor]) =>
-          override(name, [{ id: 'color', value: { mode: 'fixed', fixedColor } }]),
-        ),
-      };
-    case 'stat':
-      return {
-        defaults: { unit: panel.unit, color: { mode: 'thresholds' }, thresholds: stepsOf(panel) },
-        overrides: [],
-      };
-    case 'table':
-      return {
-        defaults: { custom: { align: 'auto', filterable: true } },
-        overrides: Object.entries(panel.units).map(([name, unit]) => {
-          const bar = { id: 'custom.cellOptions', value: { type: 'gauge', mode: 'basic' } };
-          const bars = panel.bars?.includes(name) === true ? [bar] : [];
-          return override(name, [{ id: 'unit', value: unit }, ...bars]);
-        }),
-      };
-    case 'nodeGraph':
-      return { defaults: {}, overrides: [] };
-    default:
-      return panel satisfies never;
-  }
-}
-
-function override(name: string, properties: Json[]): Json {
-  return { matcher: { id: 'byName', options: name }, properties };
-}
-
-function stepsOf({ thresholds }: Stat): Json {
-  const steps: Json[] = [{ color: 'green', value: null }];
-  if (thresholds !== undefined) {
-    steps.push({ color: 'orange', value: thresholds.amber });
-    steps.push({ color: 'red', value: thresholds.red });
-  }
-  return { mode: 'absolute', steps };
-}
-
-function optionsOf(panel: Panel): Json {
-  switch (panel.kind) {
-    case 'timeseries':
-      return {
-        legend: { displayMode: 'table', placement: 'bottom', calcs: ['mean', 'max'] },
-        tooltip: { mode: 'multi', sort: 'desc' },
-      };
-    case 'stat':
-      return {
-        reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
-        colorMode: 'value',
-        graphMode: 'none',
-        textMode: 'auto',
-      };
-    case 'table':
-      return { showHeader: true, cellHeight: 'sm' };
-    case 'nodeGraph':
-      return {
-        layoutAlgorithm: 'layered',
-        nodes: {
-          mainStatUnit: 'reqps',
-          secondaryStatUnit: 'percentunit',
-          arcs: [
-            { field: 'arc__ok', color: 'green' },
-            { field: 'arc__error', color: 'red' },
-          ],
-        },
-        edges: { mainStatUnit: 'reqps', secondaryStatUnit: 'ms' },
-      };
-    default:
-      return panel satisfies never;
-  }
-}
-
-function renderVariable(variable: Variable): Json {
-  const { name, label, description } = variable;
-  const common = { name, label, description, skipUrlSync: false, hide: 0 };
-  if (variable.kind === 'query') {
-    return {
-      ...common,
-      type: 'query',
-      datasource: DATASOURCE,
-      query: { editorType: 'sql', rawSql: variable.sql },
-      definition: variable.sql,
-      // Again at each change of the time range, which the query takes into account.
-      refresh: 2,
-      sort: 1,
-      multi: true,
-      includeAll: true,
-      current: { selected: true, text: ['All'], value: ['$__all'] },
-      options: [],
-    };
-  }
-  const [first = ''] = variable.words;
-  return {
-    ...common,
-    type: 'custom',
-    query: variable.words.join(','),
-    multi: false,
-    includeAll: false,
-    current: { selected: true, text: first, value: first },
-    options: variable.words.map((word) => ({ selected: word === first, text: word, value: word })),
-  };
 }

@@ -27,6 +27,11 @@ export const REQUESTS = 'sum(requests)';
 export const REQUESTS_PER_SECOND = `sum(requests) / ${RANGE_SECONDS}`;
 export const ERROR_RATE = 'if(sum(requests) = 0, 0, sum(errors) / sum(requests))';
 
+/** Share of the requests for which this holds; 0 where there are none. */
+export function shareIf(condition: string): string {
+  return `if(sum(requests) = 0, 0, sumIf(requests, ${condition}) / sum(requests))`;
+}
+
 /**
  * Milliseconds below which this share of the requests lie: the middle of the bucket at nearest
  * rank, as the API has it; off by 1 % at most.

@@ -3,14 +3,16 @@ import { uniqueMesh } from '#test/parts.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BOARDS, queriesOf } from '../../../dashboards/grafana/boards.ts';
 import { type Expansion, expandSql } from '../../../dashboards/grafana/macros.ts';
-import { EXPECTED } from './expected.ts';
+import { HEATMAP_LINES } from './expected-latency.ts';
+import { TROUBLE_EXPECTED } from './expected-trouble.ts';
+import { ANNOTATIONS_EXPECTED, EXPECTED, type Expected } from './expected.ts';
 import { FROM_MS, TO_MS, fill, point, shownMs } from './fill.ts';
 
 const ALL: Expansion = {
   fromMs: FROM_MS,
   toMs: TO_MS,
   intervalMs: 15_000,
-  variables: { direction: ['edge'], route: 'all', consumer: 'all', service: 'all' },
+  variables: { direction: ['edge'], route: 'all', consumer: 'all', service: 'all', proxy: 'all' },
 };
 
 let clickhouse: ClickHouse;
@@ -22,6 +24,7 @@ afterAll(async () => {
   await clickhouse.close();
 });
 
+const expectedOf = (board: string): Expected => ({ ...EXPECTED[board], ...ANNOTATIONS_EXPECTED });
 const queries = Object.values(BOARDS).flatMap(queriesOf);
 const titleOf = (query: { panel: string; refId: string }) => `${query.panel} ${query.refId}`;
 
@@ -45,31 +48,61 @@ test('a duration is shown within 1 % of what it was', () => {
   }
 });
 
+/** Every value one by one, which must be the same as all of them. */
+const EACH: Expansion = {
+  ...ALL,
+  variables: {
+    direction: ['edge'],
+    route: ['no route', 'shop/storefront'],
+    consumer: ['anonymous', 'shop/acme', 'shop/globex'],
+    // Callers too, by which *Service* finds what a service calls.
+    service: [
+      ...['', 'shop/catalog', 'shop/payments', 'shop/reviews-v1', 'shop/storefront'],
+      ...['Gateway/shop/edge', 'shop/orders', 'unknown'],
+    ],
+    proxy: ['a', 'b', 'c'],
+  },
+};
+
 describe('every query of every board answers what was put in', () => {
-  test.each(queries.map((query) => [query.board, titleOf(query), query] as const))(
-    '%s: %s',
-    async (board, title, query) => {
-      const expected = EXPECTED[board]?.[title];
-      if (expected === undefined) throw new Error('say in expected.ts what this panel shows');
-      expectRows(await answer(query.sql, ALL), expected);
-    },
-  );
+  const cases = queries.map((query) => [query.board, titleOf(query), query] as const);
+  test.each(cases)('%s: %s', async (board, title, query) => {
+    const expected = expectedOf(board)[title];
+    if (expected === undefined) throw new Error('say in expected.ts what this panel shows');
+    expectRows(await answer(query.sql, ALL), expected);
+    expectRows(await answer(query.sql, EACH), expected);
+  });
 
   test('and no answer is expected of a panel that is gone', () => {
-    const expected = Object.entries(EXPECTED).flatMap(([board, panels]) =>
-      Object.keys(panels).map((panel) => `${board}: ${panel}`),
+    const expected = Object.keys(EXPECTED).flatMap((board) =>
+      Object.keys(expectedOf(board)).map((panel) => `${board}: ${panel}`),
     );
     const asked = queries.map((query) => `${query.board}: ${titleOf(query)}`);
     expect(expected.toSorted()).toEqual(asked.toSorted());
   });
 });
 
+const sqlOf = (board: string, panel: string): string => {
+  const found = queries.find((query) => query.board === board && titleOf(query) === panel);
+  if (found === undefined) throw new Error(`no ${panel}`);
+  return found.sql;
+};
+
+const trouble = Object.entries(TROUBLE_EXPECTED).flatMap(([board, panels]) =>
+  Object.entries(panels).map(([panel, rows]) => [board, panel, rows] as const),
+);
+test.each(trouble)('in the minute of trouble: %s: %s', async (board, panel, rows) => {
+  const minute = { ...ALL, fromMs: FROM_MS + 600_000, toMs: TO_MS + 600_000 };
+  expectRows(await answer(sqlOf(board, panel), minute), rows);
+});
+
+test('the lines of the heat map are named by their upper bounds, from the lowest up', async () => {
+  const sql = expandSql(sqlOf('Latency', 'Requests by duration A'), ALL);
+  const { columns } = await clickhouse.table(sql);
+  expect(columns.map(({ name }) => name)).toEqual(['point', ...HEATMAP_LINES]);
+});
+
 describe('what is chosen in the variables', () => {
-  const sqlOf = (board: string, panel: string): string => {
-    const found = queries.find((query) => query.board === board && titleOf(query) === panel);
-    if (found === undefined) throw new Error(`no ${panel}`);
-    return found.sql;
-  };
   const chosen = (variables: Expansion['variables']): Expansion => ({
     ...ALL,
     variables: { ...ALL.variables, ...variables },
@@ -82,6 +115,8 @@ describe('what is chosen in the variables', () => {
       ['shop/acme', 66, 66 / 60, 6 / 66, 0, shownMs(100)],
       ['shop/globex', 20, 20 / 60, 0, 20, shownMs(1)],
     ]);
+    const unnamed = chosen({ route: ['no route'], consumer: ['anonymous'] });
+    expectRows(await answer(sql, unnamed), [['anonymous', 10, 10 / 60, 0, 0, shownMs(1)]]);
     const nobody = chosen({ route: ["it's none"] });
     expect(await answer(sqlOf('API analytics', 'Requests A'), nobody)).toEqual([[0]]);
     expect(await answer(sqlOf('API analytics', 'Error rate A'), nobody)).toEqual([[0]]);
@@ -94,12 +129,51 @@ describe('what is chosen in the variables', () => {
     expect(await answer(sql, chosen({ direction: ['inbound'] }))).toEqual([[2]]);
   });
 
+  test('narrows proxies', async () => {
+    const b = chosen({ proxy: ['b'] });
+    expectRows(await answer(sqlOf('Pipeline health', 'Lag by proxy A'), b), [
+      [point(0), 'b', 1],
+      [point(40), 'b', 1],
+    ]);
+    const workers = await answer(sqlOf('Pipeline health', 'Accounting by worker A'), b);
+    expect(workers.map(([proxy]) => proxy)).toEqual(['b']);
+    expect(await answer(sqlOf('Pipeline health', 'Age of the newest data A'), b)).toEqual([
+      [14, null],
+    ]);
+  });
+
+  test('tells callers of a service from what it calls', async () => {
+    const storefront = chosen({ service: ['shop/storefront'] });
+    expectRows(await answer(sqlOf('Service', 'Who calls it A'), storefront), [
+      ['Gateway/shop/edge', 'shop/storefront', 110, 6 / 110, shownMs(100), 0],
+    ]);
+    expectRows(await answer(sqlOf('Service', 'What it calls A'), storefront), [
+      ['shop/storefront', 'shop/catalog', 96, 0, shownMs(5), 3],
+    ]);
+  });
+
   test('narrows services', async () => {
     const payments = chosen({ service: ['shop/payments'] });
     expectRows(await answer(sqlOf('Mesh health', 'Services A'), payments), [
       ['shop/payments', 6, 6 / 60, 4 / 6, shownMs(2), shownMs(8), shownMs(8), 0, 2, 0],
     ]);
   });
+});
+
+const tables = Object.values(BOARDS).flatMap((board) =>
+  board.rows
+    .flatMap(({ panels }) => panels)
+    .flatMap((panel) =>
+      panel.kind === 'table' ? [[board.title, panel.title, panel] as const] : [],
+    ),
+);
+test.each(tables)('every number of the table has a unit: %s: %s', async (_board, _title, panel) => {
+  for (const { sql } of panel.queries) {
+    const { columns } = await clickhouse.table(expandSql(sql, ALL));
+    const numbers = columns.filter(({ type }) => /^(Nullable\()?(U?Int|Float|Decimal)/.test(type));
+    const without = numbers.filter(({ name }) => panel.units[name] === undefined);
+    expect(without).toEqual([]);
+  }
 });
 
 test('points are whole steps of the rollup, whatever interval Grafana asks for', async () => {

@@ -18,6 +18,11 @@ export function point(seconds: number): string {
   return new Date(FROM_MS + seconds * 1_000).toISOString().replace('.000Z', 'Z');
 }
 
+/** A time of records in the same. */
+export function recordTime(seconds: number): string {
+  return point(seconds).replace('Z', '.000000Z');
+}
+
 /** What a board shows for a duration: the middle of its bucket, 1 % off at most. */
 export function shownMs(ms: number): number {
   return bucketMiddleUs(bucketOf(ms * 1_000)) / 1_000;
@@ -51,6 +56,7 @@ const OUTBOUND = {
   destination: 'shop/catalog',
   route: '',
 };
+const TROUBLE = { ...OUTBOUND, revision: 8, destination: 'shop/orders' };
 
 /**
  * At the edge 120 requests: 60 + 6 of acme (6 failed), 24 anonymous, 20 of globex that were
@@ -110,6 +116,20 @@ const METRICS: Metric[] = [
     ...{ second: 3, requests: 7, ms: 4, proxy: 'reviews-v1-1', destination: 'shop/reviews-v1' },
     ...{ direction: 'inbound', source: '' },
   },
+  // Ten minutes later (TROUBLE_EXPECTED): 5 answered, 3 not in time, 2 + 1 not let through.
+  { ...TROUBLE, second: 600, requests: 4, ms: 10, retries: 2 },
+  {
+    ...TROUBLE,
+    ...{ second: 602, requests: 2, ms: 100, retries: 6 },
+    ...{ status_class: '5xx', reason: 'upstream_timeout' },
+  },
+  { ...TROUBLE, second: 612, requests: 2, ms: 1, status_class: '5xx', reason: 'circuit_open' },
+  { ...TROUBLE, second: 614, requests: 1, ms: 100, status_class: '5xx', reason: 'request_timeout' },
+  {
+    ...TROUBLE,
+    ...{ second: 616, requests: 1, ms: 1, status_class: '5xx', reason: 'policy_unavailable' },
+  },
+  { ...TROUBLE, second: 630, requests: 1, ms: 10 },
   // Just outside of the minute.
   { ...EDGE, second: -10, requests: 1_000, ms: 10 },
   { ...OUTBOUND, second: 70, requests: 1_000, ms: 10 },
@@ -143,12 +163,19 @@ const RECORDS = [
     ...RECORD,
     ...{ second: 15, request_id: 'r2', trace_id: 't2', path: '/cart', path_template: '/cart' },
     ...{ status: 503, reason: 'upstream_refused', duration_us: 2_000, upstream_us: 0, weight: 2 },
+    ...{ queue_us: 500, connect_us: 300, retries: 2, retry_reason: 'connect', ejected: 1 },
   },
-  { ...RECORD, second: 25, request_id: 'r3', trace_id: 't3', duration_us: 40_000 },
+  {
+    ...RECORD,
+    ...{ second: 25, request_id: 'r3', trace_id: 't3', duration_us: 40_000, connect_us: 1_000 },
+    ...{ retries: 1, retry_reason: 'connect', fallback: 1 },
+  },
   {
     ...RECORD,
     ...{ second: 25, request_id: 'r3', trace_id: 't3', proxy: 'storefront-1', role: 'sidecar' },
     ...{ direction: 'inbound', source: '', duration_us: 30_000, revision: 7, consumer: '' },
+    // What a callee says of itself is not added.
+    ...{ retries: 9, retry_reason: 'reset', ejected: 1, fallback: 1 },
   },
   { ...RECORD, second: 65, request_id: 'late', trace_id: 'late' },
 ];
@@ -156,12 +183,21 @@ const RECORDS = [
 /** Of a worker that is well, one that dropped 5 and misses a block of 10, and one that crashed. */
 const BLOCKS = [
   block({ seq: 1, second: 4, rows: 30, served: 30 }),
-  block({ seq: 2, second: 24, rows: 10, served: 40, delay: 3 }),
+  block({ seq: 2, second: 24, rows: 10, served: 46, sampled_out: 6, queued: 2, delay: 3 }),
   block({ proxy: 'b', instance: 'i2', seq: 1, second: 6, rows: 20, served: 20 }),
-  block({ proxy: 'b', instance: 'i2', seq: 3, second: 46, rows: 10, served: 45, dropped: 5 }),
+  block({
+    ...{ proxy: 'b', instance: 'i2', seq: 3, second: 46, rows: 10, served: 45, dropped: 5 },
+    queued: 0.5,
+  }),
   block({ proxy: 'c', instance: 'i3', seq: 1, second: 8, rows: 7, served: 7, delay: 2 }),
   block({ proxy: 'c', instance: 'i3', seq: 2, second: 20, rows: 0, served: 9, end: 2 }),
   block({ stream: 'metrics', seq: 1, second: 26, rows: 12, served: 12, delay: 2 }),
+  // In the minute of trouble, one that Kafka got twice and that was stored twice.
+  block({ proxy: 'd', instance: 'i4', seq: 1, second: 604, rows: 10, served: 10, offset: 1 }),
+  block({
+    ...{ proxy: 'd', instance: 'i4', seq: 1, second: 604, rows: 10, served: 10, offset: 2 },
+    ...{ queued: 8, delay: 9 },
+  }),
 ];
 
 function block(given: {
@@ -172,19 +208,28 @@ function block(given: {
   second: number;
   rows: number;
   served: number;
+  sampled_out?: number;
   dropped?: number;
   end?: number;
+  offset?: number;
+  /** Seconds after its newest row, until Kafka had it and until it stood in the ledger. */
+  queued?: number;
   delay?: number;
 }): object {
-  const { second, delay = 1, ...rest } = given;
+  const { second, queued = 0, delay = 1, ...rest } = given;
+  const { stream = 'access', instance = 'i1' } = rest;
   return {
-    stream: 'access',
+    stream,
     proxy: 'a',
-    instance: 'i1',
+    instance,
+    topic: `windrose.demo.${stream}`,
+    generation: 1,
+    partition: Number(instance.slice(1)),
+    offset: rest.seq,
     ...rest,
     min_time: clock(second - 1),
     max_time: clock(second),
-    time: clock(second),
+    time: clock(second + queued),
     stored_at: clock(second + delay),
   };
 }

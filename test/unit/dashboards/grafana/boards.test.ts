@@ -4,8 +4,11 @@ import { meshDatabase } from '#contracts/tables.ts';
 import { describe, expect, test } from 'vitest';
 import { BOARDS, queriesOf } from '../../../../dashboards/grafana/boards.ts';
 import { BOARDS_FOLDER, generatedFiles } from '../../../../dashboards/grafana/generate.ts';
-import { DATASOURCE, renderBoard } from '../../../../dashboards/grafana/model.ts';
+import { linkUrl } from '../../../../dashboards/grafana/links.ts';
+import type { Board } from '../../../../dashboards/grafana/model.ts';
+import { DATASOURCE, renderBoard } from '../../../../dashboards/grafana/render.ts';
 
+const boards = Object.values(BOARDS);
 const read = (path: string): string => readFileSync(new URL(path, BOARDS_FOLDER), 'utf8');
 
 describe('the boards on disk', () => {
@@ -16,7 +19,7 @@ describe('the boards on disk', () => {
   });
 });
 
-describe.each(Object.values(BOARDS))('the board $title', (board) => {
+describe.each(boards)('the board $title', (board) => {
   const panels = board.rows.flatMap((row) => row.panels);
 
   test('explains every panel and every variable', () => {
@@ -29,7 +32,7 @@ describe.each(Object.values(BOARDS))('the board $title', (board) => {
   });
 
   test('lays its panels out without gaps beyond the grid or overlaps', () => {
-    const { panels: placed } = renderBoard(board) as {
+    const { panels: placed } = renderBoard(board, boards) as {
       panels: { id: number; title: string; gridPos: Record<'x' | 'y' | 'w' | 'h', number> }[];
     };
     expect(new Set(placed.map(({ id }) => id)).size).toBe(placed.length);
@@ -42,7 +45,7 @@ describe.each(Object.values(BOARDS))('the board $title', (board) => {
   });
 
   test('asks the provisioned data source, in a form that it reads', () => {
-    const { panels: placed } = renderBoard(board) as {
+    const { panels: placed } = renderBoard(board, boards) as {
       panels: {
         type: string;
         targets?: { datasource: object; format: number; rawSql: string }[];
@@ -54,7 +57,7 @@ describe.each(Object.values(BOARDS))('the board $title', (board) => {
       expect(datasource).toEqual(DATASOURCE);
       expect(rawSql).toMatch(/^SELECT /);
     }
-    const times = placed.filter(({ type }) => type === 'timeseries');
+    const times = placed.filter(({ type }) => type === 'timeseries' || type === 'heatmap');
     expect(times.flatMap((panel) => panel.targets?.map(({ format }) => format))).toEqual(
       times.map(() => 0),
     );
@@ -71,6 +74,53 @@ describe.each(Object.values(BOARDS))('the board $title', (board) => {
     expect(wrong).toEqual([]);
   });
 
+  test('has a description and a unit on every panel', () => {
+    const { panels: placed } = renderBoard(board, boards) as { panels: RenderedPanel[] };
+    const shown = placed.filter(({ type }) => type !== 'row');
+    expect(shown).toHaveLength(panels.length);
+    const without = shown.filter(
+      (panel) => (panel.description ?? '').length < 20 || unitsOf(panel).length === 0,
+    );
+    expect(without.map(({ title }) => title)).toEqual([]);
+  });
+
+  test('marks revisions on the time axis', () => {
+    const { annotations } = renderBoard(board, boards) as {
+      annotations: { list: { name: string; datasource: object; target: { rawSql: string } }[] };
+    };
+    expect(annotations.list.map(({ name }) => name)).toEqual(['Revisions']);
+    for (const { datasource, target } of annotations.list) {
+      expect(datasource).toEqual(DATASOURCE);
+      expect(target.rawSql).toMatch(/AS time, .* AS text, .* AS tags/);
+    }
+  });
+
+  test('leads to every other board, and its cells to boards and variables that there are', () => {
+    const { links, panels: placed } = renderBoard(board, boards) as {
+      links: { type: string; tags: string[]; keepTime: boolean }[];
+      panels: RenderedPanel[];
+    };
+    const tagged = boards.filter((other) => {
+      const { tags } = renderBoard(other, boards) as { tags: string[] };
+      return links.some((link) => link.keepTime && link.tags.every((tag) => tags.includes(tag)));
+    });
+    expect(tagged).toEqual(boards);
+    for (const panel of placed) {
+      for (const { column, url } of cellLinksOf(panel)) {
+        expect(panel.targets?.[0]?.rawSql).toContain(`AS "${column}"`);
+        const [, uid, query = ''] = /^\/d\/([\w-]+)\?(.*)$/.exec(url) ?? [];
+        const names = boards.find((other) => other.uid === uid)?.variables.map(({ name }) => name);
+        expect(names, url).toBeDefined();
+        for (const part of query.split('&')) {
+          const [, variable] = /^var-(\w+)=\$\{__value\.raw:percentencode\}$/.exec(part) ?? [];
+          const [, kept] = /^\$\{(\w+):queryparam\}$/.exec(part) ?? [];
+          if (part === '${__url_time_range}') continue;
+          expect(names, `${panel.title}: ${url}`).toContain(variable ?? kept);
+        }
+      }
+    }
+  });
+
   test('bounds every question by time', () => {
     const unbounded = queriesOf(board).filter(
       ({ sql }) => !/\$__timeFilter|\$__fromTime|\$__toTime/.test(sql),
@@ -78,6 +128,58 @@ describe.each(Object.values(BOARDS))('the board $title', (board) => {
     expect(unbounded).toEqual([]);
   });
 });
+
+test('a link to no board or to no variable of it is refused', () => {
+  const [board] = boards as [Board];
+  expect(() => linkUrl({ board: 'windrose-gone' }, board, boards)).toThrow('links to no board');
+  const link = { board: board.uid, variable: 'gone' };
+  expect(() => linkUrl(link, board, boards)).toThrow('has no variable gone');
+});
+
+test('a link keeps the time and what both boards can choose', () => {
+  const consumers = boards.find(({ uid }) => uid === 'windrose-consumers') as Board;
+  const link = { board: 'windrose-latency', variable: 'route' };
+  expect(linkUrl(link, consumers, boards)).toBe(
+    '/d/windrose-latency?var-route=${__value.raw:percentencode}' +
+      '&${direction:queryparam}&${consumer:queryparam}&${__url_time_range}',
+  );
+});
+
+interface RenderedPanel {
+  type: string;
+  title: string;
+  description?: string;
+  fieldConfig?: {
+    defaults: { unit?: string };
+    overrides: { matcher: { options: string }; properties: { id: string; value: unknown }[] }[];
+  };
+  options?: {
+    cellValues?: { unit?: string };
+    nodes?: { mainStatUnit?: string };
+    edges?: { mainStatUnit?: string };
+  };
+  targets?: { rawSql: string }[];
+}
+
+function unitsOf({ fieldConfig, options }: RenderedPanel): unknown[] {
+  const properties = fieldConfig?.overrides.flatMap((override) => override.properties) ?? [];
+  return [
+    fieldConfig?.defaults.unit,
+    options?.cellValues?.unit,
+    options?.nodes?.mainStatUnit,
+    ...properties.filter(({ id }) => id === 'unit').map(({ value }) => value),
+  ].filter((unit) => unit !== undefined);
+}
+
+function cellLinksOf({ fieldConfig }: RenderedPanel): { column: string; url: string }[] {
+  return (fieldConfig?.overrides ?? []).flatMap(({ matcher, properties }) =>
+    properties
+      .filter(({ id }) => id === 'links')
+      .flatMap(({ value }) =>
+        (value as { url: string }[]).map(({ url }) => ({ column: matcher.options, url })),
+      ),
+  );
+}
 
 function titled(variables: readonly { label: string; description: string }[]) {
   return variables.map(({ label, description }) => ({ title: label, description }));
