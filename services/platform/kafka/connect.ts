@@ -8,6 +8,7 @@ import { TopicAdmin } from './topics.ts';
 import type { Kafka, KafkaSettings } from './types.ts';
 
 const CONNECT_TIMEOUT_MS = 3_000;
+/** Of each try, of which a request has three. */
 const REQUEST_TIMEOUT_MS = 15_000;
 
 /**
@@ -53,13 +54,13 @@ export function connectKafka(settings: KafkaSettings): Kafka {
 
 /** Anew for each connection: a password that was changed is read then. */
 function openLibrary(settings: KafkaSettings): Library {
-  const { brokers, clientId, access } = settings;
+  const { access, brokers, clientId, requestTimeoutMs = REQUEST_TIMEOUT_MS } = settings;
   const { ssl, sasl } = access === undefined ? {} : readAccess(access);
   const config: KafkaConfig = {
     brokers: [...brokers],
     clientId,
     connectionTimeout: CONNECT_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: requestTimeoutMs,
     enforceRequestTimeout: true,
     retry: RETRY,
     logLevel: kafkajs.logLevel.WARN,

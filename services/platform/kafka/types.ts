@@ -35,6 +35,8 @@ export interface KafkaSettings {
   access?: KafkaAccess | undefined;
   log: KafkaLog;
   clock?: Clock;
+  /** How long a broker may take for an answer before its connection is given up (default 15 s). */
+  requestTimeoutMs?: number;
 }
 
 /** A link to one cluster; opening it does no I/O, and the cluster may be away. */

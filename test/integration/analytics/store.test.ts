@@ -2,8 +2,6 @@
 import { METRIC_COLUMNS } from '#contracts/metrics.ts';
 import { RECORD_COLUMNS } from '#contracts/record.ts';
 import { ROLLUPS } from '#contracts/tables.ts';
-import { meshTopics } from '#contracts/topics.ts';
-import { eventually } from '#test/eventually.ts';
 import { expect, test } from 'vitest';
 import { count, message, startService, testMesh, untilBlocks } from './mesh.ts';
 
@@ -80,53 +78,6 @@ test('a block that comes again is stored once', async () => {
   expect(await count(mesh, 'blocks')).toBe(2);
   const text = await (await fetch(`${service.url}/metrics`)).text();
   expect(text).toContain('windrose_analytics_repeats_total{stream="access"} 2');
-});
-
-test('what cannot be read is put aside with its reason, and the stream goes on', async () => {
-  const mesh = testMesh();
-  const service = await startService(mesh);
-  const good = (seq: number) => message('access', [{ time: nowUs() }], { seq });
-  const noHeaders = { value: good(1).value, headers: { schema: '1' } };
-  const future = { ...good(2), headers: { ...good(2).headers, schema: '99' } };
-  const broken = good(3);
-  // A text longer than the block: only ClickHouse can tell.
-  broken.value = Buffer.concat([broken.value.subarray(0, -40), Buffer.alloc(40, 0xff)]).subarray(
-    0,
-    -30,
-  );
-  const wrongRows = { ...good(4), headers: { ...good(4).headers, rows: '2' } };
-  for (const each of [good(5), noHeaders, future, broken, wrongRows, good(6)]) {
-    await mesh.send('access', 2, each);
-  }
-  await untilBlocks(mesh, 'access', 2);
-  await mesh.send('access', 2, good(7));
-  await untilBlocks(mesh, 'access', 3);
-  expect(await count(mesh, 'records')).toBe(3);
-  const reasons: string[] = [];
-  const dead = mesh.kafka.consumeGroup({
-    groupId: `${mesh.name}-dead`,
-    topics: [meshTopics(mesh.name).dead],
-    from: 'oldest',
-    async batch(batch) {
-      for (const each of batch.messages) {
-        reasons.push(`${each.headers['dead-offset']} ${each.headers['dead-reason']}`);
-      }
-      batch.resolve(batch.messages.at(-1)?.offset ?? 0n);
-    },
-  });
-  await eventually(() => (reasons.length === 4 ? true : undefined), {
-    what: 'four dead letters',
-    timeoutMs: 20_000,
-  });
-  await dead.stop();
-  expect(reasons.sort()).toEqual([
-    '1 headers are missing or are no whole numbers',
-    '2 schema 99 is unknown here, which is 1',
-    expect.stringMatching(/^3 .+/),
-    expect.stringMatching(/^4 the body has \d+ columns and 1 rows; \d+ and 2 were announced$/),
-  ]);
-  const text = await (await fetch(`${service.url}/metrics`)).text();
-  expect(text).toMatch(/windrose_analytics_dead_letters_total\{topic="[^"]+"\} 4/);
 });
 
 test('a clock that is far off is held within bounds, whatever it says', async () => {

@@ -1,41 +1,12 @@
 // What happens to topics while nobody reads them.
 import { meshTopics } from '#contracts/topics.ts';
 import { eventually } from '#test/eventually.ts';
-import { kafkaBrokers } from '#test/parts.ts';
-import { type Admin, Kafka as Library, logLevel } from 'kafkajs';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { count, message, startService, testMesh, untilBlocks } from './mesh.ts';
-
-async function openAdmin(): Promise<Admin> {
-  const admin = new Library({ brokers: [kafkaBrokers()], logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  onTestFinished(() => admin.disconnect());
-  return admin;
-}
+import { openAdmin } from './topics.ts';
 
 const block = (seq: number, instance = 'i1') =>
   message('access', [{ time: Date.now() * 1_000 }], { seq, instance, served: seq });
-
-test('Kafka dropped messages unread: the gap is reported, and the stream goes on', async () => {
-  const mesh = testMesh();
-  const admin = await openAdmin();
-  const { access } = meshTopics(mesh.name);
-  const first = await startService(mesh);
-  await mesh.send('access', 3, block(1));
-  await untilBlocks(mesh, 'access', 1);
-  expect(await first.kill('SIGTERM')).toBe(0);
-  for (const seq of [2, 3, 4, 5]) await mesh.send('access', 3, block(seq));
-  await admin.fetchTopicOffsets(access); // Without it kafkajs does not know the topic yet.
-  await admin.deleteTopicRecords({ topic: access, partitions: [{ partition: 3, offset: '4' }] });
-  const second = await startService(mesh);
-  await untilBlocks(mesh, 'access', 2);
-  expect(await count(mesh, 'blocks', 'groupArray(seq) = [1, 5] OR groupArray(seq) = [5, 1]')).toBe(
-    1,
-  );
-  const metrics = await (await fetch(`${second.url}/metrics`)).text();
-  expect(metrics).toContain(`windrose_analytics_gap_messages_total{topic="${access}"} 3`);
-  expect(second.stderr()).toMatch(/retention is too short/);
-});
 
 test('topics deleted and made anew: nothing of the new ones is taken for the old', async () => {
   const mesh = testMesh();

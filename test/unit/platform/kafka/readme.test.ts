@@ -15,7 +15,9 @@ function namedTests(): string[] {
 }
 
 test('every test that the table of traps names is there', () => {
-  const folders = ['integration', 'unit'].map((name) => fileURLToPath(new URL(name, TESTS)));
+  const folders = ['faults', 'integration', 'unit'].map((name) =>
+    fileURLToPath(new URL(name, TESTS)),
+  );
   const sources = folders.flatMap((folder) =>
     readdirSync(folder, { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.test.ts'))

@@ -7,8 +7,8 @@ import { freePorts, startParts } from '#local/parts.ts';
 import { eventually } from '#test/eventually.ts';
 import { tempDir, uniqueMesh } from '#test/parts.ts';
 import { expect, onTestFinished, test } from 'vitest';
-import { IDENTITY, exchangeOf } from '../../unit/proxy/telemetry/exchanges.ts';
-import { kafkaFor, readUntil, withoutRepeats } from './read-topic.ts';
+import { IDENTITY, exchangeOf } from '../unit/proxy/telemetry/exchanges.ts';
+import { kafkaFor, readUntil, withoutRepeats } from '../integration/telemetry/read-topic.ts';
 
 /** A broker of this test's own, since it is killed. */
 async function ownKafka() {

@@ -1,18 +1,24 @@
-// Parts die under traffic; what is stored stays exact in the raw table and in every rollup.
+// F44 to F46: parts die and members come and go; what is stored stays exact, raw and in rollups.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AuditResponse } from '#contracts/api/analytics.ts';
 import { freePorts, startParts } from '#local/parts.ts';
 import { eventually } from '#test/eventually.ts';
-import { freePort, tempDir } from '#test/parts.ts';
+import { tempDir } from '#test/parts.ts';
 import { expect, onTestFinished, test } from 'vitest';
-import { count, startService, testMesh, untilBlocks } from './mesh.ts';
-import { expectExactly, startTraffic } from './traffic.ts';
+import { count, startService, testMesh, untilBlocks } from '../integration/analytics/mesh.ts';
+import { expectExactly, startTraffic } from '../integration/analytics/traffic.ts';
+import { isDrill } from './support/call.ts';
+import { note } from './support/figures.ts';
 
-const KILLS = 4;
+const KILLS = isDrill ? 100 : 4;
+const REBALANCES = isDrill ? 30 : 3;
+const REBALANCE_EVERY_MS = isDrill ? 10_000 : 0;
+/** Of a kill with what follows it. */
+const ROUND_TIMEOUT_MS = 30_000;
 
 test(
-  'analytics killed again and again: no row lost, none twice',
-  { timeout: 120_000 },
+  'F45: analytics killed again and again: no row lost, none twice',
+  { timeout: KILLS * ROUND_TIMEOUT_MS },
   async () => {
     const mesh = testMesh();
     let service = await startService(mesh);
@@ -25,7 +31,7 @@ test(
         everyMs: 10,
       });
       // The moments after the first insert: the next ones are under way.
-      await sleep(kill * 35);
+      await sleep((kill % 8) * 35);
       await service.kill('SIGKILL');
       service = await startService(mesh);
     }
@@ -33,6 +39,7 @@ test(
     await untilBlocks(mesh, 'access', traffic.blocks());
     await untilBlocks(mesh, 'metrics', traffic.blocks());
     await expectExactly(mesh, traffic.rows());
+    note('F45', `analytics killed ${KILLS} times`, `${traffic.rows()} rows: 0 missing, 0 double`);
     const audit = await service.get<AuditResponse>('/v1/audit');
     expect(audit.ok).toBe(true);
     expect(audit.items.map(({ served, stored }) => [served, stored])).toEqual(
@@ -42,7 +49,37 @@ test(
   },
 );
 
-test('ClickHouse away: nothing moves, one line says so, then it catches up', async () => {
+test(
+  'F44: members of the group come and go: no row lost, none twice',
+  { timeout: REBALANCES * ROUND_TIMEOUT_MS },
+  async () => {
+    const mesh = testMesh();
+    let stays = await startService(mesh);
+    const traffic = startTraffic(mesh);
+    for (let change = 0; change < REBALANCES; change++) {
+      const before = await count(mesh, 'blocks');
+      const comes = await startService(mesh);
+      await untilBlocks(mesh, 'access', before / 2 + 2);
+      await sleep(REBALANCE_EVERY_MS);
+      // Who was there longer goes, in turn by its own will and by death.
+      await stays.kill(change % 2 === 0 ? 'SIGTERM' : 'SIGKILL');
+      stays = comes;
+    }
+    await traffic.stop();
+    await untilBlocks(mesh, 'access', traffic.blocks());
+    await untilBlocks(mesh, 'metrics', traffic.blocks());
+    await expectExactly(mesh, traffic.rows());
+    note(
+      'F44',
+      `${REBALANCES} members came and went`,
+      `${traffic.rows()} rows: 0 missing, 0 double`,
+    );
+    expect((await stays.get<AuditResponse>('/v1/audit')).ok).toBe(true);
+    expect(await stays.kill('SIGTERM')).toBe(0);
+  },
+);
+
+test('F46: ClickHouse away: nothing moves, one line says so, then it catches up', async () => {
   const parts = await startParts({
     dataDir: tempDir(),
     ports: await freePorts(),
@@ -76,27 +113,5 @@ test('ClickHouse away: nothing moves, one line says so, then it catches up', asy
   await untilBlocks(mesh, 'metrics', traffic.blocks());
   await expectExactly(mesh, traffic.rows());
   expect(service.stderr().match(/storing waits/g)).toHaveLength(1);
-  expect(await service.kill('SIGTERM')).toBe(0);
-});
-
-test('parts away at the start: it lives, says what it waits for, and gets ready', async () => {
-  const ports = await freePorts();
-  const clickhouse = `http://127.0.0.1:${ports.clickhouseHttp}`;
-  const mesh = testMesh({ clickhouse });
-  const listen = `127.0.0.1:${await freePort()}`;
-  const service = await startService(mesh, { clickhouse, listen, ready: false });
-  const answer = await eventually(() => fetch(`${service.url}/readyz`), {
-    what: 'the API',
-    timeoutMs: 15_000,
-  });
-  expect(answer.status).toBe(503);
-  expect(((await answer.json()) as { reason: string }).reason).toMatch(/ClickHouse|starting/);
-  expect((await fetch(`${service.url}/healthz`)).status).toBe(200);
-  const parts = await startParts({ dataDir: tempDir(), ports, only: ['clickhouse'] });
-  onTestFinished(() => parts.stop());
-  await eventually(async () => ((await fetch(`${service.url}/readyz`)).ok ? true : undefined), {
-    what: 'ready',
-    timeoutMs: 30_000,
-  });
   expect(await service.kill('SIGTERM')).toBe(0);
 });
