@@ -22,7 +22,17 @@ interface Schema {
 /** Texts of every form that any schema asks for, and of none. */
 const TEXTS = [
   ...['a', 'shop', 'a-b.c', 'A', 'a/b', '', '😀', '😀😀', '::', 'x'.repeat(64), 'x'.repeat(5_000)],
-  ...['10s', '1m30s', '0s', '10', '2027-01-01T00:00:00Z', '*.shop.example', '/path', 'text/plain'],
+  ...[
+    '10s',
+    '1m30s',
+    '0s',
+    '10',
+    '2027-01-01T00:00:00Z',
+    '2027-01-01 00:00:00',
+    '/path',
+    'text/plain',
+  ],
+  '*.shop.example',
   ...['https://*.shop.example', 'spiffe://mesh.example/a'],
   `hmac-sha256:${'0123456789abcdef'.repeat(4)}`,
   ...['0123456789abcdef'.repeat(4), '30d', '10.0.0.0/8', 'a\nb', ' a', '\ud83d', 'constructor'],
@@ -55,6 +65,7 @@ function fit(schema: Schema, values: readonly unknown[]): unknown[] {
   if (found === undefined) {
     const validator = Compile(schema);
     found = values.filter((value) => validator.Check(value));
+    expect(found, `none of the values fits ${JSON.stringify(schema)}`).not.toEqual([]);
     fitting.set(schema, found);
   }
   return found;

@@ -36,15 +36,7 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
     'streamIdle',
   ],
   FaultPolicy: ['match'],
-  SLO: [
-    'indicatorRef',
-    'calendar',
-    'thresholdMetric',
-    'timeSliceTarget',
-    'timeSliceWindow',
-    'composite',
-    'bad',
-  ],
+  SLO: ['indicatorRef', 'composite', 'bad'],
 };
 
 const VALUES: Readonly<Record<string, readonly string[]>> = {
@@ -53,7 +45,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   Consumer: ['JWT', 'Basic', 'ClientCertificate'],
   RateLimitPolicy: ['Mesh', 'header', 'path', 'claim', 'group'],
   TrafficPolicy: ['PeakEWMA', 'RingHash', 'Maglev'],
-  SLO: ['Timeslices', 'RatioTimeslices', 'Prometheus'],
+  SLO: ['Prometheus'],
 };
 
 /** True when an unknown field of this kind is one that a later version will know. */
