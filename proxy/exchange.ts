@@ -4,6 +4,7 @@ import type { Cause, FailureReason } from './errors.ts';
 import { NO_GRPC_STATUS, isGrpcType } from './grpc/protocol.ts';
 import { type WebCall, webCallOf } from './grpc/web.ts';
 import type { HeaderList } from './headers.ts';
+import type { RecordRules } from './policy/telemetry/config.ts';
 import type { CompiledSnapshot } from './snapshot/compiled.ts';
 import type { ClientStream } from './stream.ts';
 import type { Flight } from './tries.ts';
@@ -81,6 +82,10 @@ export interface Exchange {
   route: string;
   rule: string;
   pathTemplate: string;
+  /** How it is recorded; undefined: as it is. */
+  records: RecordRules | undefined;
+  /** Of its response what those rules record: see `noteResponse`. */
+  noted: readonly string[] | undefined;
   backend: string;
   endpoint: string;
   /** What goes upstream; filters and policies change these, never `request.headers`. */
@@ -148,6 +153,8 @@ export function newExchange(start: ExchangeStart): Exchange {
     route: '',
     rule: '',
     pathTemplate: '',
+    records: undefined,
+    noted: undefined,
     backend: '',
     endpoint: '',
     isHttp2Backend: false,

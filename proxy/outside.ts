@@ -19,6 +19,7 @@ const OUTSIDE: CompiledService = Object.freeze({
   declared: Object.freeze([]),
   traffic: TRAFFIC_DEFAULT,
   fault: undefined,
+  records: undefined,
   listener: MESH_LISTENER_DEFAULT,
   security: Object.freeze({ authentication: [], limits: [], unavailable: [] }),
 });

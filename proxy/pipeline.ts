@@ -17,6 +17,8 @@ import { type CopyParts, type PreparedCopy, prepareCopies } from './mirrors.ts';
 import { injectFaults } from './policy/fault/inject.ts';
 import type { Outside } from './outside.ts';
 import { type Permit, authorize, isReply, limit } from './policy/permit.ts';
+import { noteResponse } from './policy/telemetry/note.ts';
+import { recordRulesOf } from './policy/telemetry/of-decision.ts';
 import { attemptLimits, inboundHeadTimeoutMs } from './policy/timeout/limits.ts';
 import { decide } from './route/decide.ts';
 import { filterRequest, filterResponse } from './route/filters/filters.ts';
@@ -55,10 +57,11 @@ export function runPipeline(
 ): void {
   const routed = route(exchange, parts);
   if (isReply(routed)) return done(routed);
+  const noted = exchange.records?.readsResponse === true ? noting(exchange, done) : done;
   const filters = routed.kind === 'rule' ? routed.match.leadsTo.filters : undefined;
   const preflight = preflightReply(filters, exchange);
-  if (preflight !== undefined) return done(preflight);
-  const end = filters?.cors === undefined ? done : sharing(filters.cors, exchange, done);
+  if (preflight !== undefined) return noted(preflight);
+  const end = filters?.cors === undefined ? noted : sharing(filters.cors, exchange, noted);
   const levels = levelsOf(routed);
   const permit = authorize(parts.gates, exchange, levels);
   if (isReply(permit)) return end(permit);
@@ -75,11 +78,22 @@ export function runPipeline(
   return forward(permit, balanced, attempt, parts, last);
 }
 
+/** What is recorded of a response is what its client gets. */
+function noting(exchange: Exchange, done: Done): Done {
+  return (result) => {
+    if ('kind' in result) noteResponse(exchange, result.headers);
+    done(result);
+  };
+}
+
 /** Finds the rule or Service, and writes down in the exchange what was decided. */
 function route(exchange: Exchange, parts: PipelineParts): Routed | Reply {
   const { request, snapshot } = exchange;
   const sockets = parts.socketsOf(exchange);
   const decision = decide({ snapshot, sockets, service: parts.service, request });
+  const records = recordRulesOf(decision);
+  exchange.records = records;
+  exchange.pathTemplate = records?.templates?.find(request.path) ?? '';
   switch (decision.kind) {
     case 'rule': {
       const { match, listener, service } = decision;
@@ -88,7 +102,7 @@ function route(exchange: Exchange, parts: PipelineParts): Routed | Reply {
       exchange.destination = service?.name ?? '';
       exchange.route = rule.route;
       exchange.rule = rule.rule;
-      exchange.pathTemplate = match.template;
+      exchange.pathTemplate ||= match.template;
       boundBy(rule, exchange);
       return decision;
     }

@@ -5,6 +5,7 @@ import { type Exchange, type Reply, detachedExchange } from '../exchange.ts';
 import type { Gate } from '../policy/gate.ts';
 import { authorize, isReply, limit } from '../policy/permit.ts';
 import { GATES } from '../policy/registry.ts';
+import { recordRulesOf } from '../policy/telemetry/of-decision.ts';
 import { type Decision, decide } from '../route/decide.ts';
 import { describeMatch } from '../route/match.ts';
 import type { Loser } from '../route/path-table.ts';
@@ -29,7 +30,13 @@ import {
 import { listenerInWords, sidecarInWords } from './listener.ts';
 import { answer, stillClock, unreadable } from './outcome.ts';
 import { readExplainRequest } from './request.ts';
-import { balancingInWords, faultInWords, forwardingInWords, sessionInWords } from './words.ts';
+import {
+  balancingInWords,
+  faultInWords,
+  forwardingInWords,
+  recordingInWords,
+  sessionInWords,
+} from './words.ts';
 
 export interface ExplainDeps {
   /** Wall clock, ms: keys and faults expire. */
@@ -94,6 +101,7 @@ class Explainer {
       decision.kind === 'rule' || decision.kind === 'none' ? decision.listener : undefined;
     if (listener !== undefined) this.#parsing(listener.spec);
     if (decision.kind === 'none') {
+      this.#recording();
       return this.#nowhere(answer(decision.reason, decision.message));
     }
     if (decision.kind === 'outside') return this.#outside(decision);
@@ -111,6 +119,7 @@ class Explainer {
       .flatMap((service) => this.#callee(service) ?? [])[0];
     if (rule !== undefined) this.#steps.push(...backendSteps(rule, this.#exchange, listener));
     this.#balancing(called, services, rule);
+    this.#recording();
     const backends = this.#backends(shares, services);
     const outcome = this.#outcome(
       own.preflight ?? refusal ?? own.redirect ?? own.backends ?? calleeRefusal,
@@ -138,6 +147,13 @@ class Explainer {
     for (const effect of listenerInWords(spec, listeners)) {
       this.#step('parse', policy ?? spec.name, effect);
     }
+  }
+
+  #recording(): void {
+    const records = recordRulesOf(this.#decision);
+    if (records === undefined) return;
+    const template = records.templates?.find(this.#exchange.request.path);
+    this.#step('record', records.policy, recordingInWords(records, template));
   }
 
   #services(backends: readonly CompiledBackend[]): CompiledService[] {

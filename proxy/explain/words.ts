@@ -1,6 +1,7 @@
 import type { Exchange } from '../exchange.ts';
 import { GRPC_TIMEOUT, grpcTimeoutMs } from '../grpc/timeout.ts';
 import type { FaultConfig } from '../policy/fault/config.ts';
+import type { RecordRules } from '../policy/telemetry/config.ts';
 import type { RetryConfig } from '../policy/retry/config.ts';
 import type { RouteRetry } from '../policy/retry/route-retry.ts';
 import { headTimeoutMs } from '../policy/timeout/limits.ts';
@@ -27,6 +28,26 @@ export function faultInWords(fault: FaultConfig, wallMs: number): string {
     ...(abort === undefined ? [] : [`answers ${percent(abort.share)} with ${abort.status}`]),
   ];
   return `${parts.join(', ')}, until ${until}`;
+}
+
+/** `template`: of its own templates, the one that the path has. */
+export function recordingInWords(records: RecordRules, template: string | undefined): string {
+  const { sampling, fields, path, clientAddress } = records;
+  const names = fields.map(({ header, name, of }) => `${name} (${of} header ${header})`);
+  const kept =
+    sampling === undefined
+      ? 'every request is recorded'
+      : `${percent(sampling.share)} are recorded, and errors, what takes over ` +
+        `${span(sampling.slowerThanMs)}, and all in the first ${span(sampling.newRevisionMs)} of ` +
+        'a revision';
+  return [
+    kept,
+    ...(names.length === 0 ? [] : [`with ${names.join(', ')}`]),
+    ...(template === undefined ? [] : [`as ${template}`]),
+    ...(path === 'Template' ? ['without its path'] : []),
+    ...(clientAddress === 'Drop' ? ["without the client's address"] : []),
+    ...(clientAddress === 'Network' ? ["with the network of the client's address"] : []),
+  ].join('; ');
 }
 
 export function balancingInWords(service: CompiledService): string {

@@ -5,6 +5,7 @@ import { compileFault } from './fault/compile.ts';
 import type { PolicyConfig, PolicyKind } from './kinds.ts';
 import { compileListener } from './listener/compile.ts';
 import { compileRateLimit } from './rate-limit/compile.ts';
+import { compileTelemetry } from './telemetry/compile.ts';
 import { compileTraffic } from './traffic/compile.ts';
 
 type PolicyCompilers = {
@@ -18,6 +19,7 @@ const COMPILERS: PolicyCompilers = {
   TrafficPolicy: compileTraffic,
   FaultPolicy: compileFault,
   ListenerPolicy: compileListener,
+  TelemetryPolicy: compileTelemetry,
 };
 
 export function compilePolicyConfig(

@@ -4,6 +4,7 @@ import type { ApiKeyConfig } from './api-key/config.ts';
 import type { FaultConfig } from './fault/config.ts';
 import type { LimitConfig } from './rate-limit/config.ts';
 import type { RetryConfig } from './retry/config.ts';
+import type { RecordRules } from './telemetry/config.ts';
 import type { ServiceTimeouts } from './timeout/config.ts';
 
 /** A TrafficPolicy: what it says nothing of has its default. */
@@ -26,6 +27,7 @@ export type PolicyConfig =
   | { readonly kind: 'RateLimitPolicy'; readonly limits: readonly LimitConfig[] }
   | { readonly kind: 'TrafficPolicy'; readonly traffic: TrafficConfig }
   | { readonly kind: 'FaultPolicy'; readonly fault: FaultConfig }
+  | { readonly kind: 'TelemetryPolicy'; readonly records: RecordRules }
   | ListenerConfig;
 
 export type PolicyKind = PolicyConfig['kind'];

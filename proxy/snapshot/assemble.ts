@@ -41,9 +41,9 @@ export function assembleEdge(
     for (const { spec } of listenersOf(before?.compiled)) listeners.set(spec.name, undefined);
   }
   for (const { after } of changes) {
-    for (const { spec, security } of listenersOf(after?.compiled)) {
+    for (const { spec, security, records } of listenersOf(after?.compiled)) {
       const hosts = edge.get(spec.name)?.hosts ?? HostTable.empty<CompiledRule>();
-      listeners.set(spec.name, Object.freeze({ spec, hosts, security }));
+      listeners.set(spec.name, Object.freeze({ spec, hosts, security, records }));
     }
   }
   const edits = new Map<string, HostEdit<CompiledRule>[]>();

@@ -7,6 +7,7 @@ import type { LimitConfig } from '../policy/rate-limit/config.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
 import type { TrafficConfig } from '../policy/kinds.ts';
 import type { RouteRetry } from '../policy/retry/route-retry.ts';
+import type { RecordRules } from '../policy/telemetry/config.ts';
 import type { RouteTimeouts } from '../policy/timeout/config.ts';
 import type { FilterSet } from '../route/filters/filters.ts';
 import type { HostTable } from '../route/host-table.ts';
@@ -115,6 +116,7 @@ export interface CompiledListener {
   readonly hosts: HostTable<CompiledRule>;
   /** Of the Gateway and of this listener. */
   readonly security: Security;
+  readonly records: RecordRules | undefined;
 }
 
 export interface CompiledService {
@@ -126,6 +128,7 @@ export interface CompiledService {
   /** Of its TrafficPolicy, or the defaults; limits are per proxy. */
   readonly traffic: TrafficConfig;
   readonly fault: FaultConfig | undefined;
+  readonly records: RecordRules | undefined;
   /** Of its sidecars' inbound, and of what their callers' outbound passes on to it. */
   readonly listener: ListenerSettings;
   /** Enforced at the callee's inbound, or by the caller where no sidecar announced the endpoint. */
@@ -197,6 +200,7 @@ export interface CompiledRule {
   readonly isGrpc: boolean;
   /** Of the route and of this rule. */
   readonly security: Security;
+  readonly records: RecordRules | undefined;
 }
 
 export interface CompiledBackend {

@@ -52,6 +52,7 @@ export function statusOf(
     case 'TrafficPolicy':
     case 'FaultPolicy':
     case 'ListenerPolicy':
+    case 'TelemetryPolicy':
       return policyStatus(subject, resource);
     case 'Mesh':
     case 'Consumer':

@@ -7,13 +7,13 @@ import {
   type RouteResource,
 } from '#contracts/resources/index.ts';
 import type { StateEntry } from '#platform/state.ts';
-import { LISTENER_DEFAULT, type ListenerSettings } from '../listener/settings.ts';
+import { LISTENER_DEFAULT } from '../listener/settings.ts';
 import { type ListenerProtocol, type ListenerSpec, socketName } from './compiled.ts';
 import type { ListenerStanding } from './listener-conflicts.ts';
 import { protocolKinds, supportedKinds } from './listener-kinds.ts';
 import { type ClientsAt, readListenerTls } from './listener-tls.ts';
 import { checkFrom } from './namespaces.ts';
-import { policiesOf, securityOf } from './policies.ts';
+import { narrowest, securityOf } from './policies.ts';
 import { nameOf } from './refs.ts';
 import type { Report } from './report.ts';
 import type { ListenerUnit } from './units.ts';
@@ -91,9 +91,10 @@ export function compileListeners(
       ...(listener.hostname === undefined ? {} : { hostname: listener.hostname }),
       sockets: socketsOf(gateway.addresses, listener.port),
       createdAt: Math.max(gateway.createdAt, entry.createdAt),
-      settings: settingsOf(view, levels),
+      settings: narrowest(view, levels, 'ListenerPolicy')?.edge ?? LISTENER_DEFAULT,
     });
-    return [Object.freeze({ spec, security: securityOf(view, levels) })];
+    const records = narrowest(view, levels, 'TelemetryPolicy')?.records;
+    return [Object.freeze({ spec, security: securityOf(view, levels), records })];
   });
 }
 
@@ -123,17 +124,4 @@ function checkKinds(
 function socketsOf(addresses: readonly string[], port: number): readonly string[] {
   if (addresses.length === 0) return Object.freeze([socketName(undefined, port)]);
   return Object.freeze(addresses.map((address) => socketName(address, port)));
-}
-
-/** The more specific policy replaces the wider one whole (SEMANTICS.md). */
-function settingsOf(
-  view: View,
-  levels: readonly (readonly [key: ResourceKey, section: string | undefined])[],
-): ListenerSettings {
-  for (const [key, section] of levels.toReversed()) {
-    for (const { config } of policiesOf(view, key, section)) {
-      if (config?.kind === 'ListenerPolicy') return config.edge;
-    }
-  }
-  return LISTENER_DEFAULT;
 }

@@ -118,6 +118,22 @@ export function* policiesOf(
   }
 }
 
+type Levels = readonly (readonly [key: ResourceKey, section: string | undefined])[];
+
+/** Of policies that replace one another whole (SEMANTICS.md): the one of the narrowest target. */
+export function narrowest<K extends PolicyKind>(
+  view: View,
+  levels: Levels,
+  kind: K,
+): Extract<PolicyConfig, { kind: K }> | undefined {
+  for (const [key, section] of levels.toReversed()) {
+    for (const { config } of policiesOf(view, key, section)) {
+      if (config?.kind === kind) return config as Extract<PolicyConfig, { kind: K }>;
+    }
+  }
+  return undefined;
+}
+
 export const NO_SECURITY: Security = Object.freeze({
   authentication: Object.freeze([]),
   limits: Object.freeze([]),
@@ -125,10 +141,7 @@ export const NO_SECURITY: Security = Object.freeze({
 });
 
 /** What the security policies of these targets ask for, the widest target first. */
-export function securityOf(
-  view: View,
-  targets: readonly (readonly [key: ResourceKey, section: string | undefined])[],
-): Security {
+export function securityOf(view: View, targets: Levels): Security {
   const authentication: ApiKeyConfig[] = [];
   const limits: LimitConfig[] = [];
   const unavailable: ResourceKey[] = [];

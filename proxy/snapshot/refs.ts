@@ -92,6 +92,7 @@ export function refsOf(resource: Resource): Refs {
     case 'TrafficPolicy':
     case 'FaultPolicy':
     case 'ListenerPolicy':
+    case 'TelemetryPolicy':
     case 'BackendTLSPolicy':
       return {
         uses: NOTHING,

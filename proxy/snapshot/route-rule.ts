@@ -14,7 +14,7 @@ import { NO_ROUTE_TIMEOUTS } from '../policy/timeout/config.ts';
 import { NO_FILTERS } from '../route/filters/filters.ts';
 import type { CompiledRule } from './compiled.ts';
 import { checkCalls } from './grpc-backend.ts';
-import { securityOf } from './policies.ts';
+import { narrowest, securityOf } from './policies.ts';
 import { nameOf } from './refs.ts';
 import type { Report } from './report.ts';
 import { backendPort, compileBackend, isForGateways } from './route-backends.ts';
@@ -37,6 +37,7 @@ export function compileRule(
   const matches = route.kind === 'HTTPRoute' ? route.spec.rules?.[number]?.matches : undefined;
   const targets = compileTargets(route, rule, matches, path, view, report);
   const named = rule.name === undefined ? [] : [[entry.key, rule.name] as const];
+  const levels = [[entry.key, undefined] as const, ...named];
   const name = rule.name ?? String(number);
   return Object.freeze({
     route: nameOf(route),
@@ -46,7 +47,8 @@ export function compileRule(
     retry: compileRouteRetry(rule.retry),
     session: compileSession(rule.sessionPersistence, route, name, targets.backends, path, report),
     isGrpc: route.kind === 'GRPCRoute',
-    security: securityOf(view, [[entry.key, undefined], ...named]),
+    security: securityOf(view, levels),
+    records: narrowest(view, levels, 'TelemetryPolicy')?.records,
   });
 }
 
@@ -109,5 +111,6 @@ export function compileStreamRule(
     session: undefined,
     isGrpc: false,
     security: securityOf(view, [[entry.key, undefined]]),
+    records: narrowest(view, [[entry.key, undefined]], 'TelemetryPolicy')?.records,
   });
 }

@@ -5,6 +5,7 @@ import { SERVICE_NAME_LABEL } from '#contracts/resources/index.ts';
 import { type ListenerSettings, MESH_LISTENER_DEFAULT } from '../listener/settings.ts';
 import type { FaultConfig } from '../policy/fault/config.ts';
 import type { TrafficConfig } from '../policy/kinds.ts';
+import type { RecordRules } from '../policy/telemetry/config.ts';
 import { TRAFFIC_DEFAULT } from '../policy/traffic/compile.ts';
 import { AddressRules, parseCidr } from '../upstream/addresses.ts';
 import type { DeclaredEndpoint } from '../upstream/settings.ts';
@@ -35,10 +36,12 @@ export function compileService(service: Service, view: View, report: Report): Co
   let traffic: TrafficConfig = TRAFFIC_DEFAULT;
   let fault: FaultConfig | undefined;
   let listener: ListenerSettings = MESH_LISTENER_DEFAULT;
+  let records: RecordRules | undefined;
   for (const { config } of policiesOf(view, key, undefined)) {
     if (config?.kind === 'TrafficPolicy') traffic = config.traffic;
     else if (config?.kind === 'FaultPolicy') fault = config.fault;
     else if (config?.kind === 'ListenerPolicy') listener = config.mesh;
+    else if (config?.kind === 'TelemetryPolicy') records = config.records;
   }
   return Object.freeze({
     name,
@@ -47,6 +50,7 @@ export function compileService(service: Service, view: View, report: Report): Co
     traffic,
     fault,
     listener,
+    records,
     security: closedByPorts(key, view, securityOf(view, [[key, undefined]])),
   });
 }

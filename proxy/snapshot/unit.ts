@@ -18,7 +18,7 @@ export const KIND_ORDER: readonly (readonly string[])[] = [
   ['Mesh', 'Namespace', 'GatewayClass', 'ReferenceGrant', 'Consumer', 'Secret'],
   [
     ...['AuthenticationPolicy', 'RateLimitPolicy', 'TrafficPolicy', 'FaultPolicy'],
-    ...['ListenerPolicy', 'BackendTLSPolicy', 'EndpointSlice'],
+    ...['ListenerPolicy', 'TelemetryPolicy', 'BackendTLSPolicy', 'EndpointSlice'],
   ],
   ['Service', 'Gateway', 'SLO'],
   ['ListenerSet'],
@@ -47,6 +47,7 @@ export function compileUnit(entry: StateEntry, view: View, report: Report): Comp
     case 'TrafficPolicy':
     case 'FaultPolicy':
     case 'ListenerPolicy':
+    case 'TelemetryPolicy':
       return { kind: 'policy', policy: compilePolicy(resource, view, report) };
     case 'BackendTLSPolicy':
       return { kind: 'backendTls', policy: compileBackendTls(resource, view, report) };

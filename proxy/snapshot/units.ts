@@ -2,6 +2,7 @@ import type { ResourceKey } from '#contracts/names.ts';
 import type { RouteResource } from '#contracts/resources/index.ts';
 import type { StateEntry } from '#platform/state.ts';
 import type { PolicyConfig } from '../policy/kinds.ts';
+import type { RecordRules } from '../policy/telemetry/config.ts';
 import type { RouteMatch } from '../route/match.ts';
 import type { Cidr } from '../upstream/addresses.ts';
 import type { BackendTls, DeclaredEndpoint } from '../upstream/settings.ts';
@@ -116,6 +117,7 @@ export interface ListenerSetUnit {
 export interface ListenerUnit {
   readonly spec: ListenerSpec;
   readonly security: Security;
+  readonly records: RecordRules | undefined;
 }
 
 export interface RouteUnit {

@@ -34,6 +34,10 @@ export const SERIES_IDLE_WINDOWS = 30;
 /** Stands for label values that there was no room for. */
 export const OTHER = '__other__';
 
+/** Of a recorded header; and for how long a worker remembers which values it has recorded. */
+export const FIELD_CHARS_MAX = 256;
+export const FIELD_PERIOD_MS = 3_600_000;
+
 export const SPANS_BATCH_MAX = 512;
 export const SPANS_AGE_MS = 1_000;
 /** Spans handed to the shipper and not yet exported. */

@@ -1,11 +1,14 @@
 import { METRIC_WINDOW_MS } from '#contracts/metrics.ts';
-import { RECORD_SCHEMA } from '#contracts/record.ts';
-import type { Clock, Timer } from '#platform/clock.ts';
+import { PLAIN_RECORD_SCHEMA } from '#contracts/record.ts';
+import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { sentenceOf } from '#platform/log.ts';
 import type { Exchange } from '../exchange.ts';
 import { AccessBlock } from './access/access-block.ts';
 import type { AccessLog } from './access/access-log.ts';
+import { FieldValues } from './access/field-values.ts';
 import { AccessLines } from './access/line.ts';
+import { Sampler } from './access/sampler.ts';
+import { Shown } from './access/shown.ts';
 import { UserAgents } from './access/user-agent.ts';
 import { BLOCK_AGE_MS, SPANS_AGE_MS, SPANS_BATCH_MAX } from './limits.ts';
 import { MetricEncoder } from './metrics/metric-block.ts';
@@ -25,6 +28,7 @@ import type {
 export interface RecorderOptions {
   identity: TelemetryIdentity;
   clock: Clock;
+  random: Random;
   log: TelemetryLog;
   counters: Counters;
   shipper: BlockSink | undefined;
@@ -44,7 +48,11 @@ export class Recorder implements Telemetry {
   readonly #table = new SeriesTable();
   readonly #totals = new SeriesTotals();
   readonly #userAgents = new UserAgents();
+  readonly #sampler: Sampler;
+  readonly #fieldValues = new FieldValues();
+  readonly #shown = new Shown(this.#fieldValues);
   readonly #served: Record<Stream, number> = { access: 0, metrics: 0 };
+  #sampledOut = 0;
   #spans: (string | number)[] = [];
   #accessTimer: Timer | undefined;
   #spansTimer: Timer | undefined;
@@ -54,6 +62,7 @@ export class Recorder implements Telemetry {
 
   constructor(options: RecorderOptions) {
     this.#options = options;
+    this.#sampler = new Sampler(options.random);
     this.#access = new AccessBlock(options.identity);
     this.#lines = new AccessLines(options.identity);
     this.#metrics = new MetricEncoder(options.identity);
@@ -62,15 +71,19 @@ export class Recorder implements Telemetry {
   record(exchange: Exchange): void {
     const { clock, blocks, spans, accessLog } = this.#options;
     try {
-      const durationMs = clock.nowMs() - exchange.startedMs;
+      const nowMs = clock.nowMs();
+      const durationMs = nowMs - exchange.startedMs;
       const durationUs = durationMs > 0 ? Math.round(durationMs * 1_000) : 0;
       this.#count(exchange, durationUs);
+      const weight = this.#sampler.weightOf(exchange, durationMs, nowMs);
+      this.#shown.show(exchange, weight, nowMs);
       if (spans && keepsSpan(exchange)) this.#addSpan(exchange, durationUs);
       this.#served.access++;
+      if (weight === 0) return this.#skip();
       if (!blocks && accessLog === undefined) return;
       const userAgent = this.#userAgents.familyOf(exchange.request.headers.get('user-agent'));
       if (blocks) this.#addRow(exchange, durationUs, userAgent);
-      accessLog?.write(this.#lines.lineOf(exchange, durationUs, userAgent));
+      accessLog?.write(this.#lines.lineOf(exchange, durationUs, userAgent, this.#shown));
     } catch (error) {
       this.#spoiled(error);
     }
@@ -90,6 +103,7 @@ export class Recorder implements Telemetry {
       metrics: this.#streamStats('metrics'),
       queueBytes: counters.get('queueBytes'),
       seriesOverflow: this.#table.overflow,
+      fieldOverflow: this.#fieldValues.overflow,
       spansExported: counters.get('spansExported'),
       spansDropped: counters.get('spansDropped') + (shipper?.spansDropped ?? 0),
       accessLogDropped: accessLog?.dropped ?? 0,
@@ -113,17 +127,26 @@ export class Recorder implements Telemetry {
   #addRow(exchange: Exchange, durationUs: number, userAgent: string): void {
     const block = this.#access;
     if (!block.fits(exchange)) this.#closeAccess();
-    block.add(exchange, durationUs, userAgent);
+    block.add(exchange, durationUs, userAgent, this.#shown);
     if (block.full) this.#closeAccess();
-    else if (block.rows === 1) {
-      this.#accessTimer = this.#options.clock.after(BLOCK_AGE_MS, () => this.#closeAccess());
-    }
+    else this.#awaitAge();
+  }
+
+  #skip(): void {
+    this.#sampledOut++;
+    if (!this.#options.blocks) return;
+    this.#access.skip();
+    this.#awaitAge();
+  }
+
+  #awaitAge(): void {
+    this.#accessTimer ??= this.#options.clock.after(BLOCK_AGE_MS, () => this.#closeAccess());
   }
 
   #closeAccess(): void {
     this.#accessTimer?.cancel();
     this.#accessTimer = undefined;
-    const closed = this.#access.take();
+    const closed = this.#access.take(this.#options.clock.wallMs());
     if (closed !== undefined) this.#options.shipper?.block('access', closed);
   }
 
@@ -161,7 +184,7 @@ export class Recorder implements Telemetry {
   }
 
   #addSpan(exchange: Exchange, durationUs: number): void {
-    pushSpan(this.#spans, exchange, durationUs);
+    pushSpan(this.#spans, exchange, durationUs, this.#shown);
     if (this.#spans.length >= SPANS_BATCH_MAX * SPAN_FIELDS.length) this.#sendSpans();
     else this.#spansTimer ??= this.#options.clock.after(SPANS_AGE_MS, () => this.#sendSpans());
   }
@@ -184,8 +207,9 @@ export class Recorder implements Telemetry {
     const nowMs = clock.wallMs();
     const times = { minTs: nowMs, maxTs: nowMs };
     shipper?.lost('access', {
-      schema: RECORD_SCHEMA,
+      schema: PLAIN_RECORD_SCHEMA,
       rows,
+      skipped: 0,
       logEpoch: this.#access.epoch,
       ...times,
     });
@@ -197,7 +221,7 @@ export class Recorder implements Telemetry {
     return {
       served: this.#served[stream],
       acked: counters.get(`${stream}AckedRows`),
-      sampledOut: 0,
+      sampledOut: stream === 'access' ? this.#sampledOut : 0,
       dropped: counters.get(`${stream}DroppedRows`) + (shipper?.droppedHere(stream) ?? 0),
     };
   }

@@ -40,6 +40,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const recorder = new Recorder({
     identity,
     clock,
+    random,
     log,
     counters,
     shipper,

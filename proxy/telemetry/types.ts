@@ -58,6 +58,8 @@ export interface TelemetryStats {
   queueBytes: number;
   /** Requests counted under `__other__` because there were too many series. */
   seriesOverflow: number;
+  /** Values of recorded headers that became `__other__` because there were too many. */
+  fieldOverflow: number;
   spansExported: number;
   spansDropped: number;
   accessLogDropped: number;

@@ -13,6 +13,7 @@ export interface FilterOptions extends RangeOptions {
   consumer?: string;
   revision?: string;
   reason?: string;
+  field?: string;
 }
 
 export function withRange(command: Command, from: string): Command {
@@ -28,12 +29,13 @@ export function withFilters(command: Command): Command {
     .option('--source <name>', 'namespace/name of the caller, or Gateway/namespace/name')
     .option('--consumer <name>', 'namespace/name of a Consumer')
     .option('--revision <revision>', 'what this revision decided')
-    .option('--reason <word>', 'how it ended, such as ok, no_route, upstream_timeout');
+    .option('--reason <word>', 'how it ended, such as ok, no_route, upstream_timeout')
+    .option('--field <name=value>', 'what a TelemetryPolicy records, such as tenant=acme');
 }
 
 export function filterQuery(options: FilterOptions): Record<string, string | undefined> {
-  const { from, to, route, service, source, consumer, revision, reason } = options;
-  return { from, to, route, service, source, consumer, revision, reason };
+  const { from, to, route, service, source, consumer, revision, reason, field } = options;
+  return { from, to, route, service, source, consumer, revision, reason, field };
 }
 
 export function statusOption(): Option {

@@ -4,7 +4,9 @@
  * Native format, each under its `wire` type (a plain type that is cheap to write; the table's own
  * `type` may be a LowCardinality of it).
  */
-export const RECORD_SCHEMA = 1;
+export const RECORD_SCHEMA = 2;
+/** Of a block whose rows have no fields of a TelemetryPolicy: without that column. */
+export const PLAIN_RECORD_SCHEMA = 1;
 
 export type WireType =
   | 'String'
@@ -15,7 +17,8 @@ export type WireType =
   | 'UInt64'
   | "DateTime64(6, 'UTC')"
   | "DateTime('UTC')"
-  | 'Map(UInt16, UInt64)';
+  | 'Map(UInt16, UInt64)'
+  | 'Map(String, String)';
 
 export interface Column {
   name: string;
@@ -100,7 +103,29 @@ export const RECORD_COLUMNS = [
   number('connect_us', 'UInt32', 'connecting to the endpoint, µs; 0 on a kept connection'),
   number('upstream_us', 'UInt32', 'from sending upstream to its response head, µs'),
   number('weight', 'UInt32', 'how many requests this row stands for (1 when unsampled)'),
+  {
+    name: 'fields',
+    wire: 'Map(String, String)',
+    type: 'Map(LowCardinality(String), String)',
+    meaning: 'what a TelemetryPolicy records besides, by its name',
+  },
 ] as const satisfies readonly Column[];
+
+/** Columns by schema: each version has those of the one before, and more behind them. */
+const SCHEMA_COLUMNS: Readonly<Record<number, number>> = {
+  [PLAIN_RECORD_SCHEMA]: RECORD_COLUMNS.length - 1,
+  [RECORD_SCHEMA]: RECORD_COLUMNS.length,
+};
+
+/**
+ * The columns of a block of that schema; undefined: a schema that this version does not know. A
+ * block has the lowest schema that its rows can be told in, so that proxies may be newer than who
+ * stores their records, as long as they record nothing new.
+ */
+export function recordColumns(schema: number): readonly Column[] | undefined {
+  const count = SCHEMA_COLUMNS[schema];
+  return count === undefined ? undefined : RECORD_COLUMNS.slice(0, count);
+}
 
 /**
  * Who calls, as far as this proxy may believe it. An outbound sidecar knows its own workload; an

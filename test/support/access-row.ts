@@ -2,7 +2,9 @@ import type { RecordColumn } from '#contracts/record.ts';
 import type { Exchange } from '#proxy/exchange.ts';
 import type { TelemetryIdentity } from '#proxy/telemetry/index.ts';
 
-export type RecordRow = Record<RecordColumn, string | number>;
+export type RecordRow = Record<Exclude<RecordColumn, 'fields'>, string | number> & {
+  fields: Record<string, string>;
+};
 
 /** A record as an object: what the access log's lines and the block's columns have to say. */
 export function rowOf(
@@ -57,5 +59,6 @@ export function rowOf(
     connect_us: Math.floor(exchange.connectMs * 1_000),
     upstream_us: Math.floor(exchange.upstreamMs * 1_000),
     weight: 1,
+    fields: {},
   };
 }

@@ -1,18 +1,26 @@
-import { RECORD_COLUMNS, RECORD_SCHEMA } from '#contracts/record.ts';
+import {
+  PLAIN_RECORD_SCHEMA,
+  RECORD_COLUMNS,
+  RECORD_SCHEMA,
+  recordColumns,
+} from '#contracts/record.ts';
 import { NO_REVISION } from '#contracts/revision.ts';
 import type { Exchange } from '../../exchange.ts';
 import { BLOCK_BYTES_MAX, BLOCK_ROWS_MAX } from '../limits.ts';
 import { NativeBlock, fixedBytesOf } from '../native/block.ts';
 import type { ClosedBlock } from '../shipper/protocol.ts';
 import type { TelemetryIdentity } from '../types.ts';
+import type { Shown } from './shown.ts';
 
 const FIXED_BYTES = fixedBytesOf(RECORD_COLUMNS);
+const PLAIN_COLUMNS = recordColumns(PLAIN_RECORD_SCHEMA)?.length;
 
 /** The open block of records: each exchange goes straight into its columns. */
 export class AccessBlock {
   readonly #block = new NativeBlock(RECORD_COLUMNS, BLOCK_ROWS_MAX);
   readonly #identity: TelemetryIdentity;
   #rows = 0;
+  #skipped = 0;
   #bytes = 0;
   #epoch = NO_REVISION.epoch;
   #minTs = 0;
@@ -40,7 +48,12 @@ export class AccessBlock {
     return this.#rows === 0 || exchange.snapshot.revision.epoch === this.#epoch;
   }
 
-  add(exchange: Exchange, durationUs: number, userAgent: string): void {
+  /** A request whose record is not kept is counted with the block. */
+  skip(): void {
+    this.#skipped++;
+  }
+
+  add(exchange: Exchange, durationUs: number, userAgent: string, shown: Shown): void {
     const { columns: c } = this.#block;
     const { request, trace, snapshot } = exchange;
     const { proxy, instance, worker, role, workload, zone } = this.#identity;
@@ -59,7 +72,7 @@ export class AccessBlock {
     c.log_epoch.push(snapshot.revision.epoch);
     c.revision.push(snapshot.revision.sequence);
     bytes += c.consumer.push(exchange.consumer);
-    bytes += c.client_address.push(request.clientAddress);
+    bytes += c.client_address.push(shown.clientAddress);
     bytes += c.source.push(exchange.source);
     bytes += c.destination.push(exchange.destination);
     bytes += c.listener.push(request.listener);
@@ -70,29 +83,44 @@ export class AccessBlock {
     bytes += c.method.push(request.method);
     bytes += c.host.push(request.host);
     bytes += c.path_template.push(exchange.pathTemplate);
-    bytes += c.path.push(request.path);
+    bytes += c.path.push(shown.path);
     bytes += c.protocol.push(request.protocol);
     bytes += c.user_agent.push(userAgent);
     bytes += c.reason.push(exchange.reason);
     bytes += c.retry_reason.push(exchange.retryReason);
+    c.weight.push(shown.weight);
+    if (shown.fields.length > 0) bytes += c.fields.push(this.#rows, shown.fields);
     this.#addNumbers(exchange, durationUs);
     this.#rows++;
     this.#bytes += bytes + FIXED_BYTES;
   }
 
-  /** Closes the block, if it has a row, and opens the next. */
-  take(): ClosedBlock | undefined {
+  /**
+   * Closes the block, if it has a row or was to count one that was not kept, and opens the next.
+   * `nowMs`: wall clock.
+   */
+  take(nowMs: number): ClosedBlock | undefined {
     const rows = this.#rows;
-    if (rows === 0) return undefined;
+    const skipped = this.#skipped;
+    if (rows + skipped === 0) return undefined;
     this.#rows = 0;
     this.#bytes = 0;
+    this.#skipped = 0;
+    const logEpoch = this.#epoch;
+    if (rows === 0) {
+      const schema = PLAIN_RECORD_SCHEMA;
+      const times = { minTs: nowMs, maxTs: nowMs };
+      return { schema, rows, skipped, logEpoch, ...times, bytes: new Uint8Array(0) };
+    }
+    const { fields } = this.#block.columns;
+    const isPlain = fields.empty;
+    if (!isPlain) fields.endRows(rows);
     return {
-      schema: RECORD_SCHEMA,
-      rows,
-      logEpoch: this.#epoch,
+      schema: isPlain ? PLAIN_RECORD_SCHEMA : RECORD_SCHEMA,
+      ...{ rows, skipped, logEpoch },
       minTs: Math.floor(this.#minTs),
       maxTs: Math.ceil(this.#maxTs),
-      bytes: this.#block.take(rows),
+      bytes: this.#block.take(rows, isPlain ? PLAIN_COLUMNS : undefined),
     };
   }
 
@@ -130,6 +158,5 @@ export class AccessBlock {
     c.queue_us.push(exchange.queueMs * 1_000);
     c.connect_us.push(exchange.connectMs * 1_000);
     c.upstream_us.push(exchange.upstreamMs * 1_000);
-    c.weight.push(1);
   }
 }

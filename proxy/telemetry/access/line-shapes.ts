@@ -60,7 +60,6 @@ function shapeOf(exchange: Exchange, userAgent: string) {
     ejected: exchange.ejected ? 1 : 0,
     fallback: 0,
     mirrored: exchange.mirrored,
-    weight: 1,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Exchange } from '../../exchange.ts';
 import type { TelemetryIdentity } from '../types.ts';
 import { LineShapes } from './line-shapes.ts';
+import type { Shown } from './shown.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -22,16 +23,17 @@ export class AccessLines {
   }
 
   /** Without a line end. */
-  lineOf(exchange: Exchange, durationUs: number, userAgent: string): string {
-    const { request, trace } = exchange;
+  lineOf(exchange: Exchange, durationUs: number, userAgent: string, shown: Shown): string {
+    const { trace } = exchange;
     return (
       `{"time":"${this.#time(exchange.arrivedAtUs)}","request_id":${quoted(exchange.requestId)},` +
       `"trace_id":"${trace.traceId}","span_id":"${trace.spanId}",` +
-      `"client_address":${quoted(request.clientAddress)},"path":${quoted(request.path)},` +
+      `"client_address":${quoted(shown.clientAddress)},"path":${quoted(shown.path)},` +
       `${this.#shapes.textOf(exchange, userAgent)},"bytes_in":${exchange.bytesIn},` +
       `"bytes_out":${exchange.bytesOut},"duration_us":${durationUs},` +
       `"ttfb_us":${micros(exchange.ttfbMs)},"queue_us":${micros(exchange.queueMs)},` +
-      `"connect_us":${micros(exchange.connectMs)},"upstream_us":${micros(exchange.upstreamMs)}}`
+      `"connect_us":${micros(exchange.connectMs)},"upstream_us":${micros(exchange.upstreamMs)},` +
+      `"weight":${shown.weight},"fields":${fieldsText(shown.fields)}}`
     );
   }
 
@@ -46,6 +48,15 @@ export class AccessLines {
     const zeros = rest < 10 ? '00' : rest < 100 ? '0' : '';
     return `${this.#secondText}${zeros}${rest}Z`;
   }
+}
+
+function fieldsText(fields: readonly string[]): string {
+  if (fields.length === 0) return '{}';
+  const pairs: string[] = [];
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    pairs.push(`${quoted(fields[i] ?? '')}:${quoted(fields[i + 1] ?? '')}`);
+  }
+  return `{${pairs.join(',')}}`;
 }
 
 function micros(ms: number): number {

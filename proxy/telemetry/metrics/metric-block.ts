@@ -30,6 +30,7 @@ export class MetricEncoder {
       blocks.push({
         schema: METRIC_SCHEMA,
         rows,
+        skipped: 0,
         logEpoch,
         minTs: windowStartMs,
         maxTs: windowStartMs + METRIC_WINDOW_MS,

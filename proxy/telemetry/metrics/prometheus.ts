@@ -134,6 +134,12 @@ function renderTelemetry(text: PrometheusText, snapshots: readonly SeriesSnapsho
       'Requests counted under __other__.',
       'seriesOverflow',
     ],
+    [
+      'windrose_telemetry_field_overflow_total',
+      'counter',
+      'Values of recorded headers that became __other__.',
+      'fieldOverflow',
+    ],
     ['windrose_telemetry_spans_exported_total', 'counter', 'Spans taken.', 'spansExported'],
     ['windrose_telemetry_spans_dropped_total', 'counter', 'Spans given up.', 'spansDropped'],
     [

@@ -2,6 +2,7 @@ import type { Column, WireType } from '#contracts/record.ts';
 import {
   BucketsColumn,
   type ColumnWriter,
+  FieldsColumn,
   NumberColumn,
   TextColumn,
   WideColumn,
@@ -14,7 +15,9 @@ export type WriterOf<W extends WireType> = W extends 'String'
     ? WideColumn
     : W extends 'Map(UInt16, UInt64)'
       ? BucketsColumn
-      : NumberColumn;
+      : W extends 'Map(String, String)'
+        ? FieldsColumn
+        : NumberColumn;
 
 type Writers<C extends readonly Column[]> = {
   readonly [K in C[number] as K['name']]: WriterOf<K['wire']>;
@@ -39,21 +42,25 @@ export class NativeBlock<const C extends readonly Column[]> {
     ) as Writers<C>;
   }
 
-  /** The block's bytes in a buffer of their own, which may be transferred; starts the next one. */
-  take(rows: number): Uint8Array<ArrayBuffer> {
+  /**
+   * The block's bytes in a buffer of their own, which may be transferred; starts the next one.
+   * `columns`: how many of them, from the first, it has.
+   */
+  take(rows: number, columns = this.#parts.length): Uint8Array<ArrayBuffer> {
+    const parts = this.#parts.slice(0, columns);
     const counts = new Uint8Array(10);
-    const countsEnd = writeVarint(counts, writeVarint(counts, 0, this.#parts.length), rows);
+    const countsEnd = writeVarint(counts, writeVarint(counts, 0, parts.length), rows);
     let size = countsEnd;
-    for (const { head, writer } of this.#parts) size += head.length + writer.byteLength;
+    for (const { head, writer } of parts) size += head.length + writer.byteLength;
     const bytes = new Uint8Array(size);
     bytes.set(counts.subarray(0, countsEnd));
     let at = countsEnd;
-    for (const { head, writer } of this.#parts) {
+    for (const { head, writer } of parts) {
       bytes.set(head, at);
       writer.copyTo(bytes, at + head.length);
       at += head.length + writer.byteLength;
-      writer.reset();
     }
+    for (const { writer } of this.#parts) writer.reset();
     return bytes;
   }
 }
@@ -84,6 +91,8 @@ function writerOf(wire: WireType, rows: number): ColumnWriter {
       return new WideColumn(rows);
     case 'Map(UInt16, UInt64)':
       return new BucketsColumn(rows);
+    case 'Map(String, String)':
+      return new FieldsColumn(rows);
     default:
       return wire satisfies never;
   }

@@ -210,6 +210,59 @@ export class BucketsColumn implements ColumnWriter {
   }
 }
 
+/** `Map(String, String)`: the end of each row's entries, then all keys, then all values. */
+export class FieldsColumn implements ColumnWriter {
+  readonly #ends: WideColumn;
+  readonly #keys = new TextColumn();
+  readonly #values = new TextColumn();
+  #rows = 0;
+  #entries = 0;
+
+  constructor(rows: number) {
+    this.#ends = new WideColumn(rows);
+  }
+
+  get byteLength(): number {
+    return this.#ends.byteLength + this.#keys.byteLength + this.#values.byteLength;
+  }
+
+  /** True when no row has an entry. */
+  get empty(): boolean {
+    return this.#entries === 0;
+  }
+
+  /** Name, value, name, value, … of the row with this number; rows left out have none. */
+  push(row: number, fields: readonly string[]): number {
+    this.endRows(row);
+    let bytes = 0;
+    for (let i = 0; i + 1 < fields.length; i += 2) {
+      bytes += this.#keys.push(fields[i] ?? '') + this.#values.push(fields[i + 1] ?? '');
+      this.#entries++;
+    }
+    this.endRows(row + 1);
+    return bytes;
+  }
+
+  /** There are so many rows; those that nothing was pushed for have no entry. */
+  endRows(rows: number): void {
+    for (; this.#rows < rows; this.#rows++) this.#ends.push(this.#entries);
+  }
+
+  copyTo(target: Uint8Array, at: number): void {
+    this.#ends.copyTo(target, at);
+    this.#keys.copyTo(target, at + this.#ends.byteLength);
+    this.#values.copyTo(target, at + this.#ends.byteLength + this.#keys.byteLength);
+  }
+
+  reset(): void {
+    this.#ends.reset();
+    this.#keys.reset();
+    this.#values.reset();
+    this.#rows = 0;
+    this.#entries = 0;
+  }
+}
+
 function grown(values: Uint32Array): Uint32Array<ArrayBuffer> {
   const larger = new Uint32Array(Math.max(16, values.length * 2));
   larger.set(values);

@@ -9,6 +9,8 @@ export const STREAMS: readonly Stream[] = ['access', 'metrics'];
 export interface ClosedBlock {
   schema: number;
   rows: number;
+  /** Requests since the block before whose records were not to be kept. */
+  skipped: number;
   logEpoch: number;
   minTs: number;
   maxTs: number;
@@ -16,7 +18,7 @@ export interface ClosedBlock {
 }
 
 /** A closed block with its place among its stream's blocks, and the totals after it. */
-export interface NumberedBlock extends ClosedBlock {
+export interface NumberedBlock extends Omit<ClosedBlock, 'skipped'> {
   stream: Stream;
   seq: number;
   served: number;

@@ -169,10 +169,11 @@ export class ShipperThread implements BlockSink {
     this.#restart = clock.after(delayMs, () => this.#start());
   }
 
-  #number(stream: Stream, rest: Omit<ClosedBlock, 'bytes'>): BlockMeta {
+  #number(stream: Stream, { skipped, ...rest }: Omit<ClosedBlock, 'bytes'>): BlockMeta {
     const state = this.#streams[stream];
     state.seq++;
-    state.served += rest.rows;
+    state.served += rest.rows + skipped;
+    state.sampledOut += skipped;
     return { ...rest, stream, seq: state.seq, served: state.served, sampledOut: state.sampledOut };
   }
 

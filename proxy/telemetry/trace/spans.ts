@@ -1,5 +1,6 @@
 import { REASONS, type Reason } from '#contracts/reasons.ts';
 import type { Exchange } from '../../exchange.ts';
+import type { Shown } from '../access/shown.ts';
 
 /**
  * What is kept of an exchange for its span, in this order: flat, so that a batch crosses to the
@@ -53,6 +54,7 @@ export function pushSpan(
   fields: (string | number)[],
   exchange: Exchange,
   durationUs: number,
+  shown: Pick<Shown, 'path' | 'clientAddress'>,
 ): void {
   const { request, trace, snapshot, arrivedAtUs } = exchange;
   fields.push(
@@ -67,10 +69,10 @@ export function pushSpan(
     request.method,
     request.host,
     request.port ?? 0,
-    request.path,
+    shown.path,
     exchange.pathTemplate,
     request.protocol,
-    request.clientAddress,
+    shown.clientAddress,
     request.direction,
     exchange.route,
     exchange.backend,

@@ -1,4 +1,4 @@
-import type { Group } from '#contracts/api/analytics.ts';
+import type { GROUPS, Group } from '#contracts/api/analytics.ts';
 import { BUCKET_BASE } from '#contracts/metrics.ts';
 import { CALLER_SIDE_SQL } from '#contracts/record.ts';
 import { parseRevision } from '#contracts/revision.ts';
@@ -15,6 +15,8 @@ export interface Filters {
   consumer?: string;
   revision?: string;
   reason?: string;
+  /** `name=value`. */
+  field?: string;
 }
 
 /** A place to read counts from, and how. All SQL here is ours; values go as parameters. */
@@ -58,7 +60,12 @@ const RECORD_MEASURES: Source['measures'] = {
   fine_durations: `sumMapIf(${RECORD_BUCKET}, NOT ${RECORD_ERROR})`,
 };
 
-const KEYS: Readonly<Record<Group, { sql: string; columns: readonly string[] }>> = {
+interface Key {
+  sql: string;
+  columns: readonly string[];
+}
+
+const KEYS: Readonly<Record<(typeof GROUPS)[number], Key>> = {
   route: { sql: 'route', columns: ['route'] },
   service: { sql: 'destination', columns: ['destination'] },
   edge: { sql: "concat(source, ' -> ', destination)", columns: ['source', 'destination'] },
@@ -69,9 +76,18 @@ const KEYS: Readonly<Record<Group, { sql: string; columns: readonly string[] }>>
   },
   reason: { sql: 'reason', columns: ['reason'] },
   backend: { sql: 'backend', columns: ['backend'] },
+  template: { sql: 'path_template', columns: ['path_template'] },
 };
 
-const FILTER_COLUMNS: Readonly<Record<Exclude<keyof Filters, 'revision'>, string>> = {
+function keyOf(by: Group): Key {
+  if (by in KEYS) return KEYS[by as keyof typeof KEYS];
+  const name = by.slice('field.'.length);
+  // The API's schema has checked it; SQL is not the place to rely on that.
+  if (!/^[a-z][a-z0-9_]*$/.test(name)) throw new TypeError(`no field has the name ${name}`);
+  return { sql: `fields['${name}']`, columns: ['fields'] };
+}
+
+const FILTER_COLUMNS: Readonly<Record<Exclude<keyof Filters, 'revision' | 'field'>, string>> = {
   route: 'route',
   service: 'destination',
   source: 'source',
@@ -92,7 +108,7 @@ const MINUTE_RANGE_MAX_MS = 14 * DAY_MS;
 
 /** SQL of a group's value; `'all'` without one. */
 export function keySql(by: Group | undefined): string {
-  return by === undefined ? "'all'" : KEYS[by].sql;
+  return by === undefined ? "'all'" : keyOf(by).sql;
 }
 
 /**
@@ -107,7 +123,7 @@ export function chooseSource(question: {
   stepMs?: number | undefined;
 }): Source {
   const { by, filters, range, nowMs, stepMs } = question;
-  const needed = [...(by === undefined ? [] : KEYS[by].columns), ...filterColumns(filters)];
+  const needed = [...(by === undefined ? [] : keyOf(by).columns), ...filterColumns(filters)];
   const has = (rollup: Rollup): boolean => needed.every((column) => rollup.keys.includes(column));
   const old = range.fromMs < nowMs - ROLLUPS.edges.keepDays * DAY_MS;
   const lengthMs = range.toMs - range.fromMs;
@@ -148,7 +164,9 @@ function filterColumns(filters: Filters): string[] {
   const columns = Object.entries(FILTER_COLUMNS).flatMap(([name, column]) =>
     filters[name as keyof Filters] === undefined ? [] : [column],
   );
-  return filters.revision === undefined ? columns : [...columns, 'log_epoch', 'revision'];
+  if (filters.revision !== undefined) columns.push('log_epoch', 'revision');
+  if (filters.field !== undefined) columns.push('fields');
+  return columns;
 }
 
 /** Conditions of the filters that are set, and their parameters. */
@@ -176,6 +194,12 @@ export function filterSql(filters: Filters): { conditions: string[]; params: Sql
       conditions.push('log_epoch = {epoch: UInt32}');
       params['epoch'] = revision.epoch;
     }
+  }
+  if (filters.field !== undefined) {
+    const split = filters.field.indexOf('=');
+    conditions.push('fields[{fieldName: String}] = {fieldValue: String}');
+    params['fieldName'] = filters.field.slice(0, split);
+    params['fieldValue'] = filters.field.slice(split + 1);
   }
   return { conditions, params };
 }

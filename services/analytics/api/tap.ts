@@ -65,7 +65,7 @@ function write(response: ServerResponse, rows: readonly RecordItem[], thinned: b
 }
 
 function keyOf(row: RecordItem): string {
-  return `${row['cursor_us']}/${row['proxy']}/${row['request_id']}/${row['span_id']}`;
+  return JSON.stringify([row['cursor_us'], row['proxy'], row['request_id'], row['span_id']]);
 }
 
 function pause(clock: Clock, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import { METRIC_COLUMNS, METRIC_SCHEMA } from '#contracts/metrics.ts';
-import { RECORD_COLUMNS, RECORD_SCHEMA } from '#contracts/record.ts';
+import { type Column, RECORD_SCHEMA, recordColumns } from '#contracts/record.ts';
 import type { Stream } from '#contracts/tables.ts';
 import { type BlockHeaders, decodeBlockHeaders } from '#contracts/topics.ts';
 import type { GroupMessage } from '#platform/kafka.ts';
@@ -19,10 +19,16 @@ export interface Block {
 
 export type ReadResult = { ok: true; block: Block } | { ok: false; reason: string };
 
-const EXPECTED = {
-  access: { schema: RECORD_SCHEMA, columns: RECORD_COLUMNS.length },
-  metrics: { schema: METRIC_SCHEMA, columns: METRIC_COLUMNS.length },
-} as const satisfies Record<Stream, { schema: number; columns: number }>;
+const NEWEST = { access: RECORD_SCHEMA, metrics: METRIC_SCHEMA } as const satisfies Record<
+  Stream,
+  number
+>;
+
+/** Undefined: no schema that is known here. Proxies of several versions send side by side. */
+export function columnsOf(stream: Stream, schema: number): readonly Column[] | undefined {
+  if (stream === 'access') return recordColumns(schema);
+  return schema === METRIC_SCHEMA ? METRIC_COLUMNS : undefined;
+}
 
 /**
  * A row's time may differ from the broker's by so much; a clock that is further off is held at the
@@ -45,9 +51,9 @@ const LIMITS: Partial<Record<keyof BlockHeaders, number>> = {
 export function readBlock(message: GroupMessage, stream: Stream): ReadResult {
   const headers = decodeBlockHeaders(message.headers);
   if (headers === undefined) return bad('headers are missing or are no whole numbers');
-  const expected = EXPECTED[stream];
-  if (headers.schema !== expected.schema) {
-    return bad(`schema ${headers.schema} is unknown here, which is ${expected.schema}`);
+  const columns = columnsOf(stream, headers.schema);
+  if (columns === undefined) {
+    return bad(`schema ${headers.schema} is unknown here, where ${NEWEST[stream]} is the newest`);
   }
   for (const [name, value] of Object.entries(headers)) {
     const max = LIMITS[name as keyof BlockHeaders] ?? Number.MAX_SAFE_INTEGER;
@@ -63,10 +69,10 @@ export function readBlock(message: GroupMessage, stream: Stream): ReadResult {
   }
   const head = readHead(message.value);
   if (head === undefined) return bad('the body does not begin with a Native block and its time');
-  if (head.columns !== expected.columns || head.rows !== headers.rows) {
+  if (head.columns !== columns.length || head.rows !== headers.rows) {
     return bad(
       `the body has ${head.columns} columns and ${head.rows} rows; ` +
-        `${expected.columns} and ${headers.rows} were announced`,
+        `${columns.length} and ${headers.rows} were announced`,
     );
   }
   const { body, clamped } = clampTimes(message, headers, head.timesAt);

@@ -18,11 +18,14 @@ const WIDTHS: Readonly<Record<WireType, number | undefined>> = {
   "DateTime64(6, 'UTC')": 8,
   "DateTime('UTC')": 4,
   'Map(UInt16, UInt64)': undefined,
+  'Map(String, String)': undefined,
 };
-/** Of a map of buckets: where each row's pairs end (UInt64), then all keys, then all values. */
+/** Of a map: where each row's pairs end (UInt64), then all keys, then all values. */
 const MAP_END_BYTES = 8;
-const MAP_KEY_BYTES = 2;
-const MAP_VALUE_BYTES = 8;
+const MAPS: Partial<Readonly<Record<WireType, { key: WireType; value: WireType }>>> = {
+  'Map(UInt16, UInt64)': { key: 'UInt16', value: 'UInt64' },
+  'Map(String, String)': { key: 'String', value: 'String' },
+};
 
 /** A body with where the data of its columns begins and ends: two numbers for each. */
 interface Layout {
@@ -54,7 +57,8 @@ export function mergeBlocks(bodies: readonly Buffer[], columns: readonly Column[
   let at = counts.copy(merged);
   columns.forEach(({ wire }, index) => {
     at += heads[index]?.copy(merged, at) ?? 0;
-    if (wire === 'Map(UInt16, UInt64)') at = mergeMaps(merged, at, { layouts, index });
+    const map = MAPS[wire];
+    if (map !== undefined) at = mergeMaps(merged, at, { layouts, index, key: map.key });
     else
       for (const { body, bounds } of layouts)
         at += body.copy(merged, at, bounds[2 * index], bounds[2 * index + 1]);
@@ -66,19 +70,20 @@ export function mergeBlocks(bodies: readonly Buffer[], columns: readonly Column[
 function mergeMaps(
   merged: Buffer,
   start: number,
-  { layouts, index }: { layouts: readonly Layout[]; index: number },
+  { layouts, index, key }: { layouts: readonly Layout[]; index: number; key: WireType },
 ): number {
   let at = start;
   let before = 0n;
   const maps = layouts.map(({ body, bounds, rows }) => {
     const first = bounds[2 * index] ?? 0;
     const keysAt = first + rows * MAP_END_BYTES;
-    const own = ((bounds[2 * index + 1] ?? 0) - keysAt) / (MAP_KEY_BYTES + MAP_VALUE_BYTES);
+    const pairs = rows === 0 ? 0n : body.readBigUInt64LE(keysAt - MAP_END_BYTES);
     for (let end = first; end < keysAt; end += MAP_END_BYTES) {
       at = merged.writeBigUInt64LE(body.readBigUInt64LE(end) + before, at);
     }
-    before += BigInt(own);
-    return { body, keysAt, valuesAt: keysAt + own * MAP_KEY_BYTES, endsAt: bounds[2 * index + 1] };
+    before += pairs;
+    const valuesAt = endOf(body, keysAt, { rows: Number(pairs), wire: key });
+    return { body, keysAt, valuesAt, endsAt: bounds[2 * index + 1] };
   });
   for (const { body, keysAt, valuesAt } of maps) at += body.copy(merged, at, keysAt, valuesAt);
   for (const { body, endsAt, valuesAt } of maps) at += body.copy(merged, at, valuesAt, endsAt);
@@ -122,7 +127,10 @@ function endOf(
 ): number | undefined {
   const width = WIDTHS[wire];
   if (width !== undefined) return start + rows * width;
-  return wire === 'String' ? endOfTexts(body, start, rows) : endOfMaps(body, start, rows);
+  const map = MAPS[wire];
+  return map === undefined
+    ? endOfTexts(body, start, rows)
+    : endOfMaps(body, start, { rows, ...map });
 }
 
 function endOfTexts(body: Buffer, start: number, rows: number): number | undefined {
@@ -141,7 +149,11 @@ function endOfTexts(body: Buffer, start: number, rows: number): number | undefin
   return at;
 }
 
-function endOfMaps(body: Buffer, start: number, rows: number): number | undefined {
+function endOfMaps(
+  body: Buffer,
+  start: number,
+  { rows, key, value }: { rows: number; key: WireType; value: WireType },
+): number | undefined {
   const endsAt = start + rows * MAP_END_BYTES;
   if (rows === 0) return start;
   if (endsAt > body.length) return undefined;
@@ -152,7 +164,10 @@ function endOfMaps(body: Buffer, start: number, rows: number): number | undefine
     if (end < pairs || end > BigInt(body.length)) return undefined;
     pairs = end;
   }
-  return endsAt + Number(pairs) * (MAP_KEY_BYTES + MAP_VALUE_BYTES);
+  const all = Number(pairs);
+  const valuesAt = endOf(body, endsAt, { rows: all, wire: key });
+  if (valuesAt === undefined || valuesAt > body.length) return undefined;
+  return endOf(body, valuesAt, { rows: all, wire: value });
 }
 
 function headOf({ name, wire }: Column): Buffer {

@@ -1,15 +1,9 @@
-import { METRIC_COLUMNS } from '#contracts/metrics.ts';
-import { type Column, RECORD_COLUMNS } from '#contracts/record.ts';
 import { type Stream, TABLES } from '#contracts/tables.ts';
 import { type ClickHouse, ClickHouseFailure } from '#platform/clickhouse.ts';
-import type { Block } from './block.ts';
+import { type Block, columnsOf } from './block.ts';
 import { mergeBlocks } from './merge.ts';
 
 const TABLE = { access: TABLES.records, metrics: TABLES.metrics } as const;
-const COLUMNS: Record<Stream, readonly Column[]> = {
-  access: RECORD_COLUMNS,
-  metrics: METRIC_COLUMNS,
-};
 
 export interface Refused {
   block: Block;
@@ -30,9 +24,8 @@ export async function storeBlocks(
   token: string,
 ): Promise<Refused[]> {
   const insert = async (some: readonly Block[]): Promise<void> => {
-    const bodies = some.flatMap(({ body }) => (body.length > 0 ? [body] : []));
-    if (bodies.length === 0) return;
-    await clickhouse.insertNative(TABLE[stream], mergeBlocks(bodies, COLUMNS[stream]), token);
+    const bodies = bodiesOf(stream, some);
+    if (bodies.length > 0) await clickhouse.insertNative(TABLE[stream], bodies, token);
   };
   try {
     await insert(blocks);
@@ -46,16 +39,29 @@ export async function storeBlocks(
   }
 }
 
+/** One schema after the other: ClickHouse takes a Native block by the names of its columns. */
+function bodiesOf(stream: Stream, blocks: readonly Block[]): Buffer[] {
+  const bySchema = new Map<number, Buffer[]>();
+  for (const { body, headers } of blocks) {
+    if (body.length === 0) continue;
+    const bodies = bySchema.get(headers.schema);
+    if (bodies === undefined) bySchema.set(headers.schema, [body]);
+    else bodies.push(body);
+  }
+  return [...bySchema].flatMap(([schema, bodies]) =>
+    mergeBlocks(bodies, columnsOf(stream, schema) ?? []),
+  );
+}
+
 async function findUnreadable(
   clickhouse: ClickHouse,
   stream: Stream,
   blocks: readonly Block[],
 ): Promise<Refused[]> {
-  const structure = COLUMNS[stream].map(({ name, wire }) => `${name} ${wire}`).join(', ');
-  const nowhere = `FUNCTION null('${structure.replaceAll("'", "\\'")}')`;
   const refused: Refused[] = [];
   for (const block of blocks) {
     if (block.body.length === 0) continue;
+    const nowhere = nowhereFor(stream, block);
     try {
       await clickhouse.insertNative(nowhere, [block.body], '');
     } catch (error) {
@@ -68,6 +74,13 @@ async function findUnreadable(
     }
   }
   return refused;
+}
+
+/** A table function that reads such blocks and keeps nothing. */
+function nowhereFor(stream: Stream, { headers }: Block): string {
+  const columns = columnsOf(stream, headers.schema) ?? [];
+  const structure = columns.map(({ name, wire }) => `${name} ${wire}`).join(', ');
+  return `FUNCTION null('${structure.replaceAll("'", "\\'")}')`;
 }
 
 /** Refusals that speak of the server's load: the same block may well be taken a moment later. */

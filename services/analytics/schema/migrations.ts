@@ -3,6 +3,7 @@ import {
   hourStatements,
   metricsTable,
   recordCodecs,
+  recordFields,
   recordsTable,
   rollupStatements,
 } from './tables.ts';
@@ -25,4 +26,5 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   { version: 2, name: 'rollups by the hour', statements: hourStatements },
   { version: 3, name: 'records compressed by ZSTD', statements: () => [recordCodecs()] },
+  { version: 4, name: 'fields of a TelemetryPolicy', statements: () => [recordFields()] },
 ];

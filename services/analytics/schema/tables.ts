@@ -1,5 +1,5 @@
 import { METRIC_COLUMNS } from '#contracts/metrics.ts';
-import { type Column, RECORD_COLUMNS } from '#contracts/record.ts';
+import { type Column, RECORD_COLUMNS, recordColumns } from '#contracts/record.ts';
 import {
   LEDGER_KEEP_DAYS,
   RECORDS_KEEP_DAYS,
@@ -50,9 +50,20 @@ function recordCodec({ codec, wire }: Column): string {
   return codec ?? (wire === 'UInt32' || wire === 'UInt64' ? 'T64, ZSTD(1)' : 'ZSTD(1)');
 }
 
+/** Those of the table as migration 1 made it before there were others. */
+const FIRST_COLUMNS = recordColumns(1) ?? [];
+
+/** Columns that a table made before does not have; a table made since has them. */
+export function recordFields(): string {
+  const changes = RECORD_COLUMNS.slice(FIRST_COLUMNS.length).map(
+    (column) => `ADD COLUMN IF NOT EXISTS ${columnSql({ ...column, codec: recordCodec(column) })}`,
+  );
+  return `ALTER TABLE ${TABLES.records} ${changes.join(', ')}`;
+}
+
 /** Changes a table that was made before; parts are written so from then on. */
 export function recordCodecs(): string {
-  const changes = RECORD_COLUMNS.map(
+  const changes = FIRST_COLUMNS.map(
     (column) => `MODIFY COLUMN ${column.name} CODEC(${recordCodec(column)})`,
   );
   return `ALTER TABLE ${TABLES.records} ${changes.join(', ')}`;

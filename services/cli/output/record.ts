@@ -1,12 +1,16 @@
+import type { RecordValue } from '#contracts/api/analytics.ts';
 import { milliseconds } from './format.ts';
 import { type Style, printable } from './style.ts';
 
 /** A record as the API gives it: by column. */
-export type LogRecord = Readonly<Record<string, string | number>>;
+export type LogRecord = Readonly<Record<string, RecordValue>>;
 
 /** One line of a request: when, who called whom, what, how it ended, how long it took. */
 export function recordLine(record: LogRecord, style: Style): string {
-  const text = (name: string): string => printable(String(record[name] ?? ''));
+  const text = (name: string): string => {
+    const value = record[name] ?? '';
+    return printable(typeof value === 'object' ? fieldsText(value) : String(value));
+  };
   const status = Number(record['status'] ?? 0);
   const reason = text('reason');
   const took = milliseconds(Number(record['duration_us'] ?? 0) / 1_000);
@@ -20,9 +24,15 @@ export function recordLine(record: LogRecord, style: Style): string {
     took,
     ...(reason === 'ok' || reason === '' ? [] : [paint(reason)]),
     ...(text('consumer') === '' ? [] : [style.cyan(text('consumer'))]),
+    ...(text('fields') === '' ? [] : [text('fields')]),
     style.dim(`rev ${text('log_epoch')}-${text('revision')}`),
   ].join('  ');
 }
+
+const fieldsText = (fields: Readonly<Record<string, string>>): string =>
+  Object.entries(fields)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
 
 const plain = (text: string): string => text;
 

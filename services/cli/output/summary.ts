@@ -41,6 +41,7 @@ export function summaryOf(resource: Resource): string {
     case 'AuthenticationPolicy':
     case 'TrafficPolicy':
     case 'ListenerPolicy':
+    case 'TelemetryPolicy':
       return targetNames(resource.spec.targetRefs);
     case 'Namespace':
     case 'GatewayClass':

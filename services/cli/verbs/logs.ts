@@ -96,7 +96,6 @@ async function follow(io: Io, client: Client, options: Options): Promise<void> {
 }
 
 function identity(item: LogRecord): string {
-  return ['request_id', 'span_id', 'proxy', 'direction', 'time']
-    .map((name) => item[name])
-    .join(' ');
+  const names = ['request_id', 'span_id', 'proxy', 'direction', 'time'];
+  return JSON.stringify(names.map((name) => item[name]));
 }

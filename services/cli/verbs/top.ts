@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { GROUPS, type TotalsResponse, type TotalsRow } from '#contracts/api/analytics.ts';
 import { usage } from '../errors.ts';
 import { type Io, styleOf } from '../io.ts';
@@ -33,7 +33,11 @@ export function addTop(program: Command, io: Io): void {
       'windrose top --watch',
     ],
   })
-    .addOption(new Option('--by <group>', 'one row for each').choices([...GROUPS]).default('route'))
+    .addOption(
+      new Option('--by <group>', `one row for each: ${GROUPS.join(', ')}, or field.NAME`)
+        .argParser(groupOf)
+        .default('route'),
+    )
     .addOption(
       new Option('--order <column>', 'largest first')
         .choices(['requests', 'errors', 'error_rate', 'p99'])
@@ -63,6 +67,12 @@ export function addTop(program: Command, io: Io): void {
       } while (options.watch === true && !io.signal.aborted);
     },
   );
+}
+
+function groupOf(text: string): string {
+  if (/^field\.[a-z][a-z0-9_]*$/.test(text)) return text;
+  if (GROUPS.some((group) => group === text)) return text;
+  throw new InvalidArgumentError(`Write one of ${GROUPS.join(', ')}, or field. and a name.`);
 }
 
 const APDEX: ColumnSpec<TotalsRow> = {

@@ -57,6 +57,7 @@ export function referencesOf(resource: Resource): ResourceKey[] {
     case 'TrafficPolicy':
     case 'FaultPolicy':
     case 'ListenerPolicy':
+    case 'TelemetryPolicy':
     case 'BackendTLSPolicy':
       return resource.spec.targetRefs.map((ref) => keyOf({ ...ref, namespace }));
     case 'Namespace':

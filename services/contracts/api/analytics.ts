@@ -9,8 +9,15 @@ export const GROUPS = [
   'revision',
   'reason',
   'backend',
+  'template',
 ] as const;
-export type Group = (typeof GROUPS)[number];
+/** `field.tenant`: by what a TelemetryPolicy records under this name. */
+export type Group = (typeof GROUPS)[number] | `field.${string}`;
+
+const FIELD_GROUP = Type.Unsafe<`field.${string}`>(
+  Type.String({ pattern: '^field\\.[a-z][a-z0-9_]{0,62}$' }),
+);
+const By = Type.Optional(Type.Union([Type.Enum([...GROUPS]), FIELD_GROUP]));
 
 /**
  * `from` and `to` are RFC 3339, or relative to now such as `-15m`; `to` defaults to now, `from` to
@@ -27,6 +34,8 @@ const Filters = {
   consumer: Type.Optional(Type.String()),
   revision: Type.Optional(Type.String()),
   reason: Type.Optional(Type.String()),
+  /** `tenant=acme`: what a TelemetryPolicy records under this name. */
+  field: Type.Optional(Type.String({ pattern: '^[a-z][a-z0-9_]{0,62}=.{1,256}$' })),
 };
 
 /** Extra figures of an answer, for whoever asks for them. */
@@ -40,7 +49,7 @@ export const TotalsQuery = Type.Object(
   {
     ...Range,
     ...Filters,
-    by: Type.Optional(Type.Enum([...GROUPS])),
+    by: By,
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 20 })),
     order: Type.Optional(Type.Enum(['requests', 'errors', 'error_rate', 'p99'])),
     ...Figures,
@@ -58,7 +67,7 @@ export const SeriesQuery = Type.Object(
   {
     ...Range,
     ...Filters,
-    by: Type.Optional(Type.Enum([...GROUPS])),
+    by: By,
     step: Type.Optional(Type.Integer({ minimum: 10, maximum: 86_400 })),
     ...Figures,
   },
@@ -167,8 +176,11 @@ export interface HeatmapResponse {
   freshness: Freshness;
 }
 
+/** Of a column; `fields` by their names. */
+export type RecordValue = string | number | Readonly<Record<string, string>>;
+
 export interface RecordsResponse {
-  items: Record<string, string | number>[];
+  items: Record<string, RecordValue>[];
   next?: string;
   freshness: Freshness;
 }

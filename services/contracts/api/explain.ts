@@ -17,7 +17,7 @@ export interface Explanation {
    * Policies and filters in the order in which they act, and what each would do with this request.
    */
   steps: {
-    phase: 'parse' | 'route' | 'authorize' | 'limit' | 'balance' | 'forward';
+    phase: 'parse' | 'route' | 'authorize' | 'limit' | 'balance' | 'forward' | 'record';
     name: string;
     effect: string;
   }[];

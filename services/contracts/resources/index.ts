@@ -12,6 +12,7 @@ import * as grant from './reference-grant.ts';
 import type { Metadata } from './schema.ts';
 import * as secret from './secret.ts';
 import * as streams from './stream-routes.ts';
+import * as telemetry from './telemetry-policy.ts';
 import * as windrose from './windrose.ts';
 
 export interface KindEntry {
@@ -89,6 +90,7 @@ export const KINDS: readonly KindEntry[] = [
   kind(windrose.RateLimitPolicy, WINDROSE, 'RateLimitPolicy', 'Namespaced', ['ratelimitpolicies']),
   kind(windrose.TrafficPolicy, WINDROSE, 'TrafficPolicy', 'Namespaced', ['trafficpolicies']),
   kind(windrose.FaultPolicy, WINDROSE, 'FaultPolicy', 'Namespaced', ['faultpolicies', 'faults']),
+  kind(telemetry.TelemetryPolicy, WINDROSE, 'TelemetryPolicy', 'Namespaced', ['telemetrypolicies']),
   { ...kind(openslo.SLO, 'openslo/v1', 'SLO', 'Namespaced', ['slos']), check: checkSlo },
 ];
 
@@ -125,6 +127,7 @@ export type Resource =
   | windrose.RateLimitPolicy
   | windrose.TrafficPolicy
   | windrose.FaultPolicy
+  | telemetry.TelemetryPolicy
   | openslo.SLO;
 export type Kind = Resource['kind'];
 /** What attaches to Gateways and leads to Services. */
@@ -152,4 +155,5 @@ export * from './reference-grant.ts';
 export * from './secret.ts';
 export type * from './status.ts';
 export * from './stream-routes.ts';
+export * from './telemetry-policy.ts';
 export * from './windrose.ts';

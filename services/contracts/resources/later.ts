@@ -8,7 +8,6 @@ export const LATER_KINDS: ReadonlySet<string> = new Set([
   'ConfigMap',
   'AuthorizationPolicy',
   'FallbackPolicy',
-  'TelemetryPolicy',
   'Composition',
   'RoleShift',
   'Rollout',

@@ -4,7 +4,7 @@ import { RECORD_COLUMNS } from '#contracts/record.ts';
 import { TABLES } from '#contracts/tables.ts';
 import { AccessBlock } from '#proxy/telemetry/access/access-block.ts';
 import { mergeBlocks } from '../../../services/analytics/ingest/merge.ts';
-import { IDENTITY, exchangeOf } from '../../unit/proxy/telemetry/exchanges.ts';
+import { IDENTITY, exchangeOf, shownOf } from '../../unit/proxy/telemetry/exchanges.ts';
 import type { Plant } from './main.ts';
 
 const ROWS = 50_000;
@@ -117,9 +117,9 @@ function blocksOf(rowsEach: number): Buffer[] {
       consumer: `shop/consumer-${row % 7}`,
       status: row % 50 === 0 ? 503 : 200,
     });
-    block.add(exchange, 500 + ((row * 7_919) % 90_000), 'curl');
+    block.add(exchange, 500 + ((row * 7_919) % 90_000), 'curl', shownOf(exchange));
     if (block.rows < rowsEach) continue;
-    const closed = block.take();
+    const closed = block.take(Date.now());
     if (closed !== undefined) blocks.push(Buffer.from(closed.bytes));
   }
   return blocks;

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { METRIC_COLUMNS, METRIC_SCHEMA, bucketOf } from '#contracts/metrics.ts';
-import { type Column, RECORD_COLUMNS, RECORD_SCHEMA } from '#contracts/record.ts';
+import { type Column, RECORD_COLUMNS, RECORD_SCHEMA, recordColumns } from '#contracts/record.ts';
 import { type Stream, meshDatabase } from '#contracts/tables.ts';
 import { type BlockHeaders, encodeBlockHeaders, meshTopics } from '#contracts/topics.ts';
 import { type ClickHouse, connectClickHouse } from '#platform/clickhouse.ts';
@@ -78,7 +78,7 @@ export function message(
   };
   const own = { proxy: headers.proxy, instance: headers.instance, worker: headers.worker };
   return {
-    value: stream === 'access' ? recordBlock(rows, own) : metricBlock(rows, own),
+    value: stream === 'access' ? recordBlock(rows, own, head.schema) : metricBlock(rows, own),
     headers: encodeBlockHeaders(headers),
   };
 }
@@ -94,13 +94,21 @@ const METRIC_DEFAULTS: Row = {
   ...{ status_class: '2xx', reason: 'ok', duration_us: 1_000 },
 };
 
-/** `time` is in µs since 1970. */
-export function recordBlock(rows: readonly Row[], own: Row = {}): Uint8Array {
+/** `time` is in µs since 1970; `fields` are written as `tenant=acme,plan=gold`. */
+export function recordBlock(
+  rows: readonly Row[],
+  own: Row = {},
+  schema = RECORD_SCHEMA,
+): Uint8Array {
   if (rows.length === 0) return new Uint8Array(0);
   const block = new NativeBlock(RECORD_COLUMNS, rows.length);
-  for (const row of rows)
-    push(RECORD_COLUMNS, block.columns, { ...RECORD_DEFAULTS, ...own, ...row });
-  return block.take(rows.length);
+  const plain = RECORD_COLUMNS.filter((column) => column.name !== 'fields');
+  rows.forEach((row, index) => {
+    push(plain, block.columns, { ...RECORD_DEFAULTS, ...own, ...row });
+    const fields = String(row['fields'] ?? '');
+    block.columns.fields.push(index, fields === '' ? [] : fields.split(/[=,]/));
+  });
+  return block.take(rows.length, recordColumns(schema)?.length);
 }
 
 /** All requests of a row took `duration_us`. */

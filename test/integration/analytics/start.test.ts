@@ -15,7 +15,7 @@ import {
   applyRetention,
   readRetention,
 } from '../../../services/analytics/schema/retention.ts';
-import { count, metricBlock, testMesh } from './mesh.ts';
+import { count, metricBlock, recordBlock, testMesh } from './mesh.ts';
 
 const USERS = new URL('../../../infra/clickhouse/users.sql', import.meta.url);
 const MAIN = fileURLToPath(new URL('../../../services/analytics/main.ts', import.meta.url));
@@ -31,12 +31,28 @@ async function run(args: readonly string[]): Promise<{ code: unknown; out: strin
   return { code, out, err };
 }
 
+const VERSIONS = MIGRATIONS.map(({ version }) => version);
+
 test('the schema is applied once, again without harm, and after an interruption', async () => {
   const { clickhouse } = testMesh();
   await clickhouse.createDatabase();
   await clickhouse.command(MIGRATIONS[0]?.statements()[0] ?? '');
-  expect(await applySchema(clickhouse, MIGRATIONS)).toEqual([1, 2, 3]);
+  expect(await applySchema(clickhouse, MIGRATIONS)).toEqual(VERSIONS);
   expect(await applySchema(clickhouse, MIGRATIONS)).toEqual([]);
+});
+
+test('a table of records made before there were fields gets them, and keeps its rows', async () => {
+  const { clickhouse } = testMesh();
+  // As migrations 1 to 3 left it.
+  await applySchema(clickhouse, MIGRATIONS.slice(0, 1));
+  await clickhouse.command('ALTER TABLE records DROP COLUMN fields');
+  await applySchema(clickhouse, MIGRATIONS.slice(0, 3));
+  const time = Date.now() * 1_000;
+  await clickhouse.insertNative('records', [recordBlock([{ time }], {}, 1)], 'old');
+  expect(await applySchema(clickhouse, MIGRATIONS)).toEqual(VERSIONS.slice(3));
+  await clickhouse.insertNative('records', [recordBlock([{ time, fields: 'a=b' }])], 'new');
+  const rows = await clickhouse.query('SELECT fields FROM records ORDER BY length(fields)');
+  expect(rows).toEqual([{ fields: {} }, { fields: { a: 'b' } }]);
 });
 
 test('rows are kept as long as one says; a table is changed where that differs', async () => {
@@ -130,7 +146,7 @@ test('a schema from the future is refused, and the process says so', async () =>
     ...['--listen', '127.0.0.1:0'],
   ]);
   expect(code).toBe(1);
-  expect(err).toMatch(/has schema 99, this program knows 3: start a newer Windrose/);
+  expect(err).toMatch(/has schema 99, this program knows 4: start a newer Windrose/);
 });
 
 test('wrong use is one sentence and status 2, what cannot be had status 1', async () => {

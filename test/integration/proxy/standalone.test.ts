@@ -208,3 +208,69 @@ test('a port that is taken ends a standalone proxy with one sentence', async () 
   expect(await proxy.exited).toBe(1);
   expect(proxy.stderr()).toContain('another program uses it');
 });
+
+test('a TelemetryPolicy says what records show, and how many there are', async () => {
+  const app = await startApp('orders', (request, response) => {
+    response.writeHead(request.url === '/api/fail' ? 503 : 200, { 'x-cache': 'HIT' });
+    response.end('ok');
+  });
+  const edge = await freePort();
+  const file = path.join(tempDir(), 'shop.yaml');
+  const policy = (spec: object): Resource =>
+    ({
+      ...{ apiVersion: 'windrose.dev/v1', kind: 'TelemetryPolicy' },
+      metadata: { name: 'orders', namespace: 'shop' },
+      spec: { targetRefs: [{ kind: 'HTTPRoute', name: 'orders' }], ...spec },
+    }) as Resource;
+  const state = [
+    ...[gateway([edge]), service('orders'), slice('orders', app.port)],
+    route('orders', 'orders'),
+  ];
+  write(file, [
+    ...state,
+    policy({
+      fields: [
+        { name: 'tenant', requestHeader: 'X-Tenant' },
+        { name: 'cache', responseHeader: 'X-Cache' },
+      ],
+      pathTemplates: ['/api/orders/{id}'],
+      path: 'Template',
+      clientAddress: 'Network',
+    }),
+  ]);
+  const gate = startProxy(['--resources', file, '--name', 'g', '--access-log', '-']);
+  await gate.ready();
+  const records = (): Record<string, unknown>[] =>
+    gate
+      .stdout()
+      .split('\n')
+      .filter((each) => each.startsWith('{'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const until = (count: number): Promise<unknown> =>
+    eventually(() => records().length >= count || undefined, {
+      ...{ timeoutMs: 10_000, what: `${count} records` },
+    });
+  const ask = (url: string, headers: Record<string, string> = {}) =>
+    fetchOnce({ port: edge, path: url, headers: { host: 'shop.example', ...headers } });
+  await ask('/api/orders/4711?secret=1', { 'X-Tenant': 'acme', authorization: 'Bearer x' });
+  await until(1);
+  expect(records()[0]).toMatchObject({
+    ...{ path: '/api/orders/{id}', path_template: '/api/orders/{id}', client_address: '127.0.0.0' },
+    ...{ weight: 1, fields: { tenant: 'acme', cache: 'HIT' } },
+  });
+  expect(gate.stdout()).not.toMatch(/4711|secret|Bearer/);
+
+  // None but errors: what else ends is counted, and leaves no record.
+  write(file, [...state, policy({ sampling: { percent: 0, newRevision: '1ms' } })]);
+  await eventually(
+    async () => {
+      const before = records().length;
+      await ask('/api/orders/1');
+      await ask('/api/fail');
+      await until(before + 1);
+      return records().at(-2)?.['status'] === 503 || undefined;
+    },
+    { timeoutMs: 20_000, what: 'two errors in a row' },
+  );
+  expect(records().at(-1)).toMatchObject({ status: 503, path: '/api/fail', fields: {} });
+});

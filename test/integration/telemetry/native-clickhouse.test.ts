@@ -7,7 +7,7 @@ import { MetricEncoder } from '#proxy/telemetry/metrics/metric-block.ts';
 import { SeriesTable } from '#proxy/telemetry/metrics/series.ts';
 import { clickhouseUrl, uniqueMesh } from '#test/parts.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { IDENTITY, exchangeOf } from '../../unit/proxy/telemetry/exchanges.ts';
+import { IDENTITY, exchangeOf, rulesOf, shownOf } from '../../unit/proxy/telemetry/exchanges.ts';
 
 let clickhouse: ClickHouse;
 
@@ -45,8 +45,8 @@ test('ClickHouse reads every column of every record as it was written', async ()
     }),
   );
   const block = new AccessBlock(IDENTITY);
-  for (const exchange of exchanges) block.add(exchange, 2 ** 31, 'curl');
-  const bytes = block.take()?.bytes ?? new Uint8Array(0);
+  for (const exchange of exchanges) block.add(exchange, 2 ** 31, 'curl', shownOf(exchange));
+  const bytes = block.take(0)?.bytes ?? new Uint8Array(0);
   await clickhouse.insertNative('records', [bytes], 'records-1');
   const rows = await clickhouse.query<Record<string, unknown>>(
     `SELECT * EXCEPT n REPLACE (toUnixTimestamp64Micro(time) AS time) FROM records ORDER BY time`,
@@ -88,4 +88,24 @@ test('ClickHouse sums metric blocks and their histograms', async () => {
     ...{ requests: 3_000, bytes: 30_000, routes: 1_200, us, rows: 2_400, windows: 2 },
     durations: counts,
   });
+});
+
+test('blocks of both schemas go in by one insert, and what a block has not is empty', async () => {
+  await tableOf('mixed', RECORD_COLUMNS);
+  const fields = [{ name: 'agent', header: 'user-agent', of: 'request', valuesMax: 9 }] as const;
+  const bytes = [undefined, rulesOf({ fields }), undefined].map((records, index) => {
+    const block = new AccessBlock(IDENTITY);
+    const exchange = exchangeOf({ records, requestId: `id-${index}` });
+    block.add(exchange, 1, '', shownOf(exchange, index + 1));
+    return block.take(0)?.bytes ?? new Uint8Array(0);
+  });
+  await clickhouse.insertNative('mixed', bytes, 'mixed-1');
+  const rows = await clickhouse.query(
+    'SELECT request_id, weight, fields FROM mixed ORDER BY request_id',
+  );
+  expect(rows).toEqual([
+    { request_id: 'id-0', weight: 1, fields: {} },
+    { request_id: 'id-1', weight: 2, fields: { agent: 'curl/8.1' } },
+    { request_id: 'id-2', weight: 3, fields: {} },
+  ]);
 });

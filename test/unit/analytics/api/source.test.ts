@@ -1,4 +1,4 @@
-import { GROUPS } from '#contracts/api/analytics.ts';
+import { GROUPS, type Group } from '#contracts/api/analytics.ts';
 import { expect, test } from 'vitest';
 import {
   type Filters,
@@ -11,7 +11,7 @@ const NOW = Date.UTC(2026, 0, 20);
 const HOUR_MS = 3_600_000;
 
 function tableOf(
-  by: (typeof GROUPS)[number] | undefined,
+  by: Group | undefined,
   filters: Filters = {},
   backMs = HOUR_MS,
   stepMs?: number,
@@ -29,7 +29,10 @@ test('the rollup that has every column, the coarse one for long and old times', 
     ['revision', 'edges_10s'],
     ['reason', 'edges_10s'],
     ['backend', 'routes_10s'],
+    ['template', 'records'],
   ]);
+  expect(tableOf('field.tenant')).toBe('records');
+  expect(tableOf(undefined, { field: 'tenant=acme' })).toBe('records');
   expect(tableOf(undefined)).toBe('edges_10s');
   expect(tableOf('service', { route: 'a/b' })).toBe('routes_10s');
   expect(tableOf('service', { route: 'a/b', source: 'c/d' })).toBe('records');

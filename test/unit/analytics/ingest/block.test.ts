@@ -1,5 +1,5 @@
 import { METRIC_COLUMNS } from '#contracts/metrics.ts';
-import { RECORD_COLUMNS } from '#contracts/record.ts';
+import { RECORD_COLUMNS, recordColumns } from '#contracts/record.ts';
 import { type BlockHeaders, encodeBlockHeaders } from '#contracts/topics.ts';
 import type { GroupMessage } from '#platform/kafka.ts';
 import { NativeBlock } from '#proxy/telemetry/native/block.ts';
@@ -8,15 +8,17 @@ import { NEWEST_MS, OLDEST_MS, readBlock } from '../../../../services/analytics/
 
 const STORED_MS = Date.UTC(2026, 5, 1);
 
-function body(timesMs: readonly number[]): Buffer {
+function body(timesMs: readonly number[], schema = 1): Buffer {
   const block = new NativeBlock(RECORD_COLUMNS, timesMs.length);
   for (const timeMs of timesMs) {
     for (const { name, wire } of RECORD_COLUMNS) {
       if (name === 'time') block.columns.time.push(timeMs * 1_000);
+      else if (name === 'fields') continue;
       else block.columns[name].push((wire === 'String' ? '' : 0) as never);
     }
   }
-  return Buffer.from(block.take(timesMs.length));
+  block.columns.fields.endRows(timesMs.length);
+  return Buffer.from(block.take(timesMs.length, recordColumns(schema)?.length));
 }
 
 function message(head: Partial<BlockHeaders>, value = body([STORED_MS])): GroupMessage {
@@ -48,7 +50,7 @@ test('a message without rows needs no body', () => {
 test('what does not fit is told', () => {
   const cut = body([STORED_MS]);
   expect(reasonOf({ ...message({}), headers: {} })).toMatch(/headers are missing/);
-  expect(reasonOf(message({ schema: 2 }))).toMatch(/schema 2 is unknown/);
+  expect(reasonOf(message({ schema: 3 }))).toMatch(/schema 3 is unknown here, where 2 is/);
   expect(reasonOf(message({ worker: 70_000 }))).toMatch(/header worker is 70000/);
   expect(reasonOf(message({ end: 3 }))).toMatch(/header end is 3/);
   expect(reasonOf(message({ dropped: -1 }))).toMatch(/header dropped is -1/);
@@ -56,7 +58,7 @@ test('what does not fit is told', () => {
   expect(reasonOf(message({}, Buffer.alloc(0)))).toMatch(/does not begin/);
   expect(reasonOf(message({}, cut.subarray(0, 30)))).toMatch(/does not begin/);
   expect(reasonOf(message({}, Buffer.alloc(200, 0xff)))).toMatch(/does not begin/);
-  const columns = RECORD_COLUMNS.length;
+  const columns = RECORD_COLUMNS.length - 1;
   expect(reasonOf(message({}), 'metrics')).toBe(
     `the body has ${columns} columns and 1 rows; ${METRIC_COLUMNS.length} and 1 were announced`,
   );
@@ -75,4 +77,10 @@ test('times far off are brought to the edge, in a copy, and the rest is left', (
   const held = [STORED_MS - OLDEST_MS, times[1] ?? 0, STORED_MS + NEWEST_MS, times[3] ?? 0];
   expect(read.block.body.equals(body(held))).toBe(true);
   expect(value.equals(before)).toBe(true);
+});
+
+test('blocks of every schema that is known are good, each with its own columns', () => {
+  expect(reasonOf(message({ schema: 2 }, body([STORED_MS], 2)))).toBe('ok');
+  expect(reasonOf(message({ schema: 2 }, body([STORED_MS], 1)))).toMatch(/45 and 1 were announced/);
+  expect(reasonOf(message({ schema: 1 }, body([STORED_MS], 2)))).toMatch(/44 and 1 were announced/);
 });

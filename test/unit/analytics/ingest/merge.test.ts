@@ -17,6 +17,7 @@ const rowsOf = (count: number): Row[] =>
   Array.from({ length: count }, (_, i) => ({
     ...{ time: 1_790_000_000_000_000 + i, path: text(), route: text(), consumer: text() },
     ...{ duration_us: random(1_000_000), requests: 1 + random(300), bytes_out: random(1e9) },
+    fields: ['', '', 'a=b', `tenant=${'ä'.repeat(random(200))},plan=gold`][random(4)] ?? '',
   }));
 
 function cut(rows: readonly Row[], encode: (rows: readonly Row[]) => Uint8Array): Buffer[] {

@@ -251,6 +251,12 @@ const SOME: Readonly<Record<Exclude<Kind, 'SLO'>, (random: Random) => object>> =
       expires: '2027-01-01T00:00:00Z',
       abort: { percent: 10, status: 503 },
     }),
+  TelemetryPolicy: (random) =>
+    own('TelemetryPolicy', someName(random), {
+      targetRefs: [someTarget(random)],
+      sampling: { percent: oneOf(random, [1, 50]) },
+      pathTemplates: ['/a/{id}'],
+    }),
 };
 
 /** Without a weight: 1. */

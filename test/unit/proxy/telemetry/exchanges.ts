@@ -1,6 +1,10 @@
+import { keyOf } from '#contracts/names.ts';
 import type { Exchange } from '#proxy/exchange.ts';
 import { HeaderList } from '#proxy/headers.ts';
+import type { RecordRules } from '#proxy/policy/telemetry/config.ts';
 import type { CompiledSnapshot } from '#proxy/snapshot/compiled.ts';
+import { FieldValues } from '#proxy/telemetry/access/field-values.ts';
+import { Shown } from '#proxy/telemetry/access/shown.ts';
 import type { TelemetryIdentity } from '#proxy/telemetry/index.ts';
 
 export const IDENTITY: TelemetryIdentity = {
@@ -65,6 +69,8 @@ export function exchangeOf(changes: ExchangeChanges = {}): Exchange {
     route: 'shop/storefront',
     rule: 'browse',
     pathTemplate: '/products',
+    records: undefined,
+    noted: undefined,
     backend: 'shop/catalog:80',
     endpoint: '127.0.0.2:9001',
     upstreamHeaders: new HeaderList(),
@@ -82,5 +88,26 @@ export function exchangeOf(changes: ExchangeChanges = {}): Exchange {
     flight: undefined,
     client: undefined,
     ...rest,
+  };
+}
+
+/** What a record of it shows, as its rules say. */
+export function shownOf(exchange: Exchange, weight = 1): Shown {
+  const shown = new Shown(new FieldValues());
+  shown.show(exchange, weight, 0);
+  return shown;
+}
+
+/** Rules that change nothing, but for those given. */
+export function rulesOf(changes: Partial<RecordRules>): RecordRules {
+  return {
+    policy: keyOf({ kind: 'TelemetryPolicy', namespace: 'shop', name: 'some' }),
+    sampling: undefined,
+    fields: [],
+    readsResponse: false,
+    templates: undefined,
+    path: 'Keep',
+    clientAddress: 'Keep',
+    ...changes,
   };
 }

@@ -40,11 +40,11 @@ export function readNative(bytes: Uint8Array): ReadBlock {
   };
   const many = (count: number, type: string): unknown[] =>
     Array.from({ length: count }, () => value(type));
-  const map = (count: number): unknown[] => {
+  const map = (count: number, key: string, held: string): unknown[] => {
     const ends = many(count, 'UInt64') as number[];
     const entries = ends.at(-1) ?? 0;
-    const keys = many(entries, 'UInt16');
-    const values = many(entries, 'UInt64');
+    const keys = many(entries, key);
+    const values = many(entries, held);
     return ends.map((end, row) => {
       const start = ends[row - 1] ?? 0;
       return keys.slice(start, end).map((key, i) => [key, values[start + i]]);
@@ -58,7 +58,8 @@ export function readNative(bytes: Uint8Array): ReadBlock {
     const name = text();
     const type = text();
     block.types[name] = type;
-    block.columns[name] = type === 'Map(UInt16, UInt64)' ? map(rows) : many(rows, type);
+    const [, key, held] = /^Map\((\w+), (\w+)\)$/.exec(type) ?? [];
+    block.columns[name] = key && held ? map(rows, key, held) : many(rows, type);
   }
   if (at !== bytes.byteLength) throw new Error(`${bytes.byteLength - at} bytes are left over`);
   return block;

@@ -10,7 +10,7 @@ import {
 } from '#proxy/telemetry/shipper/protocol.ts';
 import { SPAN_FIELDS } from '#proxy/telemetry/trace/spans.ts';
 import { expect, test } from 'vitest';
-import { IDENTITY, exchangeOf } from './exchanges.ts';
+import { IDENTITY, exchangeOf, rulesOf } from './exchanges.ts';
 import { readNative } from './native-reader.ts';
 
 class Sink implements BlockSink {
@@ -45,6 +45,7 @@ function start(changes: Partial<RecorderOptions> = {}) {
   const sink = new Sink();
   const logs: string[] = [];
   const recorder = new Recorder({
+    random: () => 0.5,
     ...{ identity: IDENTITY, clock, counters: new Counters(), shipper: sink },
     ...{ blocks: true, spans: true, accessLog: undefined, closeTimeoutMs: 5_000 },
     log: (level, message) => void logs.push(`${level} ${message}`),
@@ -175,4 +176,33 @@ test('closing hands over everything, once', async () => {
   await Promise.all([recorder.close(), recorder.close()]);
   expect([rows('access'), rows('metrics'), sink.spanBatches.length]).toEqual([[1], [1], 1]);
   expect(sink.closedAfterMs).toBe(5_000);
+});
+
+test('what sampling leaves out is served, told with the blocks, and still measured', () => {
+  const { recorder, clock, sink } = start();
+  const sampling = { share: 0, slowerThanMs: 1_000, newRevisionMs: 1 };
+  const records = rulesOf({ sampling });
+  recorder.record(exchangeOf({ records })); // The first of its revision.
+  clock.advance(BLOCK_AGE_MS);
+  for (let i = 0; i < 7; i++) recorder.record(exchangeOf({ records, startedMs: clock.nowMs() }));
+  recorder.record(exchangeOf({ records, status: 500 }));
+  clock.advance(BLOCK_AGE_MS);
+  recorder.record(exchangeOf({ records, startedMs: clock.nowMs() }));
+  clock.advance(BLOCK_AGE_MS);
+  expect(sink.blocks.access.map(({ rows, skipped }) => [rows, skipped])).toEqual([
+    [1, 0],
+    [1, 7],
+    [0, 1],
+  ]);
+  expect(recorder.stats().access).toMatchObject({ served: 10, sampledOut: 8 });
+  const counted = recorder.series().requests.reduce((sum, { requests }) => sum + requests, 0);
+  expect(counted).toBe(10);
+});
+
+test('spans show no more than records do', () => {
+  const { recorder, clock, sink } = start();
+  recorder.record(exchangeOf({ records: rulesOf({ path: 'Template', clientAddress: 'Drop' }) }));
+  clock.advance(1_000);
+  expect(sink.spanBatches[0]).not.toContain('/products/7');
+  expect(sink.spanBatches[0]).not.toContain('127.0.0.9');
 });

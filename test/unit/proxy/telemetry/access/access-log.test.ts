@@ -13,7 +13,7 @@ import {
 import { eventually } from '#test/eventually.ts';
 import { tempDir } from '#test/parts.ts';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { IDENTITY, exchangeOf } from '../exchanges.ts';
+import { IDENTITY, exchangeOf, shownOf } from '../exchanges.ts';
 
 function start(target: string) {
   const clock = new FakeClock();
@@ -33,7 +33,7 @@ test('a record is one line of JSON with every column, there after a second', asy
   const file = join(tempDir(), 'access.log');
   const { clock, accessLog } = start(file);
   const exchange = exchangeOf({ request: { path: '/a"\nb' } });
-  const line = new AccessLines(IDENTITY).lineOf(exchange, 2_500, 'curl');
+  const line = new AccessLines(IDENTITY).lineOf(exchange, 2_500, 'curl', shownOf(exchange));
   accessLog.write(line);
   accessLog.write(line);
   clock.advance(ACCESS_LOG_FLUSH_MS);
@@ -93,7 +93,7 @@ test('a line says what the record says, whatever its values are', () => {
     });
     const row = rowOf({ ...IDENTITY, zone: 'a"b' }, exchange, i, text);
     for (const _ of ['made', 'remembered']) {
-      expect(JSON.parse(lines.lineOf(exchange, i, text))).toEqual(row);
+      expect(JSON.parse(lines.lineOf(exchange, i, text, shownOf(exchange)))).toEqual(row);
     }
   }
 });

@@ -7,7 +7,7 @@ import { SpanExporter } from '#proxy/telemetry/shipper/span-exporter.ts';
 import { pushSpan } from '#proxy/telemetry/trace/spans.ts';
 import { eventually } from '#test/eventually.ts';
 import { expect, onTestFinished, test } from 'vitest';
-import { IDENTITY, exchangeOf } from '../exchanges.ts';
+import { IDENTITY, exchangeOf, shownOf } from '../exchanges.ts';
 
 async function start(answer: RequestListener) {
   const server = createServer(answer).listen(0, '127.0.0.1');
@@ -28,7 +28,8 @@ async function start(answer: RequestListener) {
 
 function batchOf(count: number) {
   const fields: (string | number)[] = [];
-  for (let i = 0; i < count; i++) pushSpan(fields, exchangeOf(), 5);
+  const exchange = exchangeOf();
+  for (let i = 0; i < count; i++) pushSpan(fields, exchange, 5, shownOf(exchange));
   return { fields, count };
 }
 

@@ -2,7 +2,7 @@ import type { Exchange } from '#proxy/exchange.ts';
 import { otlpBody } from '#proxy/telemetry/trace/otlp.ts';
 import { SPAN_FIELDS, pushSpan } from '#proxy/telemetry/trace/spans.ts';
 import { expect, test } from 'vitest';
-import { IDENTITY, exchangeOf } from '../exchanges.ts';
+import { IDENTITY, exchangeOf, shownOf } from '../exchanges.ts';
 
 interface Span {
   attributes: { key: string; value: { stringValue?: string; intValue?: string } }[];
@@ -11,7 +11,7 @@ interface Span {
 
 function spansOf(...exchanges: readonly Exchange[]): Span[] {
   const fields: (string | number)[] = [];
-  for (const exchange of exchanges) pushSpan(fields, exchange, 2_500);
+  for (const exchange of exchanges) pushSpan(fields, exchange, 2_500, shownOf(exchange));
   expect(fields).toHaveLength(exchanges.length * SPAN_FIELDS.length);
   const body = otlpBody(IDENTITY, fields) as {
     resourceSpans: { scopeSpans: { spans: Span[] }[] }[];
