@@ -14,7 +14,7 @@ test('records are stored with every column, and metrics in every rollup', async 
   const full = Object.fromEntries(
     RECORD_COLUMNS.map(({ name, wire }, index) => [name, wire === 'String' ? `${name}!` : index]),
   );
-  await mesh.send('access', 0, message('access', [{ ...full, time }], {}));
+  await mesh.send('access', 0, message('access', [{ ...full, time, fields: 'tenant=acme' }], {}));
   await mesh.send(
     'metrics',
     0,
@@ -36,6 +36,7 @@ test('records are stored with every column, and metrics in every rollup', async 
   const [row] = await mesh.clickhouse.query<Record<string, unknown>>('SELECT * FROM records');
   expect(row).toEqual({
     ...full,
+    fields: { tenant: 'acme' },
     proxy: 'proxy!',
     time: `${new Date(time / 1_000).toISOString().slice(0, -1)}000Z`,
   });
