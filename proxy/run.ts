@@ -205,7 +205,7 @@ export class Proxy {
         if (this.#drained !== undefined) return 'the proxy is draining';
         return this.#ready ? undefined : 'there is no snapshot yet';
       },
-      metrics: async () => {
+      metrics: async (format) => {
         const reports = await this.#fleet.report();
         const served = this.#source?.served();
         const own = ownMetrics(
@@ -219,7 +219,7 @@ export class Proxy {
           reports,
         );
         const series = reports.map((report) => report.series);
-        return renderPrometheus(series, own);
+        return renderPrometheus(series, own, format);
       },
       snapshot: () => {
         const served = this.#source?.served();

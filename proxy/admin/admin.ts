@@ -7,6 +7,7 @@ import { bindProblem } from '../listener/sockets.ts';
 import { createServer } from '../node-http.ts';
 import type { HostPort } from '../host-port.ts';
 import type { EndpointView } from '../upstream/view.ts';
+import type { MetricsFormat } from '../telemetry/index.ts';
 import { freeSocketPath } from './address.ts';
 
 /** What the admin port shows and does. */
@@ -15,7 +16,7 @@ export interface AdminSubject {
   notReady(): string | undefined;
   /** Which part of the proxy does not move any more; undefined when it lives. */
   stalled(): string | undefined;
-  metrics(): Promise<string>;
+  metrics(format: MetricsFormat): Promise<string>;
   /** Revision, digest and resources as served now. */
   snapshot(): unknown;
   /** What became of each resource of it: the status of Gateway API. */
@@ -32,7 +33,10 @@ type Answer = { status: number; type: string; body: string };
 
 const LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error'];
 const JSON_TYPE = 'application/json';
-const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+const METRICS_TYPES: Readonly<Record<MetricsFormat, string>> = {
+  prometheus: 'text/plain; version=0.0.4; charset=utf-8',
+  openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+};
 /** What may be read without a token over TCP. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics']);
 const BODY_BYTES_MAX = 1_024;
@@ -118,11 +122,11 @@ export class Admin {
     }
     const answer = post
       ? await this.#change(pathname, searchParams, request)
-      : await this.#show(pathname);
+      : await this.#show(pathname, request.headers.accept ?? '');
     return answer ?? problem(404, `there is no ${request.method} ${pathname} here`);
   }
 
-  async #show(pathname: string): Promise<Answer | undefined> {
+  async #show(pathname: string, accept: string): Promise<Answer | undefined> {
     switch (pathname) {
       case '/healthz': {
         const reason = this.#subject.stalled();
@@ -137,7 +141,7 @@ export class Admin {
           : json({ status: 'not ready', reason }, 503);
       }
       case '/metrics':
-        return { status: 200, type: METRICS_TYPE, body: await this.#subject.metrics() };
+        return this.#metrics(accept);
       case '/snapshot':
         return json(this.#subject.snapshot());
       case '/status':
@@ -147,6 +151,13 @@ export class Admin {
       default:
         return undefined;
     }
+  }
+
+  /** Prometheus names OpenMetrics first where it takes it, and then gets exemplars. */
+  async #metrics(accept: string): Promise<Answer> {
+    const format = accept.includes('application/openmetrics-text') ? 'openmetrics' : 'prometheus';
+    const body = await this.#subject.metrics(format);
+    return { status: 200, type: METRICS_TYPES[format], body };
   }
 
   async #change(

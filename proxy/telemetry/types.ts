@@ -67,6 +67,14 @@ export interface TelemetryStats {
   shipperRestarts: number;
 }
 
+/** A request that shows what a bucket counts: OpenMetrics 1.0, "Exemplars". */
+export interface Exemplar {
+  traceId: string;
+  seconds: number;
+  /** Wall clock, ms since 1970: when it ended. */
+  atMs: number;
+}
+
 /** One line of Prometheus series: labels and sums since the worker's start. */
 export interface RequestSeries {
   direction: string;
@@ -81,6 +89,8 @@ export interface RequestSeries {
   durationUsSum: number;
   /** Counts by upper bound, as PROMETHEUS_BOUNDS has them, not cumulative; the last is +Inf. */
   durations: number[];
+  /** Of sampled traces, by the same bounds; undefined: none was seen. */
+  exemplars: (Exemplar | undefined)[];
 }
 
 /** Structured-cloneable: what a worker tells its supervisor for `/metrics`. */

@@ -1,31 +1,53 @@
-import type { RequestSeries, SeriesSnapshot, TelemetryStats } from '../types.ts';
-import { PROMETHEUS_BOUNDS } from './totals.ts';
+import type { Exemplar, RequestSeries, SeriesSnapshot, TelemetryStats } from '../types.ts';
+import { PROMETHEUS_BOUNDS, copyOf } from './totals.ts';
 
 type Labels = Record<string, string>;
+
+/** Prometheus' text format 0.0.4, or OpenMetrics 1.0, which has exemplars. */
+export type MetricsFormat = 'prometheus' | 'openmetrics';
 
 /**
  * Prometheus text of one proxy: the workers' series summed, and what telemetry itself did.
  * `extra` is text of the same format and is put behind.
  */
-export function renderPrometheus(snapshots: readonly SeriesSnapshot[], extra = ''): string {
-  const text = new PrometheusText();
+export function renderPrometheus(
+  snapshots: readonly SeriesSnapshot[],
+  extra = '',
+  format: MetricsFormat = 'prometheus',
+): string {
+  const text = new PrometheusText(format);
   const series = merged(snapshots);
   renderRequests(text, series);
   renderDurations(text, series);
   renderTelemetry(text, snapshots);
-  return text.toString() + (extra === '' || extra.endsWith('\n') ? extra : `${extra}\n`);
+  const rest = extra === '' || extra.endsWith('\n') ? extra : `${extra}\n`;
+  if (format === 'prometheus') return text.toString() + rest;
+  // A family of counters has no suffix there, its samples do.
+  return (
+    `${text.toString()}${rest}`.replaceAll(/^(# (?:HELP|TYPE) \S+)_total /gm, '$1 ') + '# EOF\n'
+  );
 }
 
 class PrometheusText {
+  readonly #format: MetricsFormat;
   #text = '';
+
+  constructor(format: MetricsFormat) {
+    this.#format = format;
+  }
 
   family(name: string, type: 'counter' | 'gauge' | 'histogram', help: string): void {
     this.#text += `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
   }
 
-  sample(name: string, labels: Labels, value: number): void {
+  sample(name: string, labels: Labels, value: number, exemplar?: Exemplar): void {
     const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`);
-    this.#text += `${name}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}\n`;
+    this.#text += `${name}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}`;
+    if (exemplar !== undefined && this.#format === 'openmetrics') {
+      const { traceId, seconds, atMs } = exemplar;
+      this.#text += ` # {trace_id="${traceId}"} ${seconds} ${(atMs / 1_000).toFixed(3)}`;
+    }
+    this.#text += '\n';
   }
 
   toString(): string {
@@ -56,7 +78,7 @@ function merged(
       const key = [proxy, direction, route, service, statusClass, reason].join('|');
       const sum = sums.get(key)?.series;
       if (sum === undefined) {
-        sums.set(key, { proxy, series: { ...one, durations: [...one.durations] } });
+        sums.set(key, { proxy, series: copyOf(one) });
         continue;
       }
       sum.requests += one.requests;
@@ -65,6 +87,7 @@ function merged(
       sum.bytesOut += one.bytesOut;
       sum.durationUsSum += one.durationUsSum;
       one.durations.forEach((count, i) => (sum.durations[i] = (sum.durations[i] ?? 0) + count));
+      addExemplars(sum.exemplars, one.exemplars);
     }
   }
   return [...sums.values()];
@@ -85,26 +108,46 @@ function renderRequests(text: PrometheusText, all: readonly Merged[]): void {
   }
 }
 
+interface Durations {
+  labels: Labels;
+  sum: number;
+  counts: number[];
+  exemplars: (Exemplar | undefined)[];
+}
+
+/** The newest of each bucket. */
+function addExemplars(to: (Exemplar | undefined)[], more: readonly (Exemplar | undefined)[]): void {
+  more.forEach((one, i) => {
+    if (one !== undefined && one.atMs > (to[i]?.atMs ?? 0)) to[i] = one;
+  });
+}
+
 function renderDurations(text: PrometheusText, all: readonly Merged[]): void {
   const name = 'windrose_request_duration_seconds';
   text.family(name, 'histogram', 'From the request head to the last byte out.');
-  const sums = new Map<string, { labels: Labels; sum: number; counts: number[] }>();
+  const sums = new Map<string, Durations>();
   for (const { proxy, series } of all) {
     const labels = labelsOf(proxy, series);
     const key = Object.values(labels).join('|');
-    const found = sums.get(key) ?? { labels, sum: 0, counts: [] };
+    const found = sums.get(key) ?? { labels, sum: 0, counts: [], exemplars: [] };
     found.sum += series.durationUsSum / 1e6;
     series.durations.forEach((count, i) => (found.counts[i] = (found.counts[i] ?? 0) + count));
+    addExemplars(found.exemplars, series.exemplars);
     sums.set(key, found);
   }
-  for (const { labels, sum, counts } of sums.values()) {
+  for (const { labels, sum, counts, exemplars } of sums.values()) {
     let below = 0;
     PROMETHEUS_BOUNDS.forEach((bound, i) => {
       below += counts[i] ?? 0;
-      text.sample(`${name}_bucket`, { ...labels, le: String(bound) }, below);
+      text.sample(`${name}_bucket`, { ...labels, le: String(bound) }, below, exemplars[i]);
     });
     below += counts[PROMETHEUS_BOUNDS.length] ?? 0;
-    text.sample(`${name}_bucket`, { ...labels, le: '+Inf' }, below);
+    text.sample(
+      `${name}_bucket`,
+      { ...labels, le: '+Inf' },
+      below,
+      exemplars[PROMETHEUS_BOUNDS.length],
+    );
     text.sample(`${name}_sum`, labels, sum);
     text.sample(`${name}_count`, labels, below);
   }

@@ -22,6 +22,10 @@ export interface WindowSeries {
   bytesOut: number;
   durationUsSum: number;
   readonly histogram: Histogram;
+  /** Of the slowest request whose trace is sampled; -1 µs: there is none. */
+  exemplarUs: number;
+  exemplarTrace: string;
+  exemplarAtMs: number;
   idleWindows: number;
 }
 
@@ -57,6 +61,11 @@ export class SeriesTable {
     series.bytesOut += exchange.bytesOut;
     series.durationUsSum += durationUs;
     series.histogram.add(bucketOf(durationUs));
+    if (durationUs > series.exemplarUs && exchange.trace.sampled) {
+      series.exemplarUs = durationUs;
+      series.exemplarTrace = exchange.trace.traceId;
+      series.exemplarAtMs = (exchange.arrivedAtUs + durationUs) / 1_000;
+    }
   }
 
   /** Visits the series of the open window without ending it. */
@@ -74,6 +83,7 @@ export class SeriesTable {
       series.bytesOut = 0;
       series.durationUsSum = 0;
       series.histogram.reset();
+      series.exemplarUs = -1;
       series.idleWindows = -1;
     }
     this.#touched = [];
@@ -130,6 +140,9 @@ export class SeriesTable {
       bytesOut: 0,
       durationUsSum: 0,
       histogram: new Histogram(),
+      exemplarUs: -1,
+      exemplarTrace: '',
+      exemplarAtMs: 0,
       idleWindows: 0,
     };
     this.#series.set(key, series);

@@ -1,4 +1,4 @@
-import { BUCKET_BASE } from '#contracts/metrics.ts';
+import { BUCKET_BASE, bucketOf } from '#contracts/metrics.ts';
 import { OTHER, SERIES_MAX } from '../limits.ts';
 import type { RequestSeries } from '../types.ts';
 import type { WindowSeries } from './series.ts';
@@ -18,6 +18,11 @@ export const PROMETHEUS_BOUNDS = BOUND_BUCKETS.map((bucket) =>
   Number((BUCKET_BASE ** bucket / 1e6).toPrecision(4)),
 );
 
+function slotOf(bucket: number): number {
+  const index = BOUND_BUCKETS.findIndex((bound) => bucket < bound);
+  return index < 0 ? BOUND_BUCKETS.length : index;
+}
+
 /** Sums since the worker's start, with fewer labels than the metric stream: for `/metrics`. */
 export class SeriesTotals {
   readonly #series: Map<string, RequestSeries>;
@@ -34,19 +39,17 @@ export class SeriesTotals {
     total.bytesOut += window.bytesOut;
     total.durationUsSum += window.durationUsSum;
     window.histogram.forEach((bucket, count) => {
-      const index = BOUND_BUCKETS.findIndex((bound) => bucket < bound);
-      const slot = index < 0 ? BOUND_BUCKETS.length : index;
+      const slot = slotOf(bucket);
       total.durations[slot] = (total.durations[slot] ?? 0) + count;
     });
+    const { exemplarTrace: traceId, exemplarUs, exemplarAtMs: atMs } = window;
+    if (exemplarUs < 0) return;
+    total.exemplars[slotOf(bucketOf(exemplarUs))] = { traceId, seconds: exemplarUs / 1e6, atMs };
   }
 
   /** A copy that can be folded into without changing this one. */
   copy(): SeriesTotals {
-    return new SeriesTotals(
-      new Map(
-        [...this.#series].map(([key, one]) => [key, { ...one, durations: [...one.durations] }]),
-      ),
-    );
+    return new SeriesTotals(new Map([...this.#series].map(([key, one]) => [key, copyOf(one)])));
   }
 
   list(): RequestSeries[] {
@@ -74,8 +77,14 @@ export class SeriesTotals {
       bytesOut: 0,
       durationUsSum: 0,
       durations: Array.from({ length: BOUND_BUCKETS.length + 1 }, () => 0),
+      exemplars: [],
     };
     this.#series.set(key, made);
     return made;
   }
+}
+
+/** One that can be added to. */
+export function copyOf(series: RequestSeries): RequestSeries {
+  return { ...series, durations: [...series.durations], exemplars: [...series.exemplars] };
 }

@@ -31,7 +31,7 @@ function proxyText(): string {
       {
         ...{ direction: 'edge', route: 'shop/storefront', service: 'shop/storefront' },
         ...{ statusClass: '2xx', reason: 'ok', requests: 1, retries: 0, bytesIn: 0, bytesOut: 0 },
-        ...{ durationUsSum: 1, durations: [1] },
+        ...{ durationUsSum: 1, durations: [1], exemplars: [] },
       },
     ],
     stats: {

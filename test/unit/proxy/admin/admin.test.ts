@@ -17,7 +17,7 @@ function subject(): AdminSubject & { did: string[]; reason: string | undefined }
       return this.reason;
     },
     stalled: () => undefined,
-    metrics: async () => 'windrose_x 1\n',
+    metrics: async (format) => `windrose_x{format="${format}"} 1\n`,
     snapshot: () => ({ revision: { epoch: 1, sequence: 3 } }),
     status: async () => ({ resources: [{ kind: 'Gateway' }] }),
     endpoints: async () => [],
@@ -65,10 +65,17 @@ describe('the admin port on its Unix socket', () => {
       status: 503,
       body: expect.stringContaining('no snapshot'),
     });
-    expect((await get('/metrics')).body).toBe('windrose_x 1\n');
+    expect((await get('/metrics')).body).toBe('windrose_x{format="prometheus"} 1\n');
     expect(JSON.parse((await get('/snapshot')).body)).toMatchObject({ revision: { sequence: 3 } });
     expect(JSON.parse((await get('/status')).body)).toEqual({ resources: [{ kind: 'Gateway' }] });
     expect((await get('/nothing')).status).toBe(404);
+  });
+
+  it('speaks OpenMetrics with who asks for it, as Prometheus does', async () => {
+    const { file } = await startUnix(subject());
+    const accept = 'application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2,*/*;q=0.1';
+    const at = { socketPath: file, path: '/metrics', headers: { accept } };
+    expect((await ask(at)).body).toBe('windrose_x{format="openmetrics"} 1\n');
   });
 
   it('changes state by POST alone', async () => {

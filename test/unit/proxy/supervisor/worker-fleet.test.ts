@@ -16,7 +16,15 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 const SERIES: RequestSeries = {
   ...{ direction: 'edge', route: 'r', service: 's', statusClass: '2xx', reason: 'ok' },
-  ...{ requests: 0, retries: 0, bytesIn: 0, bytesOut: 0, durationUsSum: 0, durations: [] },
+  ...{
+    requests: 0,
+    retries: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    durationUsSum: 0,
+    durations: [],
+    exemplars: [],
+  },
 };
 
 /** A child process that says what the test lets it say. */

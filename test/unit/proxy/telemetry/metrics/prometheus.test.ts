@@ -69,3 +69,28 @@ test('label values cannot break the text', () => {
   ]);
   expect(text).toContain('route="a\\"b\\\\c\\nd"');
 });
+
+test('OpenMetrics has a trace for a bucket: the slowest sampled one of the newest window', () => {
+  const table = new SeriesTable();
+  const totals = new SeriesTotals();
+  const window = (...requests: readonly [us: number, traceId: string, sampled?: boolean][]) => {
+    for (const [us, traceId, sampled = true] of requests) {
+      table.add(exchangeOf({ trace: { traceId, sampled }, arrivedAtUs: 1_000_000 }), us);
+    }
+    table.drain((series) => totals.fold(series));
+  };
+  window([400, 'a'], [440, 'b'], [450, 'unsampled', false]);
+  window([90_000, 'slow'], [300, 'c']);
+  const both = [snapshot(1, []), { ...snapshot(0, []), requests: totals.list() }];
+  const text = renderPrometheus(both, '# TYPE x_total counter\nx_total 1', 'openmetrics');
+  const found = text.split('\n').filter((line) => line.includes(' # {'));
+  expect(found.map((line) => / # \{.*$/.exec(line)?.[0])).toEqual([
+    ' # {trace_id="b"} 0.00044 1.000',
+    ' # {trace_id="slow"} 0.09 1.090',
+  ]);
+  expect(text).toMatch(/^# TYPE windrose_requests counter$/m);
+  expect(text).toMatch(/^windrose_requests_total\{.*\} 5$/m);
+  expect(text.endsWith('# TYPE x counter\nx_total 1\n# EOF\n')).toBe(true);
+  const plain = renderPrometheus(both);
+  expect(plain).not.toMatch(/trace_id|EOF/);
+});
