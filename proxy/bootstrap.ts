@@ -8,7 +8,7 @@ import {
   type FieldSpec,
   readBootstrap,
 } from '#platform/bootstrap.ts';
-import { KAFKA_ACCESS_FIELDS, kafkaAccessOf } from '#platform/kafka-fields.ts';
+import { KAFKA_ACCESS_FIELDS, kafkaAccessOf, kafkaBrokersOf } from '#platform/kafka-fields.ts';
 import type { KafkaAccess } from '#platform/kafka.ts';
 import { TRUST_FIELDS, type TrustText, trustTexts } from '#platform/trust-fields.ts';
 import { checkCredential, checkName, checkNames, checkRole } from './bootstrap-checks.ts';
@@ -217,7 +217,8 @@ export function settingsOf(given: Values, credential?: ProxyCredential): ProxySe
           },
     trust: standalone ? undefined : trustIn(values, credential),
     credential,
-    kafkaBrokers: standalone ? undefined : values.kafka,
+    kafkaBrokers:
+      standalone || values.kafka === undefined ? undefined : kafkaBrokersOf(values.kafka),
     kafkaAccess: standalone || values.kafka === undefined ? undefined : kafkaAccessOf(values),
     otlpEndpoint: values.otlp,
     logLevel: values.logLevel as ProxySettings['logLevel'],

@@ -120,8 +120,8 @@ export interface KafkaPlace {
   dir: string;
   /** Where clients are told to go (default: where it listens). */
   advertisedPort?: number | undefined;
-  /** A broker beside that of node 1, whose controller is at `controllerPort`. */
-  joins?: boolean;
+  /** The number of a broker beside that of node 1, whose controller is at `controllerPort`. */
+  node?: number | undefined;
   /** Addresses `PROTOCOL://host:port` beside the plain one, and what they need. */
   more?: { addresses: readonly string[]; settings: Readonly<Record<string, string>> };
 }
@@ -140,9 +140,9 @@ export function kafkaProperties(at: KafkaPlace): string {
       kafkaSettings['listener.security.protocol.map'],
       ...protocols.map((protocol) => `${protocol}:${protocol}`),
     ].join(','),
-    ...(at.joins === true
-      ? { 'process.roles': 'broker', 'node.id': '2', listeners: broker }
-      : { listeners: `${broker},CONTROLLER://${controller}` }),
+    ...(at.node === undefined
+      ? { listeners: `${broker},CONTROLLER://${controller}` }
+      : { 'process.roles': 'broker', 'node.id': String(at.node), listeners: broker }),
     'advertised.listeners': listening(at.advertisedPort ?? at.port),
     'controller.quorum.bootstrap.servers': controller,
     'log.dirs': at.dir,

@@ -1,7 +1,7 @@
 import { tokenFile } from '#platform/access/token-file.ts';
 import { BootstrapError } from '#platform/bootstrap.ts';
 import { systemClock } from '#platform/clock.ts';
-import { KAFKA_ACCESS_FIELDS, kafkaAccessOf } from '#platform/kafka-fields.ts';
+import { KAFKA_ACCESS_FIELDS, kafkaAccessOf, kafkaBrokersOf } from '#platform/kafka-fields.ts';
 import { sentenceOf } from '#platform/log.ts';
 import { CLICKHOUSE_FIELDS, SERVICE_FIELDS, checkHttpUrl, runService } from '#platform/service.ts';
 import { startAnalytics } from './analytics.ts';
@@ -42,7 +42,7 @@ runService('analytics', FIELDS, async (fields, log) => {
   if (clickhouseReader !== undefined) checkHttpUrl('--clickhouse-reader', clickhouseReader);
   return startAnalytics({
     mesh: fields.mesh,
-    kafkaBrokers: fields.kafka,
+    kafkaBrokers: kafkaBrokersOf(fields.kafka),
     kafkaAccess: kafkaAccessOf(fields),
     clickhouseUrl: clickhouse,
     readerUrl: clickhouseReader,

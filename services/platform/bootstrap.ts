@@ -158,9 +158,10 @@ function text(name: string, spec: FieldSpec, found: unknown): string {
   return value;
 }
 
-/** A repeated flag, a YAML list, or one text with commas. */
+/** A repeated flag, a YAML list, or a text with commas, also of one of these. */
 function listOf(found: unknown): string[] {
-  const parts = Array.isArray(found) ? found.map(String) : String(found).split(',');
+  const texts: unknown[] = Array.isArray(found) ? found : [found];
+  const parts = texts.flatMap((text) => String(text).split(','));
   return parts.map((part) => part.trim()).filter((part) => part !== '');
 }
 

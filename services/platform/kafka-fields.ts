@@ -37,6 +37,19 @@ export interface KafkaAccessValues {
   kafkaSaslMechanism: string;
 }
 
+/** Addresses of brokers, as a list of `host:port` has them; throws BootstrapError. */
+export function kafkaBrokersOf(brokers: readonly string[]): string[] {
+  const odd = brokers.find((broker) => !isHostPort(broker));
+  if (odd !== undefined) throw new BootstrapError(`--kafka ${odd} is no host:port`);
+  if (brokers.length === 0) throw new BootstrapError('--kafka names no broker');
+  return [...brokers];
+}
+
+function isHostPort(text: string): boolean {
+  const [, port] = /^(?:[^\s:[\]]+|\[[0-9a-f:.]+\]):([0-9]{1,5})$/i.exec(text) ?? [];
+  return port !== undefined && Number(port) > 0 && Number(port) < 65_536;
+}
+
 /** What the fields say, once its files could be read; throws BootstrapError. */
 export function kafkaAccessOf(values: KafkaAccessValues): KafkaAccess {
   const { kafkaTls, kafkaCa, kafkaUser, kafkaPasswordFile, kafkaSaslMechanism } = values;

@@ -53,7 +53,7 @@ test('F47: what cannot be read is put aside with its reason, and the stream goes
   await dead.stop();
   expect(reasons.sort()).toEqual([
     '1 headers are missing or are no whole numbers',
-    '2 schema 99 is unknown here, which is 1',
+    '2 schema 99 is unknown here, where 2 is the newest',
     expect.stringMatching(/^3 .+/),
     expect.stringMatching(/^4 the body has \d+ columns and 1 rows; \d+ and 2 were announced$/),
   ]);

@@ -19,7 +19,8 @@ export interface KafkaOptions extends BrokerPlace {
 export async function startKafka(options: KafkaOptions): Promise<RunningPart> {
   const { program, dataDir, logFile, port, controllerPort, env, secure, joins } = options;
   const files = writeBrokerFiles(dataDir, {
-    ...{ port, controllerPort, secure, joins, advertisedPort: options.advertisedPort },
+    ...{ port, controllerPort, secure, joins, settings: options.settings },
+    advertisedPort: options.advertisedPort,
   });
   await formatStorage(program.java, program.libs, files, env, {
     users: secure?.users ?? [],

@@ -20,6 +20,14 @@ export interface BrokerFiles {
   readonly dataDir: string;
 }
 
+/** A cluster whose first broker runs here. */
+export interface Cluster {
+  /** Of the first broker. */
+  readonly dataDir: string;
+  /** The number of the one that joins, from 2. */
+  readonly node: number;
+}
+
 export interface BrokerPlace {
   readonly port: number;
   readonly controllerPort: number;
@@ -27,8 +35,10 @@ export interface BrokerPlace {
   readonly secure?: SecureListeners | undefined;
   /** Where clients are told to go, when something stands before the broker. */
   readonly advertisedPort?: number | undefined;
-  /** The `dataDir` of a running broker: this one is the second of its cluster. */
-  readonly joins?: string | undefined;
+  /** Of whose cluster it is another node. */
+  readonly joins?: Cluster | undefined;
+  /** Settings beside our own. */
+  readonly settings?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Writes a broker's settings into a folder; its data lies in `data` there. */
@@ -39,14 +49,13 @@ export function writeBrokerFiles(folder: string, at: BrokerPlace): BrokerFiles {
     logging: join(folder, 'log4j2.properties'),
     dataDir: join(folder, 'data'),
   };
-  const { secure, joins, ...place } = at;
-  const more = secure && {
-    addresses: secureAddresses(secure),
-    settings: secureSettings(secure, folder),
+  const { secure, joins, settings, ...place } = at;
+  const more = {
+    addresses: secure === undefined ? [] : secureAddresses(secure),
+    settings: { ...settings, ...(secure && secureSettings(secure, folder)) },
   };
   const properties = kafkaProperties({
-    ...{ ...place, dir: files.dataDir, joins: joins !== undefined },
-    ...(more === undefined ? {} : { more }),
+    ...{ ...place, dir: files.dataDir, node: joins?.node, more },
   });
   // Passwords may be in it.
   writeFileSync(files.properties, properties, { mode: 0o600 });
@@ -60,11 +69,11 @@ export async function formatStorage(
   libs: string,
   files: BrokerFiles,
   env: NodeJS.ProcessEnv,
-  { users = [], joins }: { users?: readonly KafkaUser[]; joins?: string | undefined } = {},
+  { users = [], joins }: { users?: readonly KafkaUser[]; joins?: Cluster | undefined } = {},
 ): Promise<void> {
   if (existsSync(join(files.dataDir, 'meta.properties'))) return;
   rmSync(files.dataDir, { recursive: true, force: true });
-  const clusterId = joins === undefined ? newClusterId() : clusterIdIn(joins);
+  const clusterId = joins === undefined ? newClusterId() : clusterIdIn(joins.dataDir);
   const { ok, output } = await runTool(
     java.command,
     [

@@ -10,7 +10,7 @@ import { eventually } from '#test/eventually.ts';
 import { kafkaBrokers, uniqueMesh } from '#test/parts.ts';
 import { Kafka as Library, logLevel } from 'kafkajs';
 import { expect, onTestFinished, test } from 'vitest';
-import { startBrokerOnWire, startTwoBrokers } from './own-kafka.ts';
+import { startBrokerOnWire, startCluster } from './own-kafka.ts';
 
 function link(brokers: string[], more: { requestTimeoutMs?: number } = {}): Kafka {
   const kafka = connectKafka({ brokers, clientId: 'test', log: () => undefined, ...more });
@@ -119,7 +119,8 @@ test('connections that fall silent are given up: sends and the group go on', asy
 }, 240_000);
 
 test("a partition's leader is killed: what was acknowledged is there, in order", async () => {
-  const [one, two] = await startTwoBrokers();
+  const [one, two] = await startCluster(2);
+  if (one === undefined || two === undefined) throw new Error('two brokers were to start');
   const kafka = link([one.address, two.address]);
   const topic = `test.${uniqueMesh()}`;
   await eventually(

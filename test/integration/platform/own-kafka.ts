@@ -27,13 +27,24 @@ export async function startBroker(more: More = {}): Promise<RunningPart> {
   return startOne({ port, controllerPort, dataDir: tempDir(), ...more });
 }
 
-/** Two brokers of one cluster; the second may be killed, the first is the controller as well. */
-export async function startTwoBrokers(): Promise<[RunningPart, RunningPart]> {
-  const [port = 0, controllerPort = 0, second = 0] = await freeList(3);
+/**
+ * Brokers of one cluster, as nodes 1, 2, …; all may be killed but the first, which is the
+ * controller as well.
+ */
+export async function startCluster(
+  brokers: number,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<RunningPart[]> {
+  const [controllerPort = 0, port = 0, ...ports] = await freeList(1 + brokers);
   const dataDir = tempDir();
-  const one = await startOne({ port, controllerPort, dataDir });
-  const two = await startOne({ port: second, controllerPort, dataDir: tempDir(), joins: dataDir });
-  return [one, two];
+  const first = await startOne({ port, controllerPort, dataDir, settings });
+  const others = ports.map((other, index) =>
+    startOne({
+      ...{ port: other, controllerPort, dataDir: tempDir(), settings },
+      joins: { dataDir, node: index + 2 },
+    }),
+  );
+  return [first, ...(await Promise.all(others))];
 }
 
 /** The wire between clients and a broker that is only known by the wire's address. */

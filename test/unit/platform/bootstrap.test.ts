@@ -38,6 +38,9 @@ describe('readBootstrap', () => {
     const values = read(['--mesh=m', '--gateway', 'a/b', '--gateway', 'c/d', '--insecure']);
     expect(values.gateway).toEqual(['a/b', 'c/d']);
     expect(values.insecure).toBe(true);
+    expect(read(['--mesh=m', '--gateway', 'a/b, c/d', '--gateway=e/f']).gateway).toEqual([
+      ...['a/b', 'c/d', 'e/f'],
+    ]);
   });
 
   it('reads mappings: of a file, of repeated flags, of one variable', () => {
