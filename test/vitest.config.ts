@@ -4,6 +4,12 @@ import { defineConfig } from 'vitest/config';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const reporter = new URL('support/reporter.ts', import.meta.url);
 
+/**
+ * Files at once, of both projects together. Integration tests start processes of their own: more
+ * than two on two cores only measure each other. Vitest's own choice there is one.
+ */
+const WORKERS = 2;
+
 export default defineConfig({
   root,
   test: {
@@ -21,6 +27,7 @@ export default defineConfig({
             'test/*.test.ts',
           ],
           testTimeout: 10_000,
+          maxWorkers: WORKERS,
         },
       },
       {
@@ -32,9 +39,7 @@ export default defineConfig({
           globalSetup: ['test/support/setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // These start processes of their own: more than two files at once on two cores only
-          // measure each other.
-          maxWorkers: 2,
+          maxWorkers: WORKERS,
         },
       },
     ],
