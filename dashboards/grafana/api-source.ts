@@ -1,8 +1,9 @@
 /** Where the boards of routes and consumers count from. */
-import { ROLLUPS } from '#contracts/tables.ts';
-import { IN_RANGE, chosen, named, values } from './sql.ts';
+import { ROLLUP_TIERS } from '#contracts/tables.ts';
+import { chosen, named, rollupRows, values } from './sql.ts';
 
-export const ROUTES = ROLLUPS.routes.table;
+/** Of the tier that fits the range. */
+export const ROUTES = rollupRows(ROLLUP_TIERS.routes);
 
 export const ROUTE = named('route', 'no route');
 export const CONSUMER = named('consumer', 'anonymous');
@@ -17,4 +18,4 @@ export const WHERE = [
   chosen(CONSUMER, 'consumer'),
 ].join(' AND ');
 
-export const FROM = `FROM ${ROUTES} WHERE ${IN_RANGE} AND ${WHERE}`;
+export const FROM = `FROM ${ROUTES} WHERE ${WHERE}`;

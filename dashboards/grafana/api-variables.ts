@@ -1,12 +1,12 @@
 /** Variables of the boards that count routes and consumers. */
 import { CONSUMER, ROUTE, ROUTES } from './api-source.ts';
 import type { Variable } from './model.ts';
-import { IN_RANGE, sql, values } from './sql.ts';
+import { sql, values } from './sql.ts';
 
 const distinct = (name: string): string =>
   sql(
     `SELECT DISTINCT ${name} AS word FROM ${ROUTES}`,
-    `WHERE ${IN_RANGE} AND direction = ${values('direction')}`,
+    `WHERE direction = ${values('direction')}`,
     `ORDER BY word LIMIT 1000`,
   );
 

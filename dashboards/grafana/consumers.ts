@@ -5,7 +5,6 @@ import { TO_REQUESTS_OF_CONSUMER, TO_RESILIENCE, TO_ROUTE } from './links.ts';
 import type { Board, Panel, TimeSeries } from './model.ts';
 import {
   ERROR_RATE,
-  IN_RANGE,
   POINT,
   POINT_SECONDS,
   REQUESTS,
@@ -64,7 +63,7 @@ const now: Panel[] = [
 /** A line for each of thousands of Consumers could not be read, nor drawn. */
 const LINES_MAX = 20;
 const BUSIEST = sql(
-  `consumer IN (SELECT consumer FROM ${ROUTES} WHERE ${IN_RANGE} AND ${WHERE}`,
+  `consumer IN (SELECT consumer FROM ${ROUTES} WHERE ${WHERE}`,
   `  GROUP BY consumer ORDER BY sum(requests) DESC, consumer LIMIT ${LINES_MAX})`,
 );
 

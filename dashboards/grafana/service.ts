@@ -2,7 +2,7 @@
 import { CALLER_SIDE_SQL } from '#contracts/record.ts';
 import { ROLLUPS, STATUS_CLASS_SQL, TABLES } from '#contracts/tables.ts';
 import { TO_PROXY, TO_RESILIENCE, TO_SERVICE } from './links.ts';
-import { SERVICES_FROM, SERVICE_CHOSEN, SERVICE_VARIABLE } from './mesh-source.ts';
+import { EDGES, SERVICES_FROM, SERVICE_CHOSEN, SERVICE_VARIABLE } from './mesh-source.ts';
 import type { Board, Panel, TimeSeries } from './model.ts';
 import {
   ERROR_RATE,
@@ -17,10 +17,7 @@ import {
 } from './sql.ts';
 
 const CALLED = `${SERVICES_FROM} AND destination != ''`;
-const CALLING = sql(
-  `FROM ${ROLLUPS.edges.table}`,
-  `WHERE ${IN_RANGE} AND destination != '' AND ${chosen('source', 'service')}`,
-);
+const CALLING = sql(`FROM ${EDGES}`, `WHERE destination != '' AND ${chosen('source', 'service')}`);
 /** What the service's own sidecars saw: shown beside, never added. */
 const OWN = sql(
   `FROM ${ROLLUPS.inbound.table}`,

@@ -1,10 +1,47 @@
 /** Pieces of SQL that the panels share. `$__…` are macros of Grafana's ClickHouse data source. */
 import { BUCKET_BASE } from '#contracts/metrics.ts';
-import { ROLLUPS } from '#contracts/tables.ts';
+import {
+  FINE_RANGE_MAX_MS,
+  MINUTE_RANGE_MAX_MS,
+  ROLLUP_TIERS,
+  type Rollup,
+} from '#contracts/tables.ts';
 
-const STEP_SECONDS = ROLLUPS.routes.stepSeconds;
+/** Seconds in the range of the board. */
+export const RANGE_SECONDS = "greatest(1, dateDiff('second', $__fromTime, $__toTime))";
 
-const POINT_STEPS = `intDiv($__interval_s + ${STEP_SECONDS - 1}, ${STEP_SECONDS})`;
+/** Whether rows of a tier answer for the board's range, if no finer one does: as the API has it. */
+function reaches({ keepDays }: Rollup, rangeMaxMs: number): string {
+  const isShort = `${RANGE_SECONDS} <= ${rangeMaxMs / 1_000}`;
+  return `(${isShort} AND $__fromTime >= now() - toIntervalDay(${keepDays}))`;
+}
+
+const [FINE, MINUTE, HOUR] = ROLLUP_TIERS.edges;
+const IS_FINE = reaches(FINE, FINE_RANGE_MAX_MS);
+const IS_MINUTE = reaches(MINUTE, MINUTE_RANGE_MAX_MS);
+/** Of the tiers, the finest first; exactly one holds, and ClickHouse reads nothing of the others. */
+const IS_OF_TIER = [
+  IS_FINE,
+  `NOT ${IS_FINE} AND ${IS_MINUTE}`,
+  `NOT ${IS_FINE} AND NOT ${IS_MINUTE}`,
+];
+
+/** The rows of routes or of edges that the board's range asks for, as a table. */
+export function rollupRows(
+  tiers: (typeof ROLLUP_TIERS)[keyof typeof ROLLUP_TIERS],
+  where = IN_RANGE,
+): string {
+  const tables = tiers.map(
+    ({ table }, tier) => `SELECT * FROM ${table} WHERE ${IS_OF_TIER[tier] ?? ''} AND ${where}`,
+  );
+  return `(${tables.join(' UNION ALL ')})`;
+}
+
+const STEP_SECONDS =
+  `multiIf(${IS_FINE}, ${FINE.stepSeconds}, ${IS_MINUTE}, ${MINUTE.stepSeconds}, ` +
+  `${HOUR.stepSeconds})`;
+
+const POINT_STEPS = `intDiv($__interval_s + ${STEP_SECONDS} - 1, ${STEP_SECONDS})`;
 /**
  * Seconds of one point: Grafana's interval in whole rows of the rollup. Points of 15 s over rows
  * of 10 s would hold one row and two in turn.
@@ -19,9 +56,6 @@ export const POINT = `toStartOfInterval(time, toIntervalSecond(${POINT_SECONDS})
 
 /** Rows of a rollup in the range of the board. */
 export const IN_RANGE = '$__timeFilter(time)';
-
-/** Seconds in the range of the board. */
-export const RANGE_SECONDS = "greatest(1, dateDiff('second', $__fromTime, $__toTime))";
 
 export const REQUESTS = 'sum(requests)';
 export const REQUESTS_PER_SECOND = `sum(requests) / ${RANGE_SECONDS}`;

@@ -119,6 +119,19 @@ export const ROLLUPS = {
   },
 } as const satisfies Record<string, Rollup>;
 
+/** Of routes and of edges: from fine to coarse. */
+export const ROLLUP_TIERS = {
+  routes: [ROLLUPS.routes, ROLLUPS.routesMinute, ROLLUPS.routesHour],
+  edges: [ROLLUPS.edges, ROLLUPS.edgesMinute, ROLLUPS.edgesHour],
+} as const satisfies Record<string, readonly Rollup[]>;
+
+/**
+ * Beyond this much time, or older than a rollup reaches, the next coarser one answers: rows of 10 s
+ * for the one, of a minute for the other.
+ */
+export const FINE_RANGE_MAX_MS = 6 * 3_600_000;
+export const MINUTE_RANGE_MAX_MS = 14 * 86_400_000;
+
 /** Days of the tables that are no rollups. */
 export const RECORDS_KEEP_DAYS = 7;
 export const LEDGER_KEEP_DAYS = 90;

@@ -2,7 +2,16 @@ import type { GROUPS, Group } from '#contracts/api/analytics.ts';
 import { BUCKET_BASE } from '#contracts/metrics.ts';
 import { CALLER_SIDE_SQL } from '#contracts/record.ts';
 import { parseRevision } from '#contracts/revision.ts';
-import { ROLLUPS, type Rollup, STATUS_CLASS_SQL, TABLES, errorSql } from '#contracts/tables.ts';
+import {
+  FINE_RANGE_MAX_MS,
+  MINUTE_RANGE_MAX_MS,
+  ROLLUPS,
+  ROLLUP_TIERS,
+  type Rollup,
+  STATUS_CLASS_SQL,
+  TABLES,
+  errorSql,
+} from '#contracts/tables.ts';
 import { HttpProblem } from '#platform/http.ts';
 import type { SqlParams } from '#platform/clickhouse.ts';
 import type { TimeRange } from './range.ts';
@@ -96,15 +105,8 @@ const FILTER_COLUMNS: Readonly<Record<Exclude<keyof Filters, 'revision' | 'field
 };
 
 const DAY_MS = 86_400_000;
-/** From fine to coarse; those with fewer rows first. */
-const TIERS: readonly (readonly Rollup[])[] = [
-  [ROLLUPS.edges, ROLLUPS.routes],
-  [ROLLUPS.edgesMinute, ROLLUPS.routesMinute],
-  [ROLLUPS.edgesHour, ROLLUPS.routesHour],
-];
-/** Beyond this much time, or older than a rollup reaches, the next coarser one answers. */
-const FINE_RANGE_MAX_MS = 6 * 3_600_000;
-const MINUTE_RANGE_MAX_MS = 14 * DAY_MS;
+/** Those with fewer rows first. */
+const FAMILIES: readonly (readonly Rollup[])[] = [ROLLUP_TIERS.edges, ROLLUP_TIERS.routes];
 
 /** SQL of a group's value; `'all'` without one. */
 export function keySql(by: Group | undefined): string {
@@ -134,8 +136,7 @@ export function chooseSource(question: {
     range.fromMs < nowMs - ROLLUPS.edgesMinute.keepDays * DAY_MS ||
     (lengthMs > MINUTE_RANGE_MAX_MS && fits(ROLLUPS.edgesHour));
   const tier = coarsest ? 2 : Number(coarse);
-  const candidates = TIERS[tier] ?? [];
-  const rollup = candidates.find(has);
+  const rollup = FAMILIES.flatMap((tiers) => tiers[tier] ?? []).find(has);
   return rollup === undefined ? recordsSource() : rollupSource(rollup);
 }
 

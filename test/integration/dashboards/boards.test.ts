@@ -102,6 +102,53 @@ test('the lines of the heat map are named by their upper bounds, from the lowest
   expect(columns.map(({ name }) => name)).toEqual(['point', ...HEATMAP_LINES]);
 });
 
+describe('a board reads the rollup that fits its range', () => {
+  const HOUR_MS = 3_600_000;
+  /** What is put into one table comes into the coarser ones too, and into no finer one. */
+  const only = (table: string, consumer: string, agoMs: number) =>
+    clickhouse.command(
+      `INSERT INTO ${table} (time, route, consumer, direction, status_class, requests)
+       VALUES (${Math.floor((TO_MS - agoMs) / HOUR_MS) * 3_600}, 'shop/x', '${consumer}', 'edge',
+         '2xx', 7)`,
+    );
+  const consumers = async (rangeMs: number): Promise<unknown[]> => {
+    const range = { ...ALL, fromMs: TO_MS - rangeMs, intervalMs: rangeMs / 1_000 };
+    const rows = await answer(sqlOf('API analytics', 'Top consumers A'), range);
+    return rows.map(([consumer]) => consumer).filter((name) => String(name).startsWith('only'));
+  };
+
+  test('up to 6 hours, up to 14 days, and beyond', async () => {
+    await only('routes_10s', 'only-10s', 2 * HOUR_MS);
+    await only('routes_1m', 'only-1m', 2 * HOUR_MS);
+    await only('routes_1h', 'only-1h', 2 * HOUR_MS);
+    await only('routes_1h', 'only-old', 20 * 24 * HOUR_MS);
+    expect(await consumers(6 * HOUR_MS)).toEqual(['only-10s']);
+    expect(await consumers(6 * HOUR_MS + 10_000)).toEqual(['only-10s', 'only-1m']);
+    expect(await consumers(13 * 24 * HOUR_MS)).toEqual(['only-10s', 'only-1m']);
+    expect(await consumers(15 * 24 * HOUR_MS)).toEqual(['only-10s', 'only-1h', 'only-1m']);
+    expect(await consumers(30 * 24 * HOUR_MS)).toEqual([
+      ...['only-10s', 'only-1h', 'only-1m', 'only-old'],
+    ]);
+  });
+
+  test('points are whole rows of it, whatever Grafana would like', async () => {
+    const points = async (rangeMs: number): Promise<number[]> => {
+      const range = { ...ALL, fromMs: TO_MS - rangeMs, intervalMs: 1_000 };
+      const rows = await answer(sqlOf('API analytics', 'Requests per second by route A'), range);
+      return rows.map(([point]) => Date.parse(String(point)));
+    };
+    for (const [rangeMs, stepMs] of [
+      [6 * HOUR_MS, 10_000],
+      [24 * HOUR_MS, 60_000],
+      [30 * 24 * HOUR_MS, HOUR_MS],
+    ] as const) {
+      const found = await points(rangeMs);
+      expect(found.length).toBeGreaterThan(0);
+      expect(found.map((ms) => ms % stepMs)).toEqual(found.map(() => 0));
+    }
+  });
+});
+
 describe('what is chosen in the variables', () => {
   const chosen = (variables: Expansion['variables']): Expansion => ({
     ...ALL,
