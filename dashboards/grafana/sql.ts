@@ -19,7 +19,7 @@ function reaches({ keepDays }: Rollup, rangeMaxMs: number): string {
 const [FINE, MINUTE, HOUR] = ROLLUP_TIERS.edges;
 const IS_FINE = reaches(FINE, FINE_RANGE_MAX_MS);
 const IS_MINUTE = reaches(MINUTE, MINUTE_RANGE_MAX_MS);
-/** Of the tiers, the finest first; exactly one holds, and ClickHouse reads nothing of the others. */
+/** Of the tiers, the finest first: one holds, and ClickHouse reads nothing of the others. */
 const IS_OF_TIER = [
   IS_FINE,
   `NOT ${IS_FINE} AND ${IS_MINUTE}`,
