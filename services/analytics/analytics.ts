@@ -7,6 +7,8 @@ import { type Kafka, type KafkaAccess, Outage, connectKafka } from '#platform/ka
 import { sentenceOf } from '#platform/log.ts';
 import type { ServiceLog } from '#platform/service-log.ts';
 import { DESCRIPTION, addRoutes } from './api/routes.ts';
+import { DeadLetterOffice } from './dead/office.ts';
+import { addDeadLetters } from './dead/routes.ts';
 import { type IngestConsumer, startConsumer } from './ingest/consumer.ts';
 import type { IngestEvents } from './ingest/outcome.ts';
 import { ensureMeshTopics } from './ingest/topics.ts';
@@ -80,6 +82,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
     log,
     stopping: stopping.signal,
   });
+  addDeadLetters(api.app, new DeadLetterOffice({ mesh, kafka, clickhouse }), log);
   const { url } = await listen(api.app, options.listen, {
     insecure: options.insecureListen ?? false,
     tokens: options.tokens,

@@ -3,6 +3,7 @@ import { addApply } from './apply.ts';
 import { addAudit } from './audit.ts';
 import { addBackup } from './backup.ts';
 import { addConsumer } from './consumer.ts';
+import { addDead } from './dead.ts';
 import { addDelete } from './delete.ts';
 import { addDiff } from './diff.ts';
 import { addExplain } from './explain.ts';
@@ -48,6 +49,7 @@ export const VERBS: readonly Adder[] = [
   addGraph,
   addSlo,
   addAudit,
+  addDead,
   addQuery,
   addImport,
   addConsumer,

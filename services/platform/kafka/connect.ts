@@ -4,6 +4,7 @@ import { readAccess } from './access.ts';
 import { Group } from './group.ts';
 import { kafkajs } from './library.ts';
 import { OneAtATimeProducer } from './producer.ts';
+import { readRange } from './read-range.ts';
 import { TopicAdmin } from './topics.ts';
 import type { Kafka, KafkaSettings } from './types.ts';
 
@@ -29,27 +30,32 @@ export function connectKafka(settings: KafkaSettings): Kafka {
   const open = (): Library => openLibrary(settings);
   const admin = new TopicAdmin(open);
   const closers = new Set<() => Promise<void>>();
-  return {
+  const { clock = systemClock } = settings;
+  const kafka: Kafka = {
     createProducer() {
       const producer = new OneAtATimeProducer(open);
       closers.add(() => producer.close());
       return producer;
     },
     consumeGroup(options) {
-      const { log, clock = systemClock } = settings;
-      const group = new Group({ open, options, log, clock, retry: RETRY });
-      closers.add(() => group.stop());
+      const { log } = settings;
+      const close = (): Promise<void> => group.stop();
+      const stopped = (): void => void closers.delete(close);
+      const group = new Group({ open, options, log, clock, retry: RETRY, stopped });
+      closers.add(close);
       return group;
     },
     ensureTopics: (topics) => admin.ensureTopics(topics),
     partitionCount: (topic) => admin.partitionCount(topic),
     committed: (groupId, topic) => admin.committed(groupId, topic),
     offsets: (topic) => admin.offsets(topic),
+    readRange: (range) => readRange(kafka, range, clock),
     async close() {
       await Promise.all([...closers].map((close) => close()));
       closers.clear();
     },
   };
+  return kafka;
 }
 
 /** Anew for each connection: a password that was changed is read then. */

@@ -13,6 +13,8 @@ export interface GroupSettings {
   log: KafkaLog;
   clock: Clock;
   retry: RetryOptions;
+  /** It has left the group for good. */
+  stopped?: () => void;
 }
 
 const SESSION_TIMEOUT_MS = 20_000;
@@ -64,6 +66,7 @@ export class Group implements GroupConsumer {
     this.#restart?.cancel();
     await this.#run?.end();
     this.#run = undefined;
+    this.#settings.stopped?.();
   }
 
   #start(): void {

@@ -52,8 +52,24 @@ export interface Kafka {
   committed(groupId: string, topic: string): Promise<Committed[]>;
   /** Oldest and next offset of each partition. */
   offsets(topic: string): Promise<{ partition: number; oldest: bigint; next: bigint }[]>;
+  /**
+   * Shows messages of a partition to `visit`, in order, from one offset on and before another;
+   * those must have been there when it was called. Rejects with a KafkaError.
+   */
+  readRange(range: ReadRange): Promise<void>;
   /** Ends every connection made here, and waits for sends and handlers under way. */
   close(): Promise<void>;
+}
+
+export interface ReadRange {
+  topic: string;
+  partition: number;
+  from: bigint;
+  to: bigint;
+  /** What the names of groups begin with that this client may read in. */
+  groupPrefix: string;
+  timeoutMs: number;
+  visit(message: GroupMessage): 'enough' | undefined;
 }
 
 export interface BlockMessage {
