@@ -94,9 +94,13 @@ test(
     clearInterval(timer);
     await Promise.all(senders.map((sender) => sender.close()));
     expect(acked()).toBe(recorded);
-    await eventually(async () => (await count(mesh, 'records')) >= recorded || undefined, {
-      ...{ what: 'all is stored', timeoutMs: 60_000, everyMs: 200 },
-    });
+    // The one from the stream of records, the other from that of metrics.
+    for (const what of ['records', 'routes_10s']) {
+      const sum = what === 'records' ? 'count()' : 'sum(requests)';
+      await eventually(async () => (await count(mesh, what, sum)) >= recorded || undefined, {
+        ...{ what: `all is in ${what}`, timeoutMs: 60_000, everyMs: 200 },
+      });
+    }
     expect(await count(mesh, 'records')).toBe(recorded);
     expect(await count(mesh, 'records', 'uniqExact(request_id)')).toBe(recorded);
     expect(await count(mesh, 'routes_10s', 'sum(requests)')).toBe(recorded);
