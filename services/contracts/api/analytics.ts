@@ -1,5 +1,6 @@
 /** The HTTP API of `services/analytics`: queries and the shapes of its answers. */
 import Type, { type Static } from 'typebox';
+import type { Health, OwnView } from './health.ts';
 
 export const GROUPS = [
   'route',
@@ -192,8 +193,17 @@ export interface RecordsResponse {
 export interface GraphResponse {
   from: string;
   to: string;
-  nodes: { name: string; requests: number; errors: number }[];
+  nodes: {
+    name: string;
+    requests: number;
+    errors: number;
+    /** What its own sidecars saw, in the last minutes; absent where none tells. */
+    own?: OwnView;
+    /** As it is now: absent in a graph of the past, and of who is never called. */
+    health?: Health;
+  }[];
   edges: {
+    health?: Health;
     source: string;
     destination: string;
     requests: number;

@@ -1,9 +1,6 @@
 // Blocks that could not be stored: shown, and stored after all, through the API and the CLI.
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { AuditResponse } from '#contracts/api/analytics.ts';
 import type {
@@ -15,9 +12,9 @@ import type { Stream } from '#contracts/tables.ts';
 import { meshTopics } from '#contracts/topics.ts';
 import { eventually } from '#test/eventually.ts';
 import { kafkaBrokers, tempDir } from '#test/parts.ts';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { sendDeadTo } from '../../../services/analytics/ingest/dead.ts';
-import { windrose } from '../../unit/cli/harness.ts';
+import { cliOf } from './cli.ts';
 import { startBroker } from '../platform/own-kafka.ts';
 import {
   type Message,
@@ -65,19 +62,6 @@ async function untilLetters(service: TestService, letters: number): Promise<Dead
   );
 }
 
-/** The command line, which asks the config service where analytics is. */
-async function cli(service: TestService, ...args: string[]) {
-  const config = createServer((_request, response) => {
-    response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ mesh: 'm', addresses: { analytics: service.url } }));
-  }).listen(0, '127.0.0.1');
-  onTestFinished(() => void config.close());
-  await once(config, 'listening');
-  const { port } = config.address() as AddressInfo;
-  const env = { WINDROSE_SERVER: `http://127.0.0.1:${port}` };
-  return windrose(['dead', ...args], { env, wallMs: Date.now });
-}
-
 test('what could not be read is shown, and stored once what was wrong is mended', async () => {
   const mesh = testMesh();
   const service = await startService(mesh);
@@ -115,7 +99,7 @@ test('what could not be read is shown, and stored once what was wrong is mended'
   // A block is missing: somebody has to see that.
   expect(await service.get<AuditResponse>('/v1/audit')).toMatchObject({ ok: false });
 
-  const ran = await cli(service, 'replay', '--all', '--stream', 'access');
+  const ran = await cliOf(service, 'dead', 'replay', '--all', '--stream', 'access');
   expect(ran.status).toBe(1);
   expect(ran.out).toMatch(/^ *0 +unreadable +headers are missing/m);
   expect(ran.out).toMatch(/^ *2 +sent/m);
@@ -139,10 +123,10 @@ test('what could not be read is shown, and stored once what was wrong is mended'
     what: 'the audit adds up',
     timeoutMs: 20_000,
   });
-  const listed = await cli(service, '--state', 'waiting');
+  const listed = await cliOf(service, 'dead', '--state', 'waiting');
   expect(listed.status).toBe(0);
   expect(listed.out.trimEnd().split('\n')).toHaveLength(3);
-  expect((await cli(service, 'show', '3')).out).toMatch(/^seq: 9$/m);
+  expect((await cliOf(service, 'dead', 'show', '3')).out).toMatch(/^seq: 9$/m);
 });
 
 test('what is asked wrongly is refused, and by whom it may not be', async () => {
