@@ -112,6 +112,14 @@ export const FIELDS = {
   natsCa: text('CA bundle for NATS over TLS', { env: 'NATS_CA' }),
   kafka: { type: 'list', description: 'host:port of Kafka brokers', env: 'KAFKA_BROKERS' },
   ...KAFKA_ACCESS_FIELDS,
+  telemetrySpool: {
+    type: 'number',
+    default: 256,
+    description:
+      'MiB of records and metrics that may wait in the data directory while Kafka is away, once ' +
+      'memory is full (64 MiB a worker); 0: none, the oldest are dropped and counted',
+    env: 'WINDROSE_TELEMETRY_SPOOL',
+  },
   otlp: text('base URL of an OTLP/HTTP receiver for spans', {
     env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
   }),
@@ -144,6 +152,7 @@ export interface ProxySettings {
   kafkaBrokers: string[] | undefined;
   kafkaAccess: KafkaAccess | undefined;
   otlpEndpoint: string | undefined;
+  spoolBytesMax: number;
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
 }
 
@@ -156,6 +165,8 @@ export interface NatsSettings {
 }
 
 const DEFAULT_MESH = 'demo';
+const MIB = 1024 * 1024;
+const SPOOL_MIB_MAX = 1024 * 1024;
 export type Values = BootstrapValues<typeof FIELDS>;
 
 /** Reads flags, environment and file; throws one sentence about what is wrong. */
@@ -221,6 +232,7 @@ export function settingsOf(given: Values, credential?: ProxyCredential): ProxySe
       standalone || values.kafka === undefined ? undefined : kafkaBrokersOf(values.kafka),
     kafkaAccess: standalone || values.kafka === undefined ? undefined : kafkaAccessOf(values),
     otlpEndpoint: values.otlp,
+    spoolBytesMax: spoolBytesOf(values.telemetrySpool),
     logLevel: values.logLevel as ProxySettings['logLevel'],
   };
 }
@@ -244,6 +256,14 @@ function expandLists(argv: readonly string[]): string[] {
     expanded.push(word);
   }
   return expanded;
+}
+
+function spoolBytesOf(mebibytes: number): number {
+  const isWhole = Number.isInteger(mebibytes) && mebibytes >= 0 && mebibytes <= SPOOL_MIB_MAX;
+  if (isWhole) return mebibytes * MIB;
+  throw new BootstrapError(
+    `--telemetry-spool ${mebibytes} is no number of MiB from 0 to ${SPOOL_MIB_MAX}`,
+  );
 }
 
 function readLabels(labels: readonly string[]): Record<string, string> {

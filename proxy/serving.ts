@@ -26,6 +26,7 @@ export function engineOptions(
       kafkaBrokers: settings.kafkaBrokers,
       kafkaAccess: settings.kafkaAccess,
       dataDir: settings.dataDir,
+      spoolBytesMax: settings.spoolBytesMax,
       clock,
       random,
       log: telemetryLog(log),

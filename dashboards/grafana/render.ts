@@ -5,6 +5,7 @@
 import { ANNOTATIONS, type Annotation } from './annotations.ts';
 import { linkUrl } from './links.ts';
 import type { Board, Link, Panel, Row, Stat, Table, Variable } from './model.ts';
+import { POINTS_MAX } from './sql.ts';
 
 export const DATASOURCE = { type: 'grafana-clickhouse-datasource', uid: 'windrose-clickhouse' };
 
@@ -86,6 +87,7 @@ function renderPanel(panel: Panel, url: LinkUrl): Json {
     datasource: DATASOURCE,
     // The rollups' step: a shorter interval has nothing to show.
     interval: '10s',
+    ...(isOverTime(panel) ? { maxDataPoints: POINTS_MAX } : {}),
     fieldConfig: fieldConfigOf(panel, url),
     options: optionsOf(panel),
     targets: panel.queries.map((query) => ({

@@ -2,21 +2,32 @@ import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { type BlockHeaders, encodeBlockHeaders, meshTopics } from '#contracts/topics.ts';
 import type { Clock } from '#platform/clock.ts';
-import { type Kafka, connectKafka } from '#platform/kafka.ts';
+import { type BlockMessage, type Kafka, connectKafka } from '#platform/kafka.ts';
 import { CRASH_BOUND_ROWS, STARTING_BOUND_ROWS } from './limits.ts';
 import { Destination } from './shipper/destination.ts';
-import { type LedgerState, isLedger, ledgerDirOf, readLedger } from './shipper/ledger.ts';
+import {
+  Ledger,
+  type LedgerState,
+  SUFFIX,
+  fileOf,
+  isLedger,
+  ledgerDirOf,
+  readLedger,
+} from './shipper/ledger.ts';
+import { blockHeaders } from './shipper/shipper.ts';
+import { Spool, dropOrphans, spoolDirOf } from './shipper/spool.ts';
 import type { CrashReportOptions } from './types.ts';
 
 /**
- * Tells Kafka of workers that died: for each ledger the last message of its stream, from which
- * the audit knows how many rows were closed and not stored (exactly), and how many more there may
- * have been at most (`bound`). A ledger is deleted once Kafka has its message. Waits for Kafka,
+ * Tells Kafka of workers that died: for each ledger the blocks that are in its spool, under their
+ * own numbers, and the last message of its stream, from which the audit knows how many rows were
+ * closed and not stored (exactly), and how many more there may have been at most (`bound`). A ledger is deleted once Kafka has its message. Waits for Kafka,
  * and for its topics, until the signal. The caller makes sure that the workers are dead.
  */
 export async function reportCrash(options: CrashReportOptions): Promise<void> {
   const dir = ledgerDirOf(options.dataDir);
   const found = ledgersOf(options, dir);
+  dropUnknownSpools(options, dir);
   if (found.length === 0 || options.kafkaBrokers.length === 0) return;
   const kafka = connectKafka({
     brokers: options.kafkaBrokers,
@@ -25,9 +36,15 @@ export async function reportCrash(options: CrashReportOptions): Promise<void> {
     log: options.log,
   });
   try {
-    for (const { file, state } of found) {
-      if (!(await tell(options, kafka, state))) return;
-      rmSync(file, { force: true });
+    for (const { owner } of found) {
+      const ledger = Ledger.open(dir, owner);
+      try {
+        if (!(await settle(options, kafka, ledger))) return;
+      } finally {
+        ledger.close();
+      }
+      rmSync(fileOf(dir, owner), { force: true });
+      const { state } = ledger;
       options.log('warn', 'a worker had ended without a goodbye; its rows are accounted for', {
         ...state.owner,
         lostRows: sumOf(state.waiting),
@@ -39,10 +56,14 @@ export async function reportCrash(options: CrashReportOptions): Promise<void> {
   }
 }
 
-function ledgersOf(
-  options: CrashReportOptions,
-  dir: string,
-): { file: string; state: LedgerState }[] {
+/** What a ledger that is gone once told of. */
+function dropUnknownSpools({ dataDir, log }: CrashReportOptions, dir: string): void {
+  const ledgers = new Set(namesIn(dir));
+  const dropped = dropOrphans(spoolDirOf(dataDir), (name) => ledgers.has(`${name}${SUFFIX}`));
+  if (dropped.length > 0) log('warn', 'spools without a ledger are deleted', { dropped });
+}
+
+function ledgersOf(options: CrashReportOptions, dir: string): LedgerState[] {
   const { instance, worker, exceptInstance, log } = options;
   return namesIn(dir).flatMap((name) => {
     const file = path.join(dir, name);
@@ -59,7 +80,7 @@ function ledgersOf(
       owner.instance !== exceptInstance &&
       (instance === undefined || owner.instance === instance) &&
       (worker === undefined || owner.worker === worker);
-    return wanted ? [{ file, state }] : [];
+    return wanted ? [state] : [];
   });
 }
 
@@ -73,33 +94,46 @@ function namesIn(dir: string): string[] {
 }
 
 /** False when the signal came first. */
-async function tell(
-  options: CrashReportOptions,
-  kafka: Kafka,
-  state: LedgerState,
-): Promise<boolean> {
-  const { clock, log, signal } = options;
+async function settle(options: CrashReportOptions, kafka: Kafka, ledger: Ledger): Promise<boolean> {
+  const { clock, log, dataDir } = options;
+  const { state } = ledger;
+  const { owner } = state;
   const destination = new Destination({
-    topic: meshTopics(state.owner.mesh)[state.owner.stream],
-    identity: state.owner,
-    kafka,
-    producer: kafka.createProducer(),
-    clock,
-    log,
+    topic: meshTopics(owner.mesh)[owner.stream],
+    ...{ identity: owner, kafka, producer: kafka.createProducer(), clock, log },
   });
-  const message = {
-    value: new Uint8Array(0),
-    headers: encodeBlockHeaders(headersOf(state, clock.wallMs())),
-  };
+  const spool = new Spool(spoolDirOf(dataDir), owner);
+  for (const seq of spool.list()) {
+    const block = state.waiting.has(seq) ? spool.read(seq) : undefined;
+    // Acknowledged already, or cut off while it was written: the ledger has it among the lost.
+    if (block === undefined) continue;
+    const headers = encodeBlockHeaders(blockHeaders(owner, block.meta, state.dropped));
+    const sent = await send(options, destination, { value: block.bytes, headers });
+    if (sent === 'aborted') return false;
+    if (sent === 'stored') ledger.acked(seq, block.meta.rows);
+    else ledger.dropped(seq, block.meta.rows);
+    spool.delete(seq);
+  }
+  const headers = encodeBlockHeaders(headersOf(state, clock.wallMs()));
+  const last = await send(options, destination, { value: new Uint8Array(0), headers });
+  if (last === 'refused') {
+    throw new Error(`Kafka refuses the last message of instance ${owner.instance}`);
+  }
+  if (last === 'stored') spool.remove();
+  return last === 'stored';
+}
+
+async function send(
+  { clock, signal }: CrashReportOptions,
+  destination: Destination,
+  message: BlockMessage,
+): Promise<'stored' | 'refused' | 'aborted'> {
   while (signal?.aborted !== true) {
     const result = await destination.send(message);
-    if (result === 'stored') return true;
-    if (result === 'refused') {
-      throw new Error(`Kafka refuses the last message of instance ${state.owner.instance}`);
-    }
+    if (result !== 'later') return result;
     await pause(clock, destination.readyAtMs - clock.nowMs(), signal);
   }
-  return false;
+  return 'aborted';
 }
 
 /** Ends early when the signal comes. */

@@ -27,6 +27,9 @@ export const STARTING_BOUND_ROWS = BLOCK_ROWS_MAX * (1 + STARTING_BLOCKS_MAX);
 /** What waits for Kafka in memory; beyond it the oldest access blocks go first. */
 export const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 
+/** What waits on disk beyond that, of all workers of a data directory together. */
+export const SPOOL_BYTES_MAX = 256 * 1024 * 1024;
+
 /** Combinations of labels counted at once, for the metric stream and for Prometheus. */
 export const SERIES_MAX = 2_000;
 /** A series that was not touched for so many windows makes room for others. */

@@ -108,6 +108,8 @@ export class Recorder implements Telemetry {
       access: this.#streamStats('access'),
       metrics: this.#streamStats('metrics'),
       queueBytes: counters.get('queueBytes'),
+      spoolBytes: counters.get('spoolBytes'),
+      spoolBlocks: counters.get('spoolBlocks'),
       seriesOverflow: this.#table.overflow,
       fieldOverflow: this.#fieldValues.overflow,
       spansExported: counters.get('spansExported'),

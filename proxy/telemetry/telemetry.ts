@@ -1,8 +1,9 @@
 import { AccessLog } from './access/access-log.ts';
-import { CLOSE_TIMEOUT_MS, QUEUE_BYTES_MAX } from './limits.ts';
+import { CLOSE_TIMEOUT_MS, QUEUE_BYTES_MAX, SPOOL_BYTES_MAX } from './limits.ts';
 import { Recorder } from './recorder.ts';
 import { Ledger, ledgerDirOf } from './shipper/ledger.ts';
 import { Counters, STREAMS } from './shipper/protocol.ts';
+import { spoolDirOf } from './shipper/spool.ts';
 import { ShipperThread } from './shipper/thread.ts';
 import type { Telemetry, TelemetryOptions } from './types.ts';
 
@@ -19,6 +20,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     }
   }
   const queueBytesMax = options.queueBytesMax ?? QUEUE_BYTES_MAX;
+  const spoolBytesMax = options.spoolBytesMax ?? SPOOL_BYTES_MAX;
   const shipper =
     kafkaBrokers.length === 0 && otlpEndpoint === undefined
       ? undefined
@@ -30,6 +32,10 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
             otlpEndpoint,
             ledgerDir,
             queueBytesMax,
+            spool:
+              spoolBytesMax > 0
+                ? { root: spoolDirOf(options.dataDir), bytesMax: spoolBytesMax }
+                : undefined,
             counters: counters.buffer,
           },
           counters,

@@ -39,6 +39,8 @@ export interface TelemetryOptions {
   log: TelemetryLog;
   /** Bound of what waits for Kafka in memory (default 64 MiB). */
   queueBytesMax?: number;
+  /** Bound of what waits beyond that in `<dataDir>/spool` (default 256 MiB); 0: nothing does. */
+  spoolBytesMax?: number;
   /** How long `close` waits for Kafka before it leaves the rest to the ledger (default 5 s). */
   closeTimeoutMs?: number;
 }
@@ -56,6 +58,9 @@ export interface TelemetryStats {
   access: StreamStats;
   metrics: StreamStats;
   queueBytes: number;
+  /** Of blocks on disk that wait for Kafka. */
+  spoolBytes: number;
+  spoolBlocks: number;
   /** Requests counted under `__other__` because there were too many series. */
   seriesOverflow: number;
   /** Values of recorded headers that became `__other__` because there were too many. */

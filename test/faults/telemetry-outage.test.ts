@@ -69,7 +69,7 @@ test('F42: the broker is killed in the middle: nothing is lost, the counts are e
   expect(stored.at(-1)?.headers).toMatchObject({ served: recorded, dropped: 0, end: 1 });
 }, 120_000);
 
-test('F41: Kafka answers nothing: memory is bounded, the loss exactly counted', async () => {
+test('F41: Kafka answers nothing: what waits is bounded, the loss exactly counted', async () => {
   // It takes connections and never says a word, which is worse than being away.
   const mute = createServer((socket) => {
     socket.on('error', () => undefined); // The client gives up on it.
@@ -83,6 +83,7 @@ test('F41: Kafka answers nothing: memory is bounded, the loss exactly counted', 
     identity: { ...IDENTITY, mesh: uniqueMesh() },
     ...{ kafkaBrokers: [`127.0.0.1:${port}`], dataDir: tempDir(), clock: systemClock },
     ...{ random: Math.random, closeTimeoutMs: 0, queueBytesMax, log: () => undefined },
+    spoolBytesMax: queueBytesMax,
   });
   telemetry.record(exchangeOf());
   await eventually(() => telemetry.stats().queueBytes > 0 || undefined, {
@@ -100,6 +101,8 @@ test('F41: Kafka answers nothing: memory is bounded, the loss exactly counted', 
   });
   expect(telemetry.stats().queueBytes).toBeLessThanOrEqual(queueBytesMax);
   expect(telemetry.stats().queueBytes).toBeGreaterThan(queueBytesMax / 2);
+  expect(telemetry.stats().spoolBytes).toBeLessThanOrEqual(queueBytesMax);
+  expect(telemetry.stats().spoolBytes).toBeGreaterThan(queueBytesMax / 2);
   expect(telemetry.stats().access).toMatchObject({ served: total, acked: 0 });
   expect(telemetry.stats().access.dropped).toBeLessThan(total);
   const startedMs = performance.now();

@@ -171,6 +171,8 @@ function renderTelemetry(text: PrometheusText, snapshots: readonly SeriesSnapsho
   }
   const others: readonly [string, 'counter' | 'gauge', string, keyof TelemetryStats][] = [
     ['windrose_telemetry_queue_bytes', 'gauge', 'Blocks waiting for Kafka.', 'queueBytes'],
+    ['windrose_telemetry_spool_bytes', 'gauge', 'Of blocks waiting on disk.', 'spoolBytes'],
+    ['windrose_telemetry_spool_blocks', 'gauge', 'Blocks waiting on disk.', 'spoolBlocks'],
     [
       'windrose_telemetry_series_overflow_total',
       'counter',

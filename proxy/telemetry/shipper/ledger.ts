@@ -41,7 +41,7 @@ export interface LedgerState {
 }
 
 const COMPACT_AT_BYTES = 64 * 1024;
-const SUFFIX = '.ledger';
+export const SUFFIX = '.ledger';
 
 export function ledgerDirOf(dataDir: string): string {
   return path.join(dataDir, 'ledger');
@@ -210,7 +210,7 @@ function applyLine(state: LedgerState, line: string): void {
   }
 }
 
-function fileOf(dir: string, owner: LedgerOwner): string {
+export function fileOf(dir: string, owner: LedgerOwner): string {
   return path.join(dir, `${owner.instance}.${owner.worker}.${owner.stream}${SUFFIX}`);
 }
 

@@ -29,6 +29,7 @@ function start(port: NonNullable<typeof parentPort>, settings: ShipperSettings):
       : new Shipper({
           ...common,
           queueBytesMax: settings.queueBytesMax,
+          spool: settings.spool,
           kafka: connectKafka({
             brokers: kafkaBrokers,
             access: kafkaAccess,

@@ -67,6 +67,7 @@ export interface ShipperSettings {
   otlpEndpoint: string | undefined;
   ledgerDir: string;
   queueBytesMax: number;
+  spool: { root: string; bytesMax: number } | undefined;
   counters: SharedArrayBuffer;
 }
 
@@ -81,6 +82,8 @@ const COUNTER_NAMES = [
   'accessDroppedRows',
   'metricsDroppedRows',
   'queueBytes',
+  'spoolBytes',
+  'spoolBlocks',
   'spansTaken',
   'spansExported',
   'spansDropped',

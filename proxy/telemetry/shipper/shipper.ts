@@ -4,8 +4,10 @@ import type { BlockProducer, Kafka } from '#platform/kafka.ts';
 import type { TelemetryIdentity, TelemetryLog } from '../types.ts';
 import type { Ledger } from './ledger.ts';
 import { type Counters, type NumberedBlock, STREAMS, type Stream } from './protocol.ts';
-import { BlockQueue } from './queue.ts';
 import { Destination } from './destination.ts';
+import { DiskOverflow } from './overflow.ts';
+import { BlockQueue, type WaitingBlock } from './queue.ts';
+import { type BlockMeta, Spool } from './spool.ts';
 
 export interface ShipperOptions {
   identity: TelemetryIdentity;
@@ -13,6 +15,8 @@ export interface ShipperOptions {
   ledgers: Record<Stream, Ledger>;
   counters: Counters;
   queueBytesMax: number;
+  /** Folder of the spools; undefined: none, what finds no room in memory is dropped. */
+  spool: { root: string; bytesMax: number } | undefined;
   clock: Clock;
   log: TelemetryLog;
 }
@@ -25,10 +29,12 @@ export interface ShipperOptions {
 export class Shipper {
   readonly #options: ShipperOptions;
   readonly #queue: BlockQueue;
+  readonly #spools: Record<Stream, Spool> | undefined;
+  readonly #overflow: DiskOverflow | undefined;
   readonly #producer: BlockProducer;
   readonly #destinations: Record<Stream, Destination>;
   /** The headers of the block being sent, which every retry repeats. */
-  readonly #headers = new Map<NumberedBlock, BlockHeaders>();
+  readonly #headers = new Map<WaitingBlock, BlockHeaders>();
   readonly #running: Promise<void>;
   #wake: () => void = () => undefined;
   #closing = false;
@@ -36,13 +42,22 @@ export class Shipper {
 
   constructor(options: ShipperOptions) {
     this.#options = options;
-    this.#queue = new BlockQueue(options.queueBytesMax);
+    const { identity, spool } = options;
+    if (spool !== undefined) {
+      const spools = {
+        access: new Spool(spool.root, { ...identity, stream: 'access' }),
+        metrics: new Spool(spool.root, { ...identity, stream: 'metrics' }),
+      };
+      this.#spools = spools;
+      this.#overflow = new DiskOverflow({ ...options, ...spool, spools });
+    }
+    this.#queue = new BlockQueue(options.queueBytesMax, this.#overflow);
     this.#producer = options.kafka.createProducer();
-    const topics = meshTopics(options.identity.mesh);
+    const topics = meshTopics(identity.mesh);
     const destination = (stream: Stream): Destination =>
       new Destination({ ...options, topic: topics[stream], producer: this.#producer });
     this.#destinations = { access: destination('access'), metrics: destination('metrics') };
-    this.#dropUnknown();
+    this.#takeUp();
     this.#running = this.#run();
   }
 
@@ -87,6 +102,8 @@ export class Shipper {
       else if (this.#closing && this.#queue.empty) break;
       else await this.#sleep();
     }
+    // The next start of the proxy sends what is on disk.
+    if (!this.#queue.empty) this.#queue.spillAll();
     for (const stream of STREAMS) await this.#end(stream);
   }
 
@@ -102,19 +119,29 @@ export class Shipper {
   async #send(stream: Stream): Promise<void> {
     const block = this.#queue.hold(stream);
     if (block === undefined) return;
+    const value = block.bytes ?? this.#spools?.[stream].read(block.seq)?.bytes;
+    if (value === undefined) return this.#lost(block);
     const headers = this.#headers.get(block) ?? this.#headersOf(block);
     this.#headers.set(block, headers);
-    const result = await this.#destinations[stream].send({
-      value: block.bytes,
-      headers: encodeBlockHeaders(headers),
-    });
+    const message = { value, headers: encodeBlockHeaders(headers) };
+    const result = await this.#destinations[stream].send(message);
     if (result === 'later') return;
     this.#headers.delete(block);
-    this.#queue.done(block);
+    // In the ledger first: what is deleted and not there would be lost.
     if (result === 'stored') {
       this.#options.ledgers[stream].acked(block.seq, block.rows);
       this.#options.counters.add(`${stream}AckedRows`, block.rows);
     } else this.#drop(block);
+    this.#queue.done(block);
+    this.#count();
+  }
+
+  /** Somebody deleted it, or the disk did not keep what it took. */
+  #lost(block: WaitingBlock): void {
+    const { log } = this.#options;
+    log('error', 'a block of telemetry is not whole on disk', { seq: block.seq, rows: block.rows });
+    this.#drop(block);
+    this.#queue.done(block);
     this.#count();
   }
 
@@ -133,7 +160,10 @@ export class Shipper {
       const message = { value: new Uint8Array(0), headers: encodeBlockHeaders(headers) };
       while (!this.#done) {
         const result = await this.#destinations[stream].send(message);
-        if (result === 'stored') return ledger.remove();
+        if (result === 'stored') {
+          this.#spools?.[stream].remove();
+          return ledger.remove();
+        }
         if (result === 'refused') break;
         await this.#sleep();
       }
@@ -142,14 +172,9 @@ export class Shipper {
     ledger.close();
   }
 
-  #headersOf(block: NumberedBlock): BlockHeaders {
-    const { proxy, instance, worker } = this.#options.identity;
-    const { schema, seq, logEpoch, rows, served, sampledOut, minTs, maxTs } = block;
-    const { dropped } = this.#options.ledgers[block.stream].state;
-    return {
-      ...{ schema, proxy, instance, worker, seq, logEpoch, rows, served, sampledOut, dropped },
-      ...{ minTs, maxTs, end: 0, bound: 0 },
-    };
+  #headersOf(block: WaitingBlock): BlockHeaders {
+    const { identity, ledgers } = this.#options;
+    return blockHeaders(identity, block, ledgers[block.stream].state.dropped);
   }
 
   #drop(block: Omit<NumberedBlock, 'bytes'>): void {
@@ -158,21 +183,37 @@ export class Shipper {
   }
 
   /**
-   * What the ledger says is waiting was in the memory of a thread that died: it is gone. The one
-   * block that was being sent then may be stored and counted as dropped as well.
+   * Of what the ledger says is waiting, that which is on disk waits on: a thread before this one
+   * put it there. The rest was in its memory and is gone; the one block that was being sent then
+   * may be stored and counted as dropped as well.
    */
-  #dropUnknown(): void {
+  #takeUp(): void {
     for (const stream of STREAMS) {
       const ledger = this.#options.ledgers[stream];
+      const spool = this.#spools?.[stream];
+      for (const seq of spool?.list() ?? []) {
+        const found = ledger.state.waiting.has(seq) ? spool?.read(seq) : undefined;
+        if (found === undefined) spool?.delete(seq);
+        else {
+          this.#queue.restore(found.meta, found.bytes.byteLength);
+          this.#overflow?.restored(found.bytes.byteLength);
+        }
+      }
+      const kept = new Set(spool?.list());
       for (const [seq, rows] of [...ledger.state.waiting]) {
+        if (kept.has(seq)) continue;
         ledger.dropped(seq, rows);
         this.#options.counters.add(`${stream}DroppedRows`, rows);
       }
     }
+    this.#count();
   }
 
   #count(): void {
-    this.#options.counters.set('queueBytes', this.#queue.bytes);
+    const { counters } = this.#options;
+    counters.set('queueBytes', this.#queue.bytes);
+    counters.set('spoolBytes', this.#overflow?.bytes ?? 0);
+    counters.set('spoolBlocks', this.#overflow?.blocks ?? 0);
   }
 
   /** Until something comes in, a destination is due again, or the end. */
@@ -190,4 +231,16 @@ export class Shipper {
       };
     });
   }
+}
+
+/** Of a block of an instance, sent by itself or by one that came after it. */
+export function blockHeaders(
+  { proxy, instance, worker }: Pick<TelemetryIdentity, 'proxy' | 'instance' | 'worker'>,
+  { schema, seq, logEpoch, rows, served, sampledOut, minTs, maxTs }: BlockMeta,
+  dropped: number,
+): BlockHeaders {
+  return {
+    ...{ schema, proxy, instance, worker, seq, logEpoch, rows, served, sampledOut, dropped },
+    ...{ minTs, maxTs, end: 0, bound: 0 },
+  };
 }

@@ -1,8 +1,9 @@
 // What storing and reading cost: `npm run bench -- analytics [--rounds N] [--days N] [--json]`.
 //
 // Parts: storing (the same records in blocks of 100 and of 1,000 rows, merged and as they come, and
-// as JSONEachRow, in turn), objectives (1,000 SLOs with 8 windows each). Real ClickHouse, started
-// for it; `--results FILE` writes it down. Ends by itself within minutes.
+// as JSONEachRow, in turn), panels (every query of the boards over a day and over 30), objectives
+// (1,000 SLOs with 8 windows each). Real ClickHouse, started for it; `--part NAME` measures one;
+// `--results FILE` writes it down. Ends by itself within minutes.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,16 +15,18 @@ import { applySchema } from '../../../services/analytics/schema/apply.ts';
 import { MIGRATIONS } from '../../../services/analytics/schema/migrations.ts';
 import { OPTIONS, roundsOf, runBench } from '../command.ts';
 import { type Objectives, measureObjectives } from './objectives.ts';
+import { type Panels, measurePanels } from './panels.ts';
 import { resultsText, tablesText } from './results.ts';
 import { type Storing, measureStoring } from './storing.ts';
 
 const ROUNDS_MAX = 100;
 const DAYS_MAX = 31;
-const PARTS = ['storing', 'objectives'] as const;
+const PARTS = ['storing', 'panels', 'objectives'] as const;
 
 export interface Measured {
   rounds: number;
   storing?: Storing;
+  panels?: Panels;
   objectives?: Objectives;
 }
 
@@ -51,6 +54,9 @@ async function main(): Promise<number> {
   const measured = await withClickHouse(async (plant) => {
     const found: Measured = { rounds };
     if (values.part.includes('storing')) found.storing = await measureStoring(plant, rounds);
+    if (values.part.includes('panels')) {
+      found.panels = await withClickHouse((own) => measurePanels(own, rounds));
+    }
     if (values.part.includes('objectives')) {
       found.objectives = await measureObjectives(plant, { rounds, days });
     }

@@ -2,6 +2,7 @@ import { quantile } from '../config/time.ts';
 import { machineText } from '../proxy/results.ts';
 import type { Measured } from './main.ts';
 import type { Objectives } from './objectives.ts';
+import type { Panels } from './panels.ts';
 import type { Storing } from './storing.ts';
 
 const HOW = `What storing and reading cost. Written by
@@ -26,9 +27,10 @@ export function resultsText(measured: Measured): string {
   ].join('\n');
 }
 
-export function tablesText({ objectives, storing }: Measured): string {
+export function tablesText({ objectives, panels, storing }: Measured): string {
   const tables: string[] = [];
   if (storing !== undefined) tables.push(storingTable(storing));
+  if (panels !== undefined) tables.push(panelsTable(panels));
   if (objectives !== undefined) tables.push(objectivesTable(objectives));
   return tables.join('\n');
 }
@@ -73,6 +75,34 @@ function objectivesTable({ allMs, days, oftenMs, rows, services }: Objectives): 
 Rows: ${rows.fine} of 10 s, ${rows.minute} of a minute.
 
 ${tableText(['an evaluation of', 'ms', '1,000 or less'], lines)}
+`;
+}
+
+const SLOWEST = 5;
+
+function panelsTable({ ranges, records, series }: Panels): string {
+  const lines = ranges.map(({ name, times, mostMs }) => {
+    const all = times.flatMap(({ ms }) => ms);
+    const p95 = quantile(all, 0.95);
+    const figures = [quantile(all, 0.5), p95, Math.max(...all)].map((ms) => ms.toFixed(0));
+    return [name, ...figures, `${mostMs} (${p95 <= mostMs ? 'yes' : 'no'})`].join(' | ');
+  });
+  const slowest = ranges.map(({ name, times }) => {
+    const sorted = times
+      .map(({ panel, ms }) => ({ panel, ms: quantile(ms, 0.5) }))
+      .toSorted((a, b) => b.ms - a.ms)
+      .slice(0, SLOWEST);
+    const told = sorted.map(({ panel, ms }) => `${panel} ${ms.toFixed(0)} ms`);
+    return `Slowest over ${name}: ${told.join('; ')}.`;
+  });
+  return `## Panels of the boards
+
+${ranges[0]?.times.length ?? 0} queries over ${series} series in every step of each rollup
+and ${records} records of a day.
+
+${tableText(['range', 'median ms', 'p95 ms', 'longest ms', 'p95 at most'], lines)}
+
+${slowest.join('\n')}
 `;
 }
 

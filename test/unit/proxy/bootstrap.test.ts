@@ -101,6 +101,15 @@ describe('settings', () => {
     });
   });
 
+  it('reads how much telemetry may wait on disk', () => {
+    const spool = (line: string): number => read(`--name a${line}`).spoolBytesMax;
+    expect(spool('')).toBe(256 * 1024 * 1024);
+    expect(spool(' --telemetry-spool 0')).toBe(0);
+    for (const wrong of ['-1', '1.5', '2000000']) {
+      expect(() => spool(` --telemetry-spool=${wrong}`)).toThrow(/is no number of MiB from 0/);
+    }
+  });
+
   it('reads how to get into Kafka as names of files, and not where there is no Kafka', () => {
     const password = join(tempDir(), 'password');
     writeFileSync(password, 's3cret');

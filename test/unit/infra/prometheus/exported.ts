@@ -35,7 +35,15 @@ function proxyText(): string {
       },
     ],
     stats: {
-      ...{ access: nothing, metrics: nothing, queueBytes: 0, seriesOverflow: 0, fieldOverflow: 0 },
+      ...{
+        access: nothing,
+        metrics: nothing,
+        queueBytes: 0,
+        seriesOverflow: 0,
+        fieldOverflow: 0,
+        spoolBytes: 0,
+        spoolBlocks: 0,
+      },
       ...{ spansExported: 0, spansDropped: 0, accessLogDropped: 0, shipperRestarts: 0 },
     },
   };

@@ -9,7 +9,15 @@ const NOTHING = { served: 0, acked: 0, sampledOut: 0, dropped: 0 };
 const STATS: TelemetryStats = {
   access: { served: 5, acked: 3, sampledOut: 0, dropped: 1 },
   metrics: NOTHING,
-  ...{ queueBytes: 77, seriesOverflow: 0, fieldOverflow: 0, spansExported: 0, spansDropped: 0 },
+  ...{
+    queueBytes: 77,
+    seriesOverflow: 0,
+    fieldOverflow: 0,
+    spoolBytes: 0,
+    spoolBlocks: 0,
+    spansExported: 0,
+    spansDropped: 0,
+  },
   ...{ accessLogDropped: 0, shipperRestarts: 0 },
 };
 

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import {
   type BlockHeaders,
   decodeBlockHeaders,
@@ -9,6 +9,7 @@ import { FakeClock } from '#platform/clock.ts';
 import { Ledger, readLedger } from '#proxy/telemetry/shipper/ledger.ts';
 import { Counters, type NumberedBlock, type Stream } from '#proxy/telemetry/shipper/protocol.ts';
 import { Shipper } from '#proxy/telemetry/shipper/shipper.ts';
+import { Spool } from '#proxy/telemetry/shipper/spool.ts';
 import { eventually } from '#test/eventually.ts';
 import { tempDir } from '#test/parts.ts';
 import { expect, test } from 'vitest';
@@ -17,8 +18,10 @@ import { KafkaInMemory } from './kafka-in-memory.ts';
 
 const TOPICS = meshTopics(IDENTITY.mesh);
 
-function start(queueBytesMax = 1_000_000) {
+function start(queueBytesMax = 1_000_000, spoolBytesMax = 0) {
   const dir = tempDir();
+  const root = `${dir}/spool`;
+  const spool = spoolBytesMax > 0 ? { root, bytesMax: spoolBytesMax } : undefined;
   const kafka = new KafkaInMemory();
   kafka.topics.set(TOPICS.access, 8).set(TOPICS.metrics, 4);
   const counters = new Counters();
@@ -26,7 +29,7 @@ function start(queueBytesMax = 1_000_000) {
   const logs: string[] = [];
   const owner = (stream: Stream) => ({ ...IDENTITY, stream });
   const options = {
-    ...{ identity: IDENTITY, kafka, counters, queueBytesMax, clock },
+    ...{ identity: IDENTITY, kafka, counters, queueBytesMax, clock, spool },
     log: (level: string, message: string) => void logs.push(`${level} ${message}`),
     ledgers: {
       access: Ledger.open(dir, owner('access')),
@@ -222,4 +225,64 @@ test('a thread that takes over counts what died with the one before it as droppe
   options.clock.advance(1);
   kafka.release();
   await closed;
+});
+
+/** Of a disk with room enough. */
+const SPOOL_BYTES = 1_000_000;
+
+test('beyond the memory blocks go to disk and come back in their order, none lost', async () => {
+  const { ship, kafka, counters, shipper, options, ledgerFile } = start(4_000, SPOOL_BYTES);
+  kafka.held = true;
+  for (let i = 0; i < 20; i++) ship('access', 3);
+  ship('metrics', 1);
+  expect(counters.get('queueBytes')).toBeLessThanOrEqual(4_000);
+  expect(counters.get('spoolBlocks')).toBeGreaterThan(15);
+  expect(counters.get('accessDroppedRows')).toBe(0);
+  kafka.release();
+  await shipper.close(10_000);
+  expect(sent(kafka, TOPICS.access).map(({ seq }) => seq)).toEqual(
+    Array.from({ length: 21 }, (_, i) => i + 1),
+  );
+  expect(sent(kafka, TOPICS.access).at(-1)).toMatchObject({ served: 60, dropped: 0, end: 1 });
+  expect(
+    ['queueBytes', 'spoolBytes', 'spoolBlocks'].map((name) => counters.get(name as never)),
+  ).toEqual([0, 0, 0]);
+  expect(existsSync(ledgerFile('access'))).toBe(false);
+  expect(readdirSync(options.spool?.root ?? '')).toEqual([]);
+});
+
+test('what an end cannot send is put on disk; who comes after it finds it', async () => {
+  const { ship, kafka, shipper, clock, options, ledgerFile } = start(1_000_000, SPOOL_BYTES);
+  kafka.topics.clear();
+  for (let i = 0; i < 3; i++) ship('access', 2);
+  const closed = shipper.close(100);
+  clock.advance(100);
+  await closed;
+  expect(readLedger(ledgerFile('access'))).toMatchObject({
+    ...{ served: 6, dropped: 0, ended: true, waiting: new Map([1, 2, 3].map((seq) => [seq, 2])) },
+  });
+  const spool = new Spool(options.spool?.root ?? '', { ...IDENTITY, stream: 'access' });
+  expect(spool.list()).toEqual([1, 2, 3]);
+  // A thread of the same worker; one block has been cut off meanwhile.
+  spool.delete(2);
+  const dir = ledgerFile('access').replace(/\/[^/]*$/, '');
+  const after = new KafkaInMemory();
+  after.topics.set(TOPICS.access, 8).set(TOPICS.metrics, 4);
+  const next = new Shipper({
+    ...options,
+    kafka: after,
+    ledgers: {
+      access: Ledger.open(dir, { ...IDENTITY, stream: 'access' }),
+      metrics: Ledger.open(dir, { ...IDENTITY, stream: 'metrics' }),
+    },
+  });
+  await next.close(1_000);
+  expect(sent(after, TOPICS.access).map(({ seq, rows }) => [seq, rows])).toEqual([
+    ...[
+      [1, 2],
+      [3, 2],
+      [4, 0],
+    ],
+  ]);
+  expect(sent(after, TOPICS.access).at(-1)).toMatchObject({ served: 6, dropped: 2, end: 1 });
 });
