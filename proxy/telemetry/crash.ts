@@ -21,8 +21,9 @@ import type { CrashReportOptions } from './types.ts';
 /**
  * Tells Kafka of workers that died: for each ledger the blocks that are in its spool, under their
  * own numbers, and the last message of its stream, from which the audit knows how many rows were
- * closed and not stored (exactly), and how many more there may have been at most (`bound`). A ledger is deleted once Kafka has its message. Waits for Kafka,
- * and for its topics, until the signal. The caller makes sure that the workers are dead.
+ * closed and not stored (exactly), and how many more there may have been at most (`bound`). A
+ * ledger is deleted once Kafka has its message. Waits for Kafka, and for its topics, until the
+ * signal. The caller makes sure that the workers are dead.
  */
 export async function reportCrash(options: CrashReportOptions): Promise<void> {
   const dir = ledgerDirOf(options.dataDir);
