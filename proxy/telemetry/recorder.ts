@@ -1,6 +1,5 @@
-import { METRIC_SCHEMA, METRIC_WINDOW_MS, ROLLUP_STEP_MS } from '#contracts/metrics.ts';
+import { METRIC_WINDOW_MS } from '#contracts/metrics.ts';
 import { PLAIN_RECORD_SCHEMA } from '#contracts/record.ts';
-import { NO_REVISION } from '#contracts/revision.ts';
 import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { sentenceOf } from '#platform/log.ts';
 import type { Exchange } from '../exchange.ts';
@@ -59,10 +58,6 @@ export class Recorder implements Telemetry {
   #spansTimer: Timer | undefined;
   #windowTimer: Timer | undefined;
   #windowStartMs = 0;
-  /** Up to when the stream of metrics is told; and the timer of the next step without traffic. */
-  #toldUntilMs = 0;
-  #stepTimer: Timer | undefined;
-  #epoch = NO_REVISION.epoch;
   #closing: Promise<void> | undefined;
 
   constructor(options: RecorderOptions) {
@@ -71,7 +66,6 @@ export class Recorder implements Telemetry {
     this.#access = new AccessBlock(options.identity);
     this.#lines = new AccessLines(options.identity);
     this.#metrics = new MetricEncoder(options.identity);
-    if (options.blocks) this.#awaitStep();
   }
 
   record(exchange: Exchange): void {
@@ -127,7 +121,6 @@ export class Recorder implements Telemetry {
   async #close(): Promise<void> {
     this.#closeAccess();
     this.#closeWindow();
-    this.#stepTimer?.cancel();
     this.#sendSpans();
     const { shipper, accessLog, closeTimeoutMs } = this.#options;
     await Promise.all([shipper?.close(closeTimeoutMs), accessLog?.close()]);
@@ -186,36 +179,10 @@ export class Recorder implements Telemetry {
     const closed = this.#metrics.encode(this.#table, this.#windowStartMs, (series) =>
       this.#totals.fold(series),
     );
-    this.#toldUntilMs = this.#windowStartMs + METRIC_WINDOW_MS;
     for (const block of closed) {
-      this.#epoch = block.logEpoch;
       this.#served.metrics += block.rows;
       shipper?.block('metrics', block);
     }
-  }
-
-  /** From the half of a step on it is the next one's end: timers may come a little early. */
-  #awaitStep(): void {
-    const { clock } = this.#options;
-    const wallMs = clock.wallMs();
-    const endMs = (Math.round(wallMs / ROLLUP_STEP_MS) + 1) * ROLLUP_STEP_MS;
-    this.#stepTimer = clock.after(endMs - wallMs, () => {
-      this.#tellSilence(endMs);
-      this.#awaitStep();
-    });
-  }
-
-  /**
-   * A block without rows says that there was no traffic: who hears nothing at all cannot tell
-   * that from telemetry that does not come.
-   */
-  #tellSilence(endMs: number): void {
-    if (!this.#table.empty || this.#toldUntilMs >= endMs) return;
-    this.#toldUntilMs = endMs;
-    this.#options.shipper?.block('metrics', {
-      ...{ schema: METRIC_SCHEMA, rows: 0, skipped: 0, logEpoch: this.#epoch },
-      ...{ minTs: endMs - ROLLUP_STEP_MS, maxTs: endMs, bytes: new Uint8Array(0) },
-    });
   }
 
   #addSpan(exchange: Exchange, durationUs: number): void {

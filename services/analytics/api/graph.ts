@@ -1,6 +1,5 @@
 import type { GraphResponse } from '#contracts/api/analytics.ts';
 import type { ClickHouse } from '#platform/clickhouse.ts';
-import { type MeshHealth, edgeKey } from '../health/read.ts';
 import { ask } from './ask.ts';
 import { type Buckets, quantilesMs } from './histogram.ts';
 import { alignTo, elapsedSeconds, iso, readRange } from './range.ts';
@@ -60,26 +59,6 @@ function edgeOf(row: Row, seconds: number): Edge {
     requestsPerSecond: counts.requests / seconds,
     p50Ms,
     p99Ms,
-  };
-}
-
-/** Who is called now, and how it goes. */
-export function withHealth(
-  graph: Omit<GraphResponse, 'freshness'>,
-  { services, edges }: MeshHealth,
-): Omit<GraphResponse, 'freshness'> {
-  return {
-    ...graph,
-    nodes: graph.nodes.map((node) => {
-      const found = services.get(node.name);
-      if (found === undefined) return node;
-      const { message, own, rule, state } = found;
-      return { ...node, ...(own && { own }), health: { state, rule, message } };
-    }),
-    edges: graph.edges.map((edge) => {
-      const health = edges.get(edgeKey(edge.source, edge.destination));
-      return health === undefined ? edge : { ...edge, health };
-    }),
   };
 }
 

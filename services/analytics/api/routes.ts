@@ -14,17 +14,15 @@ import {
   TotalsQuery,
   type TotalsResponse,
 } from '#contracts/api/analytics.ts';
-import type { HealthResponse } from '#contracts/api/health.ts';
 import { callerOf } from '#platform/access/guard.ts';
 import type { ClickHouse } from '#platform/clickhouse.ts';
 import type { Clock } from '#platform/clock.ts';
 import { HttpProblem } from '#platform/http.ts';
 import type { Log } from '#platform/log.ts';
-import { healthList, readHealth } from '../health/read.ts';
 import { requireTraffic } from './access.ts';
 import { readAudit } from './audit.ts';
 import { freshnessReader } from './freshness.ts';
-import { readGraph, withHealth } from './graph.ts';
+import { readGraph } from './graph.ts';
 import { readHeatmap } from './heatmap.ts';
 import { readRecords } from './records.ts';
 import { readSeries } from './series.ts';
@@ -59,7 +57,6 @@ const TAPS_MAX = 20;
 
 export function addRoutes(app: FastifyInstance, parts: ApiParts): void {
   addTraffic(app, parts);
-  addGraph(app, parts);
   addRecords(app, parts);
   addTap(app, parts);
   const { clickhouse, reader, clock } = parts;
@@ -132,38 +129,17 @@ function addTraffic(app: FastifyInstance, { clickhouse, clock }: ApiParts): void
       return { ...found, freshness: fresh };
     },
   );
-}
-
-/** Who calls whom, and how it goes. */
-function addGraph(app: FastifyInstance, { clickhouse, clock }: ApiParts): void {
-  const freshness = freshnessReader(clickhouse, clock);
   app.get<{ Querystring: RangeQuery }>(
     '/v1/graph',
     { schema: { summary: 'Who calls whom', querystring: RangeQuery } },
     async (request): Promise<GraphResponse> => {
       const { query } = request;
       callerOf(request).requireEverywhere('view', 'the graph joins services of all namespaces');
-      const nowMs = clock.wallMs();
-      const [found, health, fresh] = await Promise.all([
-        readGraph(clickhouse, query, nowMs),
-        // How it is now says nothing about a graph of the past.
-        query.to === undefined ? readHealth(clickhouse, nowMs) : undefined,
-        freshness('metrics'),
-      ]);
-      const graph = health === undefined ? found : withHealth(found, health);
-      return { ...graph, freshness: fresh };
-    },
-  );
-  app.get(
-    '/v1/health',
-    { schema: { summary: 'How each called service is, the worst first' } },
-    async (request): Promise<HealthResponse> => {
-      callerOf(request).requireEverywhere('view', 'health is of services of all namespaces');
       const [found, fresh] = await Promise.all([
-        readHealth(clickhouse, clock.wallMs()),
+        readGraph(clickhouse, query, clock.wallMs()),
         freshness('metrics'),
       ]);
-      return { ...healthList(found), freshness: fresh };
+      return { ...found, freshness: fresh };
     },
   );
 }

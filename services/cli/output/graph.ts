@@ -42,11 +42,6 @@ export function graphTree(graph: GraphResponse, style: Style): string {
   return lines.length === 0 ? 'nobody called anybody in this time' : aligned(lines, style);
 }
 
-/** What somebody should look at. */
-function stateText({ health }: Edge): string {
-  return health === undefined || health.state === 'healthy' ? '' : health.state.replace('_', ' ');
-}
-
 /** Callers that nobody calls first; then, for cycles without such an entry, all the others. */
 function rootsOf(graph: GraphResponse): string[] {
   const called = new Set(graph.edges.map((edge) => edge.destination));
@@ -62,7 +57,7 @@ function aligned(lines: readonly Line[], style: Style): string {
           rate(edge.requestsPerSecond),
           `${percent(edge.errorRate)} errors`,
           `p99 ${milliseconds(edge.p99Ms)}`,
-          [stateText(edge), note ?? ''].filter((text) => text !== '').join('  '),
+          note ?? '',
         ],
   );
   const width = Math.max(...lines.map((each) => widthOf(each.tree)));

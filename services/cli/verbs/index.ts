@@ -9,7 +9,6 @@ import { addDiff } from './diff.ts';
 import { addExplain } from './explain.ts';
 import { addGet } from './get.ts';
 import { addGraph } from './graph.ts';
-import { addHealth } from './health.ts';
 import { addHistory } from './history.ts';
 import { addImport } from './import.ts';
 import { addLogs } from './logs.ts';
@@ -48,7 +47,6 @@ export const VERBS: readonly Adder[] = [
   addTap,
   addTop,
   addGraph,
-  addHealth,
   addSlo,
   addAudit,
   addDead,

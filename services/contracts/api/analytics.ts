@@ -1,6 +1,5 @@
 /** The HTTP API of `services/analytics`: queries and the shapes of its answers. */
 import Type, { type Static } from 'typebox';
-import type { Health, OwnView } from './health.ts';
 
 export const GROUPS = [
   'route',
@@ -193,17 +192,8 @@ export interface RecordsResponse {
 export interface GraphResponse {
   from: string;
   to: string;
-  nodes: {
-    name: string;
-    requests: number;
-    errors: number;
-    /** What its own sidecars saw, in the last minutes; absent where none tells. */
-    own?: OwnView;
-    /** As it is now: absent in a graph of the past, and of who is never called. */
-    health?: Health;
-  }[];
+  nodes: { name: string; requests: number; errors: number }[];
   edges: {
-    health?: Health;
     source: string;
     destination: string;
     requests: number;

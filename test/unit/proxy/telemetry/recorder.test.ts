@@ -206,26 +206,3 @@ test('spans show no more than records do', () => {
   expect(sink.spanBatches[0]).not.toContain('/products/7');
   expect(sink.spanBatches[0]).not.toContain('127.0.0.9');
 });
-
-test('a step without traffic is told, so that silence is not taken for trouble', async () => {
-  const { recorder, clock, sink } = start();
-  const told = () => sink.blocks.metrics.map(({ rows, minTs, maxTs }) => [rows, minTs, maxTs]);
-  const startMs = Date.UTC(2026, 0, 1);
-  clock.advance(8_000);
-  expect(told()).toEqual([]);
-  clock.advance(2_000);
-  expect(told()).toEqual([[0, startMs, startMs + 10_000]]);
-  // The window of this one ends with the step: its block tells it.
-  clock.advance(7_500);
-  recorder.record(exchangeOf());
-  clock.advance(2_000);
-  clock.advance(10_000);
-  expect(told().slice(1)).toEqual([
-    [1, startMs + 18_000, startMs + 20_000],
-    [0, startMs + 20_000, startMs + 30_000],
-  ]);
-  expect(recorder.stats().metrics.served).toBe(1);
-  await recorder.close();
-  clock.advance(60_000);
-  expect(told()).toHaveLength(3);
-});
