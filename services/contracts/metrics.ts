@@ -10,6 +10,12 @@ export const METRIC_SCHEMA = 1;
 export const METRIC_WINDOW_MS = 2_000;
 /** The finest rollup: what alerts and dashboards can tell apart. */
 export const ROLLUP_STEP_MS = 10_000;
+/**
+ * At the end of each step of the finest rollup a worker says that it lives, requests or none: one
+ * row of 0 requests without a direction, whose source is the proxy's own workload (empty for a
+ * gateway). So no traffic is told from no data, and nobody waits for a worker that is idle.
+ */
+export const HEARTBEAT_SQL = "direction = ''";
 
 const word = <N extends string>(
   name: N,
@@ -36,7 +42,7 @@ export const METRIC_COLUMNS = [
   word('instance', 'random id of this start of the proxy'),
   { name: 'worker', wire: 'UInt16', meaning: 'number of the worker' },
   word('role', 'gateway, sidecar or fused'),
-  word('direction', 'edge, inbound or outbound'),
+  word('direction', 'edge, inbound or outbound; empty in a heartbeat'),
   word('zone', 'zone of the proxy'),
   { name: 'log_epoch', wire: 'UInt32', meaning: 'epoch of the revision' },
   { name: 'revision', wire: 'UInt64', meaning: 'sequence of the revision that decided' },
