@@ -1,11 +1,12 @@
 /** Pieces of SQL that the panels share. `$__…` are macros of Grafana's ClickHouse data source. */
-import { BUCKET_BASE } from '#contracts/metrics.ts';
 import {
   FINE_RANGE_MAX_MS,
   MINUTE_RANGE_MAX_MS,
   ROLLUP_TIERS,
   type Rollup,
 } from '#contracts/tables.ts';
+
+export { quantileMsSql as quantileMs } from '#contracts/metrics.ts';
 
 /** Seconds in the range of the board. */
 export const RANGE_SECONDS = "greatest(1, dateDiff('second', $__fromTime, $__toTime))";
@@ -64,17 +65,6 @@ export const ERROR_RATE = 'if(sum(requests) = 0, 0, sum(errors) / sum(requests))
 /** Share of the requests for which this holds; 0 where there are none. */
 export function shareIf(condition: string): string {
   return `if(sum(requests) = 0, 0, sumIf(requests, ${condition}) / sum(requests))`;
-}
-
-/**
- * Milliseconds below which this share of the requests lie: the middle of the bucket at nearest
- * rank, as the API has it; off by 1 % at most.
- */
-export function quantileMs(share: number, durations = 'sumMap(durations)'): string {
-  const counts = `arrayCumSum(mapValues(${durations}))`;
-  const rank = `greatest(1, ceil(${share} * arraySum(mapValues(${durations}))))`;
-  const bucket = `mapKeys(${durations})[arrayFirstIndex(seen -> seen >= ${rank}, ${counts})]`;
-  return `if(empty(${durations}), 0, pow(${BUCKET_BASE}, ${bucket} + 0.5) / 1000)`;
 }
 
 /** Values of a variable as a list of SQL strings. */
