@@ -8,6 +8,7 @@ import { addDiff } from './diff.ts';
 import { addExplain } from './explain.ts';
 import { addGet } from './get.ts';
 import { addGraph } from './graph.ts';
+import { addHealth } from './health.ts';
 import { addHistory } from './history.ts';
 import { addImport } from './import.ts';
 import { addLogs } from './logs.ts';
@@ -46,6 +47,7 @@ export const VERBS: readonly Adder[] = [
   addTap,
   addTop,
   addGraph,
+  addHealth,
   addSlo,
   addAudit,
   addQuery,

@@ -70,9 +70,11 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
     `${failed(facts, settings, side)}, p99 ${milliseconds(facts.p99Ms)}`,
 };
 
-function failed({ errorShare, requests }: HealthFacts, settings: HealthSettings, side: Side) {
+function failed(facts: HealthFacts, settings: HealthSettings, side: Side): string {
+  const { errorShare, requests } = facts;
   const seen = side === 'own' ? ', as its own proxies saw it' : '';
-  return `${percent(errorShare)} of ${count(requests)} ${callsOf(side)} failed ${inLast(settings)}${seen}`;
+  const all = `${count(requests)} ${callsOf(side)}`;
+  return `${percent(errorShare)} of ${all} failed ${inLast(settings)}${seen}`;
 }
 
 function callsOf(side: Side): string {

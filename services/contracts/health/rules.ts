@@ -182,7 +182,7 @@ export function firstRule<Fact extends string, State>(
   );
 }
 
-/** Of what is asked about: that nobody knows, that there is none, or undefined: it can be judged. */
+/** That nobody knows, or that there is nothing; undefined: there is something to judge. */
 export function evidenceOf(facts: {
   silentSeconds: number;
   requests: number;

@@ -93,7 +93,7 @@ export function judgedSql(facts: string, settings: HealthSettings): string {
 }
 
 /** Orders judged rows, the worst first. */
-export const WORST_FIRST_SQL = `indexOf([${HEALTH_STATES.map((state) => `'${state}'`).join(', ')}], state)`;
+export const WORST_FIRST_SQL = `indexOf(['${HEALTH_STATES.join("', '")}'], state)`;
 
 function conditionSql({ when }: HealthRule, settings: HealthSettings): string {
   const all = when.map(({ fact, op, bound }) => `${fact} ${op} ${boundOf(bound, settings)}`);

@@ -266,7 +266,7 @@ describe('the API over a minute of traffic', () => {
     expect(found.nodes[1]?.health).toMatchObject({ state: 'healthy', rule: 'well' });
   });
 
-  test('health has the worst first, with what decided, and refuses what it cannot judge', async () => {
+  test('health has the worst first, and refuses what it cannot judge', async () => {
     const found = await service.get<HealthResponse>(`/v1/health?at=${to}`);
     expect(found).toMatchObject({ to, settings: { windowSeconds: 300, failingShare: 0.05 } });
     expect(found.freshness).toMatchObject({ blocksMissing: 0 });
