@@ -1,4 +1,5 @@
 /** Pieces of SQL that the panels share. `$__…` are macros of Grafana's ClickHouse data source. */
+import type { HealthState } from '#contracts/health/rules.ts';
 import {
   FINE_RANGE_MAX_MS,
   MINUTE_RANGE_MAX_MS,
@@ -83,6 +84,15 @@ export function named(column: string, otherwise: string): string {
 }
 
 export const REVISION = "concat(toString(log_epoch), '-', toString(revision))";
+
+/** Colours of health, on the graph and in tables. */
+export const STATE_COLORS: Readonly<Record<HealthState, string>> = {
+  failing: 'red',
+  degraded: 'orange',
+  no_data: 'purple',
+  no_traffic: 'gray',
+  healthy: 'green',
+};
 
 /** One line from several. */
 export function sql(...lines: string[]): string {

@@ -125,12 +125,18 @@ function readSeconds({ windowSeconds, silentSeconds }: HealthSettings): number {
 
 /** `teller`: whose proxies record its calls, as the names of `beats`. */
 function knownEdges({ until }: HealthWindow): string {
+  const hour = `toStartOfHour(${until})`;
+  const isCall = "destination != '' AND requests > 0";
   return `SELECT DISTINCT source, destination,
     multiIf(startsWith(source, '${GATEWAYS}'), '${GATEWAYS}',
       source = '${UNKNOWN_SOURCE}', destination, source) AS teller
-  FROM ${edgesHour.table}
-  WHERE time >= ${until} - toIntervalHour(${KNOWN_HOURS}) AND time < ${until}
-    AND destination != '' AND requests > 0`;
+  FROM (
+    SELECT source, destination FROM ${edgesHour.table}
+    WHERE time >= ${hour} - toIntervalHour(${KNOWN_HOURS}) AND time < ${hour} AND ${isCall}
+    UNION ALL
+    SELECT source, destination FROM ${edges.table}
+    WHERE time >= ${hour} AND time < ${until} AND ${isCall}
+  )`;
 }
 
 function knownNodes(window: HealthWindow): string {
