@@ -45,7 +45,7 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
     `after ${span(settings.silentSeconds)} nobody knows`,
   idle: (_facts, settings, side) =>
     side === 'sent'
-      ? `it lives, and made no calls ${inLast(settings)}`
+      ? `it lives, and neither called nor was called ${inLast(settings)}`
       : `proxies live, and nobody called ${inLast(settings)}`,
   few_requests: ({ requests, errors }, settings, side) =>
     `${count(requests)} ${callsOf(side)} ${inLast(settings)} decide nothing ` +
@@ -53,7 +53,7 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
   unreached: (facts, settings, side) =>
     `${failed(facts, settings, side)} (at ${percent(settings.failingShare)} it fails), and its ` +
     `own proxies did not see ${percent(facts.unseenShare)} of the failures: ` +
-    'refused, timed out or lost on the way',
+    'refused, timed out, lost or injected on the way',
   errors: (facts, settings, side) =>
     `${failed(facts, settings, side)}; at ${percent(settings.failingShare)} and more it fails`,
   hidden_errors: ({ ownRequests, ownErrorShare }, settings) =>

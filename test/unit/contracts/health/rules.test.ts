@@ -105,10 +105,10 @@ test('a sentence has the numbers that decided', () => {
     'no data: no proxy that would tell of it was heard for 12 min; after 2 min nobody knows',
     'no data: no proxy that would tell of it was heard for 60 min; after 2 min nobody knows',
     'no traffic: proxies live, and nobody called in the last 5 min',
-    'no traffic: it lives, and made no calls in the last 5 min',
+    'no traffic: it lives, and neither called nor was called in the last 5 min',
     'healthy: 3 calls in the last 5 min decide nothing (2 failed); 10 and more do',
     'failing: 12.3 % of 3,211 calls failed in the last 5 min (at 5 % it fails), and its own ' +
-      'proxies did not see 98 % of the failures: refused, timed out or lost on the way',
+      'proxies did not see 98 % of the failures: refused, timed out, lost or injected on the way',
     'failing: 12.3 % of 3,211 calls failed in the last 5 min; at 5 % and more it fails',
     'failing: 12.3 % of 3,211 calls failed in the last 5 min, as its own proxies saw it; ' +
       'at 5 % and more it fails',
