@@ -1,6 +1,7 @@
-/** Panels of the edges of the graph and of its services. */
+/** Panels of services over time, as their callers see them. */
 import { ROLLUPS } from '#contracts/tables.ts';
-import { SERVICES_FROM, SERVICE_CHOSEN } from './mesh-source.ts';
+import { CALLS_FROM } from './mesh-graph.ts';
+import { SERVICE_CHOSEN } from './mesh-source.ts';
 import { TO_SERVICE } from './links.ts';
 import type { Panel } from './model.ts';
 import {
@@ -15,71 +16,10 @@ import {
 } from './sql.ts';
 
 const INBOUND = ROLLUPS.inbound.table;
-/** Requests that were sent to no Service (no route, refused at the edge) have no edge. */
-const FROM = `${SERVICES_FROM} AND destination != ''`;
-
-/** Both ends of every edge: the panel draws no edge to a node that is not there. */
-const nodes = sql(
-  'SELECT id, id AS title, sum(rate) AS mainstat,',
-  '  if(sum(calls) = 0, 0, sum(failed) / sum(calls)) AS secondarystat,',
-  '  1 - secondarystat AS arc__ok, secondarystat AS arc__error',
-  'FROM (',
-  `  SELECT destination AS id, ${REQUESTS_PER_SECOND} AS rate,`,
-  '    sum(requests) AS calls, sum(errors) AS failed',
-  `  ${FROM} GROUP BY id`,
-  '  UNION ALL',
-  `  SELECT DISTINCT source AS id, 0 AS rate, 0 AS calls, 0 AS failed ${FROM}`,
-  ') GROUP BY id ORDER BY id',
-);
-
-const edges = sql(
-  "SELECT concat(source, ' -> ', destination) AS id, source, destination AS target,",
-  `  ${REQUESTS_PER_SECOND} AS mainstat, ${quantileMs(0.99)} AS secondarystat,`,
-  `  ${ERROR_RATE} AS detail__error_rate,`,
-  "  if(detail__error_rate >= 0.02, 'red', if(detail__error_rate > 0, 'orange', 'green')) AS color",
-  `${FROM} GROUP BY source, destination ORDER BY id`,
-);
-
-export const graph: Panel[] = [
-  {
-    kind: 'nodeGraph',
-    title: 'Service graph',
-    description:
-      'An arrow for each caller and called service: requests per second and p99. A ring shows ' +
-      'the share of errors. From the callers’ records.',
-    width: 14,
-    height: 16,
-    queries: [
-      { refId: 'nodes', sql: nodes },
-      { refId: 'edges', sql: edges },
-    ],
-  },
-  {
-    kind: 'table',
-    title: 'Edges',
-    description: 'The same as a table, the busiest first.',
-    width: 10,
-    height: 16,
-    units: { Requests: 'short', Rate: 'reqps', 'Error rate': 'percentunit', p50: 'ms', p99: 'ms' },
-    links: { From: TO_SERVICE, To: TO_SERVICE },
-    queries: [
-      {
-        sql: sql(
-          'SELECT source AS "From", destination AS "To",',
-          `  ${REQUESTS} AS "Requests", ${REQUESTS_PER_SECOND} AS "Rate",`,
-          `  ${ERROR_RATE} AS "Error rate", ${quantileMs(0.5)} AS "p50",`,
-          `  ${quantileMs(0.99)} AS "p99"`,
-          `${FROM} GROUP BY "From", "To" ORDER BY "Requests" DESC, "From", "To" LIMIT 500`,
-        ),
-      },
-    ],
-  },
-];
-
 const byService = (value: string): string =>
   sql(
     `SELECT ${POINT}, destination AS service, ${value}`,
-    `${FROM} GROUP BY point, service ORDER BY point, service`,
+    `${CALLS_FROM} GROUP BY point, service ORDER BY point, service`,
   );
 
 const CALLER_COLUMNS = [
@@ -132,7 +72,7 @@ export const services: Panel[] = [
           `  SELECT destination AS service, ${REQUESTS} AS calls, ${REQUESTS_PER_SECOND} AS rate,`,
           `    ${ERROR_RATE} AS error_rate, ${quantileMs(0.5)} AS p50, ${quantileMs(0.95)} AS p95,`,
           `    ${quantileMs(0.99)} AS p99, sum(retries) AS further`,
-          `  ${FROM} GROUP BY service`,
+          `  ${CALLS_FROM} GROUP BY service`,
           ') AS caller FULL JOIN (',
           `  SELECT destination AS service, ${REQUESTS} AS calls, ${ERROR_RATE} AS error_rate`,
           `  FROM ${INBOUND} WHERE ${IN_RANGE} AND destination != '' AND ${SERVICE_CHOSEN}`,

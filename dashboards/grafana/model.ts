@@ -48,6 +48,8 @@ export interface Table extends PanelBase {
   units: Readonly<Record<string, Unit>>;
   /** Columns shown as a bar of the largest. */
   bars?: readonly string[];
+  /** Columns that hold a state of health, in its colour. */
+  states?: readonly string[];
   /** Column → where its cells lead. */
   links?: Readonly<Record<string, Link>>;
 }

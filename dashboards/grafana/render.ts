@@ -2,8 +2,11 @@
  * A board as Grafana reads it: ids, places on the grid and the many fields that it expects are
  * filled in here.
  */
+import { stateText } from '#contracts/health/judge.ts';
+import { HEALTH_STATES } from '#contracts/health/rules.ts';
 import { ANNOTATIONS, type Annotation } from './annotations.ts';
 import { linkUrl } from './links.ts';
+import { STATE_COLORS } from './sql.ts';
 import type { Board, Link, Panel, Row, Stat, Table, Variable } from './model.ts';
 import { POINTS_MAX } from './sql.ts';
 
@@ -143,8 +146,16 @@ function fieldConfigOf(panel: Panel, url: LinkUrl): Json {
   }
 }
 
+/** States as people read them, in their colours. */
+const STATE_TEXTS = Object.fromEntries(
+  HEALTH_STATES.map((state, index) => [
+    state,
+    { text: stateText(state), color: STATE_COLORS[state], index },
+  ]),
+);
+
 /** What is said of single columns: their units, and then where their cells lead. */
-function overridesOf({ units, bars, links }: Table, url: LinkUrl): Json[] {
+function overridesOf({ units, bars, states, links }: Table, url: LinkUrl): Json[] {
   const bar = { id: 'custom.cellOptions', value: { type: 'gauge', mode: 'basic' } };
   const numbers = Object.entries(units).map(([name, unit]) =>
     override(name, [{ id: 'unit', value: unit }, ...(bars?.includes(name) === true ? [bar] : [])]),
@@ -152,7 +163,15 @@ function overridesOf({ units, bars, links }: Table, url: LinkUrl): Json[] {
   const leading = Object.entries(links ?? {}).map(([name, link]) =>
     override(name, [{ id: 'links', value: [{ title: 'Open', url: url(link) }] }]),
   );
-  return [...numbers, ...leading];
+  const mappings = [{ type: 'value', options: STATE_TEXTS }];
+  const cellOptions = { type: 'color-text' };
+  const coloured = (states ?? []).map((name) =>
+    override(name, [
+      { id: 'mappings', value: mappings },
+      { id: 'custom.cellOptions', value: cellOptions },
+    ]),
+  );
+  return [...numbers, ...coloured, ...leading];
 }
 
 function override(name: string, properties: Json[]): Json {
@@ -203,10 +222,6 @@ function optionsOf(panel: Panel): Json {
         nodes: {
           mainStatUnit: 'reqps',
           secondaryStatUnit: 'percentunit',
-          arcs: [
-            { field: 'arc__ok', color: 'green' },
-            { field: 'arc__error', color: 'red' },
-          ],
         },
         edges: { mainStatUnit: 'reqps', secondaryStatUnit: 'ms' },
       };

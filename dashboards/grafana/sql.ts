@@ -1,11 +1,13 @@
 /** Pieces of SQL that the panels share. `$__…` are macros of Grafana's ClickHouse data source. */
-import { BUCKET_BASE } from '#contracts/metrics.ts';
+import type { HealthState } from '#contracts/health/rules.ts';
 import {
   FINE_RANGE_MAX_MS,
   MINUTE_RANGE_MAX_MS,
   ROLLUP_TIERS,
   type Rollup,
 } from '#contracts/tables.ts';
+
+export { quantileMsSql as quantileMs } from '#contracts/metrics.ts';
 
 /** Seconds in the range of the board. */
 export const RANGE_SECONDS = "greatest(1, dateDiff('second', $__fromTime, $__toTime))";
@@ -72,17 +74,6 @@ export function shareIf(condition: string): string {
   return `if(sum(requests) = 0, 0, sumIf(requests, ${condition}) / sum(requests))`;
 }
 
-/**
- * Milliseconds below which this share of the requests lie: the middle of the bucket at nearest
- * rank, as the API has it; off by 1 % at most.
- */
-export function quantileMs(share: number, durations = 'sumMap(durations)'): string {
-  const counts = `arrayCumSum(mapValues(${durations}))`;
-  const rank = `greatest(1, ceil(${share} * arraySum(mapValues(${durations}))))`;
-  const bucket = `mapKeys(${durations})[arrayFirstIndex(seen -> seen >= ${rank}, ${counts})]`;
-  return `if(empty(${durations}), 0, pow(${BUCKET_BASE}, ${bucket} + 0.5) / 1000)`;
-}
-
 /** Values of a variable as a list of SQL strings. */
 export function values(variable: string): string {
   return `\${${variable}:singlequote}`;
@@ -99,6 +90,15 @@ export function named(column: string, otherwise: string): string {
 }
 
 export const REVISION = "concat(toString(log_epoch), '-', toString(revision))";
+
+/** Colours of health, on the graph and in tables. */
+export const STATE_COLORS: Readonly<Record<HealthState, string>> = {
+  failing: 'red',
+  degraded: 'orange',
+  no_data: 'purple',
+  no_traffic: 'gray',
+  healthy: 'green',
+};
 
 /** One line from several. */
 export function sql(...lines: string[]): string {

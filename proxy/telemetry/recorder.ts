@@ -1,4 +1,4 @@
-import { METRIC_WINDOW_MS } from '#contracts/metrics.ts';
+import { METRIC_WINDOW_MS, ROLLUP_STEP_MS } from '#contracts/metrics.ts';
 import { PLAIN_RECORD_SCHEMA } from '#contracts/record.ts';
 import type { Clock, Random, Timer } from '#platform/clock.ts';
 import { sentenceOf } from '#platform/log.ts';
@@ -57,6 +57,7 @@ export class Recorder implements Telemetry {
   #accessTimer: Timer | undefined;
   #spansTimer: Timer | undefined;
   #windowTimer: Timer | undefined;
+  #heartbeatTimer: Timer | undefined;
   #windowStartMs = 0;
   #closing: Promise<void> | undefined;
 
@@ -66,6 +67,7 @@ export class Recorder implements Telemetry {
     this.#access = new AccessBlock(options.identity);
     this.#lines = new AccessLines(options.identity);
     this.#metrics = new MetricEncoder(options.identity);
+    if (options.blocks) this.#awaitHeartbeat(stepEndMs(options.clock.wallMs()) + ROLLUP_STEP_MS);
   }
 
   record(exchange: Exchange): void {
@@ -119,6 +121,7 @@ export class Recorder implements Telemetry {
   }
 
   async #close(): Promise<void> {
+    this.#heartbeatTimer?.cancel();
     this.#closeAccess();
     this.#closeWindow();
     this.#sendSpans();
@@ -185,6 +188,24 @@ export class Recorder implements Telemetry {
     }
   }
 
+  #awaitHeartbeat(dueMs: number): void {
+    const { clock } = this.#options;
+    this.#heartbeatTimer = clock.after(Math.max(0, dueMs - clock.wallMs()), () => {
+      this.#heartbeat();
+    });
+  }
+
+  /** Behind the counts of its step, so that whoever reads it has them too. */
+  #heartbeat(): void {
+    const { clock, shipper } = this.#options;
+    // A timer may be early by a millisecond, and the clock may have been set anew.
+    const endMs = stepEndMs(clock.wallMs() + METRIC_WINDOW_MS / 2);
+    if (endMs >= this.#windowStartMs + METRIC_WINDOW_MS) this.#closeWindow();
+    this.#served.metrics++;
+    shipper?.block('metrics', this.#metrics.heartbeat(endMs));
+    this.#awaitHeartbeat(endMs + ROLLUP_STEP_MS);
+  }
+
   #addSpan(exchange: Exchange, durationUs: number): void {
     pushSpan(this.#spans, exchange, durationUs, this.#shown);
     if (this.#spans.length >= SPANS_BATCH_MAX * SPAN_FIELDS.length) this.#sendSpans();
@@ -227,4 +248,9 @@ export class Recorder implements Telemetry {
       dropped: counters.get(`${stream}DroppedRows`) + (shipper?.droppedHere(stream) ?? 0),
     };
   }
+}
+
+/** End of the last step that is over. */
+function stepEndMs(wallMs: number): number {
+  return Math.floor(wallMs / ROLLUP_STEP_MS) * ROLLUP_STEP_MS;
 }

@@ -1,4 +1,5 @@
 /** When an alert fires and when it resolves. Pure. */
+import { REQUESTS_MIN } from '#contracts/health/rules.ts';
 import { type Counts, burnRate } from './burn-rate.ts';
 import type { Condition, Policy } from './objective.ts';
 
@@ -6,7 +7,7 @@ import type { Condition, Policy } from './objective.ts';
  * With fewer requests than this in any of its windows a policy does not fire: one failure among
  * three requests is a burn rate in the hundreds and says nothing.
  */
-export const REQUESTS_MIN_TO_FIRE = 10;
+export const REQUESTS_MIN_TO_FIRE = REQUESTS_MIN;
 
 /** What was counted in the window of one condition. */
 export interface Reading {

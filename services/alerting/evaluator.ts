@@ -1,5 +1,6 @@
 import { trace } from '@opentelemetry/api';
 import type { SloStatus } from '#contracts/api/alerting.ts';
+import { evidenceOf } from '#contracts/health/rules.ts';
 import type { Clock } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { windowAt } from './budget-window.ts';
@@ -35,8 +36,6 @@ export interface EvaluatorOptions {
 
 /** Budgets over long windows are read again only this often: they change slowly and read a lot. */
 const BUDGET_REFRESH_MS = 60_000;
-/** With nothing newer than this stored, nobody knows how the services are. */
-const DATA_OLD_MS = 120_000;
 
 /**
  * Evaluates every objective at the data's watermark and moves alerts between firing and resolved.
@@ -202,8 +201,6 @@ function evaluateOne(objective: Objective, evaluation: Evaluation): Evaluated {
   const problems = unknownTargets(objective, moment.webhooks);
   const short = keptProblem(objective, kept, untilMs ?? nowMs);
   if (short !== undefined) problems.push(short);
-  const isOld = untilMs === undefined || nowMs - untilMs > DATA_OLD_MS;
-  if (isOld) problems.push('no data has come in: alerts stay as they are');
   const countsOf = (windowMs: number): Counts => windows.get(windowMs) ?? { good: 0, total: 0 };
   const budget = countsOf(budgetMs(objective, untilMs ?? nowMs));
   const transitions: Transition[] = [];
@@ -219,6 +216,9 @@ function evaluateOne(objective: Objective, evaluation: Evaluation): Evaluated {
       untilMs === undefined ? undefined : transitionOf(moment, objective, policy, readings);
     if (transition !== undefined) transitions.push(transition);
   }
+  const silentSeconds = untilMs === undefined ? Infinity : (nowMs - untilMs) / 1_000;
+  const evidence = evidenceOf({ silentSeconds, requests });
+  if (evidence === 'no_data') problems.push('no data has come in: alerts stay as they are');
   const status = statusOf({
     objective,
     counts: budget,
@@ -229,8 +229,7 @@ function evaluateOne(objective: Objective, evaluation: Evaluation): Evaluated {
     dataUntil: untilMs === undefined ? undefined : timeText(untilMs),
     problems,
   });
-  const quiet = requests === 0 ? 'no_traffic' : 'ok';
-  return { status, state: isOld ? 'no_data' : pending ? 'pending' : quiet, transitions };
+  return { status, state: evidence ?? (pending ? 'pending' : 'ok'), transitions };
 }
 
 /** How much of the budget's window lies behind. */

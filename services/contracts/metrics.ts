@@ -10,6 +10,12 @@ export const METRIC_SCHEMA = 1;
 export const METRIC_WINDOW_MS = 2_000;
 /** The finest rollup: what alerts and dashboards can tell apart. */
 export const ROLLUP_STEP_MS = 10_000;
+/**
+ * At the end of each step of the finest rollup a worker says that it lives, requests or none: one
+ * row of 0 requests without a direction, whose source is the proxy's own workload (empty for a
+ * gateway). So no traffic is told from no data, and nobody waits for a worker that is idle.
+ */
+export const HEARTBEAT_SQL = "direction = ''";
 
 const word = <N extends string>(
   name: N,
@@ -36,7 +42,7 @@ export const METRIC_COLUMNS = [
   word('instance', 'random id of this start of the proxy'),
   { name: 'worker', wire: 'UInt16', meaning: 'number of the worker' },
   word('role', 'gateway, sidecar or fused'),
-  word('direction', 'edge, inbound or outbound'),
+  word('direction', 'edge, inbound or outbound; empty in a heartbeat'),
   word('zone', 'zone of the proxy'),
   { name: 'log_epoch', wire: 'UInt32', meaning: 'epoch of the revision' },
   { name: 'revision', wire: 'UInt64', meaning: 'sequence of the revision that decided' },
@@ -76,6 +82,17 @@ export function bucketOf(durationUs: number): number {
 /** The duration in µs that stands for a bucket: its geometric middle. */
 export function bucketMiddleUs(bucket: number): number {
   return BUCKET_BASE ** (bucket + 0.5);
+}
+
+/**
+ * SQL: milliseconds below which this share of the requests lie: the middle of the bucket at nearest
+ * rank, as the API has it; off by 1 % at most.
+ */
+export function quantileMsSql(share: number, durations = 'sumMap(durations)'): string {
+  const counts = `arrayCumSum(mapValues(${durations}))`;
+  const rank = `greatest(1, ceil(${share} * arraySum(mapValues(${durations}))))`;
+  const bucket = `mapKeys(${durations})[arrayFirstIndex(seen -> seen >= ${rank}, ${counts})]`;
+  return `if(empty(${durations}), 0, pow(${BUCKET_BASE}, ${bucket} + 0.5) / 1000)`;
 }
 
 export function statusClassOf(status: number): string {

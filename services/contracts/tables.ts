@@ -1,3 +1,4 @@
+import { HEARTBEAT_SQL } from './metrics.ts';
 import { CALLER_SIDE_SQL } from './record.ts';
 import { REASONS } from './reasons.ts';
 
@@ -115,6 +116,14 @@ export const ROLLUPS = {
     stepSeconds: 10,
     keys: INBOUND_KEYS,
     where: "direction = 'inbound'",
+    keepDays: 14,
+  },
+  /** Which proxies live: their heartbeats, so all measures are 0. `source` is their workload. */
+  proxies: {
+    table: 'proxies_10s',
+    stepSeconds: 10,
+    keys: ['source', 'role', 'zone', 'proxy'],
+    where: HEARTBEAT_SQL,
     keepDays: 14,
   },
 } as const satisfies Record<string, Rollup>;

@@ -39,6 +39,11 @@ describe('a breach', () => {
       for (const burn of firing.burnRates) expect(burn.rate).toBeGreaterThanOrEqual(burn.threshold);
       const slo = await test.windrose('slo');
       expect(slo.stdout).toMatch(/payments[^\n]*firing/i);
+      // The fault is put in by the callers' proxies: that of payments never sees such a call.
+      const health = await test.windrose('health');
+      expect(health.status, health.stderr).toBe(0);
+      expect(health.stdout).toMatch(/^shop\/payments +failing .* did not see [0-9.]+ % of/m);
+      expect(health.stdout).toMatch(/^shop\/orders → shop\/payments +failing /m);
 
       const rollback = await test.windrose('rollback', '--wait');
       expect(rollback.status, rollback.stdout + rollback.stderr).toBe(0);

@@ -104,6 +104,10 @@ describe('a canary', () => {
     const graph = await test.windrose('graph');
     expect(graph.status, graph.stderr).toBe(0);
     expect(graph.stdout).toMatch(/shop\/storefront[^]*shop\/reviews/);
+    const health = await test.windrose('health');
+    expect(health.status, health.stderr).toBe(0);
+    expect(health.stdout).toMatch(/^shop\/reviews +healthy +[1-9]/m);
+    expect(health.stdout).not.toMatch(/failing|no data/);
     const audit = await test.windrose('audit');
     expect(audit.status, audit.stdout + audit.stderr).toBe(0);
   });

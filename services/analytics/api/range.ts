@@ -24,7 +24,8 @@ export function readRange(query: { from?: string; to?: string }, nowMs: number):
   return { fromMs, toMs };
 }
 
-function readTime(name: string, text: string, nowMs: number): number {
+/** One time of a query; throws a problem that says how to write it. */
+export function readTime(name: string, text: string, nowMs: number): number {
   if (text === 'now') return nowMs;
   if (text.startsWith('-')) {
     const duration = text.slice(1);

@@ -14,6 +14,7 @@ import {
   TotalsQuery,
   type TotalsResponse,
 } from '#contracts/api/analytics.ts';
+import { HealthQuery, type HealthResponse } from '#contracts/api/health.ts';
 import { callerOf } from '#platform/access/guard.ts';
 import type { ClickHouse } from '#platform/clickhouse.ts';
 import type { Clock } from '#platform/clock.ts';
@@ -23,6 +24,7 @@ import { requireTraffic } from './access.ts';
 import { readAudit } from './audit.ts';
 import { freshnessReader } from './freshness.ts';
 import { readGraph } from './graph.ts';
+import { readHealth } from './health.ts';
 import { readHeatmap } from './heatmap.ts';
 import { readRecords } from './records.ts';
 import { readSeries } from './series.ts';
@@ -57,6 +59,7 @@ const TAPS_MAX = 20;
 
 export function addRoutes(app: FastifyInstance, parts: ApiParts): void {
   addTraffic(app, parts);
+  addGraph(app, parts);
   addRecords(app, parts);
   addTap(app, parts);
   const { clickhouse, reader, clock } = parts;
@@ -129,14 +132,36 @@ function addTraffic(app: FastifyInstance, { clickhouse, clock }: ApiParts): void
       return { ...found, freshness: fresh };
     },
   );
+}
+
+function addGraph(app: FastifyInstance, { clickhouse, clock }: ApiParts): void {
+  const freshness = freshnessReader(clickhouse, clock);
   app.get<{ Querystring: RangeQuery }>(
     '/v1/graph',
-    { schema: { summary: 'Who calls whom', querystring: RangeQuery } },
+    { schema: { summary: 'Who calls whom, and how each is', querystring: RangeQuery } },
     async (request): Promise<GraphResponse> => {
       const { query } = request;
       callerOf(request).requireEverywhere('view', 'the graph joins services of all namespaces');
       const [found, fresh] = await Promise.all([
         readGraph(clickhouse, query, clock.wallMs()),
+        freshness('metrics'),
+      ]);
+      return { ...found, freshness: fresh };
+    },
+  );
+  app.get<{ Querystring: HealthQuery }>(
+    '/v1/health',
+    {
+      schema: {
+        summary: 'How services and edges are, and the rule that decided it; the worst first',
+        querystring: HealthQuery,
+      },
+    },
+    async (request): Promise<HealthResponse> => {
+      const { query } = request;
+      callerOf(request).requireEverywhere('view', 'health joins services of all namespaces');
+      const [found, fresh] = await Promise.all([
+        readHealth(clickhouse, query, clock.wallMs()),
         freshness('metrics'),
       ]);
       return { ...found, freshness: fresh };

@@ -2,6 +2,7 @@ import {
   blocksTable,
   hourStatements,
   metricsTable,
+  proxiesStatements,
   recordCodecs,
   recordFields,
   recordsTable,
@@ -27,4 +28,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 2, name: 'rollups by the hour', statements: hourStatements },
   { version: 3, name: 'records compressed by ZSTD', statements: () => [recordCodecs()] },
   { version: 4, name: 'fields of a TelemetryPolicy', statements: () => [recordFields()] },
+  { version: 5, name: 'heartbeats of proxies', statements: proxiesStatements },
 ];

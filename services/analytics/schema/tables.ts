@@ -200,6 +200,11 @@ export function rollupStatements(): string[] {
   ];
 }
 
+/** Who lives, from heartbeats. */
+export function proxiesStatements(): string[] {
+  return [rollupTable(ROLLUPS.proxies), rollupView(ROLLUPS.proxies)];
+}
+
 /**
  * With the hours that are over already. That of the change itself counts from then on: what comes
  * in while this runs is not to be counted twice.

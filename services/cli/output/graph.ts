@@ -1,4 +1,5 @@
 import type { GraphResponse } from '#contracts/api/analytics.ts';
+import { paintState, stateText } from './health.ts';
 import { milliseconds, percent, rate } from './format.ts';
 import { type Style, printable, widthOf } from './style.ts';
 
@@ -57,11 +58,12 @@ function aligned(lines: readonly Line[], style: Style): string {
           rate(edge.requestsPerSecond),
           `${percent(edge.errorRate)} errors`,
           `p99 ${milliseconds(edge.p99Ms)}`,
+          edge.health === undefined ? '' : stateText(edge.health.state),
           note ?? '',
         ],
   );
   const width = Math.max(...lines.map((each) => widthOf(each.tree)));
-  const widths = [0, 1, 2].map((at) => Math.max(...cells.map((row) => widthOf(row[at] ?? ''))));
+  const widths = [0, 1, 2, 3].map((at) => Math.max(...cells.map((row) => widthOf(row[at] ?? ''))));
   return lines
     .map(({ tree, edge }, index) => {
       if (edge === undefined) return style.bold(tree);
@@ -69,8 +71,11 @@ function aligned(lines: readonly Line[], style: Style): string {
       const [calls = '', errors = '', p99 = ''] = row.map((cell, at) =>
         cell.padStart(widths[at] ?? 0),
       );
+      const [, , , state = '', note = ''] = row;
+      const after = note === '' ? state : `${state.padEnd(widths[3] ?? 0)}  ${note}`;
       const text = [tree.padEnd(width), calls, edge.errors > 0 ? style.red(errors) : errors, p99];
-      return [...text, row[3] ?? ''].join('  ').trimEnd();
+      const painted = edge.health === undefined ? after : paintState(after, edge.health, style);
+      return [...text, painted].join('  ').trimEnd();
     })
     .join('\n');
 }

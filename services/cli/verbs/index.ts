@@ -9,6 +9,7 @@ import { addDiff } from './diff.ts';
 import { addExplain } from './explain.ts';
 import { addGet } from './get.ts';
 import { addGraph } from './graph.ts';
+import { addHealth } from './health.ts';
 import { addHistory } from './history.ts';
 import { addImport } from './import.ts';
 import { addLogs } from './logs.ts';
@@ -47,6 +48,7 @@ export const VERBS: readonly Adder[] = [
   addTap,
   addTop,
   addGraph,
+  addHealth,
   addSlo,
   addAudit,
   addDead,

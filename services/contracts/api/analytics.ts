@@ -1,5 +1,6 @@
 /** The HTTP API of `services/analytics`: queries and the shapes of its answers. */
 import Type, { type Static } from 'typebox';
+import type { Judgement } from '../health/judge.ts';
 
 export const GROUPS = [
   'route',
@@ -187,12 +188,24 @@ export interface RecordsResponse {
 
 /**
  * `GET /v1/graph`: nodes are services, gateways and `unknown`; edges from the caller's own
- * records.
+ * records. Health is that of the last minutes before `to` (`GET /v1/health`), whatever `from` is;
+ * absent of what nothing can be known of (`unknown`). What had no calls in the range and is known
+ * from the day before is there with zeros.
  */
 export interface GraphResponse {
   from: string;
   to: string;
-  nodes: { name: string; requests: number; errors: number }[];
+  nodes: {
+    name: string;
+    requests: number;
+    errors: number;
+    /**
+     * What its own proxies saw, to stand beside and never to be added; absent where they saw
+     * nothing, or where the range is longer than 6 h or older than 14 days.
+     */
+    own?: { requests: number; errors: number; p99Ms: number };
+    health?: Judgement;
+  }[];
   edges: {
     source: string;
     destination: string;
@@ -202,6 +215,7 @@ export interface GraphResponse {
     requestsPerSecond: number;
     p50Ms: number;
     p99Ms: number;
+    health?: Judgement;
   }[];
   freshness: Freshness;
 }

@@ -7,6 +7,7 @@ import type {
   SqlResponse,
   TotalsResponse,
 } from '#contracts/api/analytics.ts';
+import type { HealthResponse } from '#contracts/api/health.ts';
 import { meshDatabase } from '#contracts/tables.ts';
 import { eventually } from '#test/eventually.ts';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -246,12 +247,43 @@ describe('the API over a minute of traffic', () => {
       ['shop/storefront', 'shop/orders', 30, 0],
     ]);
     expect(found.edges[0]).toMatchObject({ errorRate: 0.1, requestsPerSecond: 100 / 60 });
-    expect(found.nodes).toEqual([
+    expect(found.nodes.map(({ health: _health, ...node }) => node)).toEqual([
       { name: 'Gateway/shop/edge', requests: 100, errors: 10 },
       { name: 'shop/catalog', requests: 60, errors: 0 },
-      { name: 'shop/orders', requests: 30, errors: 0 },
+      {
+        ...{ name: 'shop/orders', requests: 30, errors: 0 },
+        own: { requests: 30, errors: 0, p99Ms: expect.closeTo(1, 1) as unknown },
+      },
       { name: 'shop/storefront', requests: 100, errors: 10 },
     ]);
+    // Of the minutes before the end of the range.
+    const failing = {
+      ...{ state: 'failing', rule: 'errors' },
+      message: 'failing: 10 % of 100 calls failed in the last 5 min; at 5 % and more it fails',
+    };
+    expect(found.edges[0]?.health).toEqual(failing);
+    expect(found.nodes[3]?.health).toEqual(failing);
+    expect(found.nodes[1]?.health).toMatchObject({ state: 'healthy', rule: 'well' });
+  });
+
+  test('health has the worst first, and refuses what it cannot judge', async () => {
+    const found = await service.get<HealthResponse>(`/v1/health?at=${to}`);
+    expect(found).toMatchObject({ to, settings: { windowSeconds: 300, failingShare: 0.05 } });
+    expect(found.freshness).toMatchObject({ blocksMissing: 0 });
+    expect(found.services.map(({ name, health }) => [name, health.state])).toEqual([
+      ['Gateway/shop/edge', 'failing'],
+      ['shop/storefront', 'failing'],
+      ['shop/catalog', 'healthy'],
+      ['shop/orders', 'healthy'],
+    ]);
+    expect(found.edges[0]).toMatchObject({
+      ...{ source: 'Gateway/shop/edge', destination: 'shop/storefront', side: 'callers' },
+      health: { state: 'failing', rule: 'errors' },
+    });
+    for (const wrong of ['at=soon', 'window=55', 'failing=0', 'failing=0.1&degraded=0.2', 'x=1']) {
+      const response = await fetch(`${service.url}/v1/health?${wrong}`);
+      expect([wrong, response.status]).toEqual([wrong, 400]);
+    }
   });
 
   test('records come newest first, page by page, by every filter', async () => {
@@ -409,7 +441,11 @@ describe('the API over a minute of traffic', () => {
       '/v1/analytics/top',
       '/v1/analytics/totals',
       '/v1/audit',
+      '/v1/dead-letters',
+      '/v1/dead-letters/replay',
+      '/v1/dead-letters/{id}',
       '/v1/graph',
+      '/v1/health',
       '/v1/query',
       '/v1/records',
       '/v1/tap',

@@ -1,6 +1,7 @@
 import type { ClickHouse } from '#platform/clickhouse.ts';
 import { uniqueMesh } from '#test/parts.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { healthAt } from '../../../services/analytics/api/health.ts';
 import { BOARDS, queriesOf } from '../../../dashboards/grafana/boards.ts';
 import { type Expansion, expandSql } from '../../../dashboards/grafana/macros.ts';
 import { HEATMAP_LINES } from './expected-latency.ts';
@@ -58,7 +59,7 @@ const EACH: Expansion = {
     // Callers too, by which *Service* finds what a service calls.
     service: [
       ...['', 'shop/catalog', 'shop/payments', 'shop/reviews-v1', 'shop/storefront'],
-      ...['Gateway/shop/edge', 'shop/orders', 'unknown'],
+      ...['Gateway/shop/edge', 'shop/orders', 'shop/idle', 'unknown'],
     ],
     proxy: ['a', 'b', 'c'],
   },
@@ -87,6 +88,18 @@ const sqlOf = (board: string, panel: string): string => {
   if (found === undefined) throw new Error(`no ${panel}`);
   return found.sql;
 };
+
+test('the board says of every service and edge what the API says', async () => {
+  const { services, edges } = await healthAt(clickhouse, TO_MS);
+  const ofServices = await answer(sqlOf('Mesh health', 'Health of services A'), ALL);
+  expect(ofServices.map(([name, state]) => [name, state])).toEqual(
+    services.map(({ name, health }) => [name, health.state]),
+  );
+  const ofEdges = await answer(sqlOf('Mesh health', 'Health of edges A'), ALL);
+  expect(ofEdges.map(([source, destination, state]) => [source, destination, state])).toEqual(
+    edges.map(({ source, destination, health }) => [source, destination, health.state]),
+  );
+});
 
 const trouble = Object.entries(TROUBLE_EXPECTED).flatMap(([board, panels]) =>
   Object.entries(panels).map(([panel, rows]) => [board, panel, rows] as const),

@@ -4,6 +4,7 @@
  */
 import { CONFIG_ROLLOUT_EXPECTED, ROLLOUT_EXPECTED } from './expected-rollout.ts';
 import { CONSUMERS_EXPECTED } from './expected-consumers.ts';
+import { HEALTH_EXPECTED } from './expected-health.ts';
 import { LATENCY_EXPECTED } from './expected-latency.ts';
 import { PIPELINE_EXPECTED, PIPELINE_HEALTH_EXPECTED } from './expected-pipeline.ts';
 import { REFUSALS_EXPECTED, RESILIENCE_EXPECTED } from './expected-resilience.ts';
@@ -107,21 +108,7 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
     '$consumer variable': [['anonymous'], ['shop/acme'], ['shop/globex']],
   },
   'Mesh health': {
-    // Both ends of every edge; only what is called has a rate.
-    'Service graph nodes': [
-      ['Gateway/shop/edge', 'Gateway/shop/edge', 0, 0, 1, 0],
-      ['shop/catalog', 'shop/catalog', 96 / 60, 0, 1, 0],
-      ['shop/orders', 'shop/orders', 0, 0, 1, 0],
-      ['shop/payments', 'shop/payments', 6 / 60, 4 / 6, 2 / 6, 4 / 6],
-      ['shop/storefront', 'shop/storefront', 110 / 60, 6 / 110, 104 / 110, 6 / 110],
-      ['unknown', 'unknown', 0, 0, 1, 0],
-    ],
-    'Service graph edges': [
-      edge('Gateway/shop/edge', 'shop/storefront', 110 / 60, 100, 6 / 110, 'red'),
-      edge('shop/orders', 'shop/payments', 4 / 60, 2, 1, 'red'),
-      edge('shop/storefront', 'shop/catalog', 96 / 60, 5, 0, 'green'),
-      edge('unknown', 'shop/payments', 2 / 60, 8, 0, 'green'),
-    ],
+    ...HEALTH_EXPECTED,
     'Edges A': [
       [
         ...['Gateway/shop/edge', 'shop/storefront', 110, 110 / 60, 6 / 110],
@@ -183,16 +170,6 @@ function record(
     ...['shop/storefront', 'shop/acme', 'shop/storefront:80', '127.0.0.1:9001'],
     ...[revision, request, trace],
   ];
-}
-
-function edge(
-  source: string,
-  target: string,
-  rate: number,
-  p99: number,
-  ...[errorRate, color]: [number, string]
-): Cells {
-  return [`${source} -> ${target}`, source, target, rate, shownMs(p99), errorRate, color];
 }
 
 function service(

@@ -130,6 +130,11 @@ const METRICS: Metric[] = [
     ...{ second: 616, requests: 1, ms: 1, status_class: '5xx', reason: 'policy_unavailable' },
   },
   { ...TROUBLE, second: 630, requests: 1, ms: 10 },
+  // One that lives and that nobody calls.
+  {
+    ...{ second: 48, requests: 0, ms: 0, proxy: 'idle-1', role: 'sidecar', direction: '' },
+    source: 'shop/idle',
+  },
   // Just outside of the minute.
   { ...EDGE, second: -10, requests: 1_000, ms: 10 },
   { ...OUTBOUND, second: 70, requests: 1_000, ms: 10 },

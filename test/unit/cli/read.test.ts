@@ -45,6 +45,7 @@ test.each([
   ['explain GET http://shop/products', 'POST /v1/explain', samples.explanation],
   ['top', 'GET /v1/analytics/top', samples.totals(ago)],
   ['graph', 'GET /v1/graph', samples.graph(ago)],
+  ['health', 'GET /v1/health', samples.health(ago)],
   ['logs', 'GET /v1/records', samples.records],
   ['audit', 'GET /v1/audit', samples.audit],
   ['query SELECT', 'POST /v1/query', samples.sql],

@@ -13,7 +13,10 @@ import type {
   ProxyStatus,
   ResourceList,
 } from '#contracts/api/config.ts';
+import type { HealthResponse, ServiceHealth } from '#contracts/api/health.ts';
 import type { Explanation } from '#contracts/api/explain.ts';
+import { type Judgement, stateText } from '#contracts/health/judge.ts';
+import { HEALTH_DEFAULTS, type HealthState } from '#contracts/health/rules.ts';
 import type { Service } from '#contracts/resources/index.ts';
 
 /** Answers of the services as the golden outputs show them. */
@@ -252,19 +255,74 @@ export const graph = (ago: Ago): GraphResponse => {
     p50Ms: 1,
     p99Ms: 12.3,
   });
+  const judgement = (state: HealthState, why: string): Judgement => ({
+    ...{ state, rule: 'errors', message: `${stateText(state)}: ${why}` },
+  });
+  const node = (name: string, state: HealthState, why: string) => ({
+    ...{ name, requests: 900, errors: 270, health: judgement(state, why) },
+  });
   return {
     from: ago(300),
     to: ago(0),
-    nodes: [],
+    nodes: [
+      node('shop/payments', 'failing', '30 % of 900 calls failed'),
+      node('shop/orders', 'no_data', 'nobody was heard'),
+      node('shop/catalog', 'healthy', 'none failed'),
+      { name: 'unknown', requests: 3, errors: 0 },
+    ],
     edges: [
-      edge('shop/orders', 'shop/payments', 900, 270),
+      {
+        ...edge('shop/orders', 'shop/payments', 900, 270),
+        health: judgement('failing', '30 % of 900 calls failed'),
+      },
       edge('shop/storefront', 'shop/orders', 900, 270),
       edge('Gateway/shop/edge', 'shop/storefront', 7_500, 270),
-      edge('shop/storefront', 'shop/catalog', 6_600),
+      {
+        ...edge('shop/storefront', 'shop/catalog', 6_600),
+        health: judgement('degraded', 'p99 of 12.3 ms is 4 times the usual 3 ms'),
+      },
       edge('shop/storefront', 'shop/reviews', 6_600),
       edge('unknown', 'shop/payments', 3),
       edge('shop/a', 'shop/b', 3),
-      edge('shop/b', 'shop/a', 3),
+      { ...edge('shop/b', 'shop/a', 3), health: judgement('healthy', '3 calls decide nothing') },
+    ],
+    freshness: { newest: ago(4), blocksMissing: 0 },
+  };
+};
+
+const judged = (
+  state: HealthState,
+  numbers: { requests: number; errors?: number; own?: number },
+  why: string,
+): Omit<ServiceHealth, 'name'> => {
+  const { requests, errors = 0, own = 0 } = numbers;
+  const errorRate = requests === 0 ? 0 : errors / requests;
+  return {
+    health: { state, rule: 'errors', message: `${stateText(state)}: ${why}` },
+    side: 'callers',
+    numbers: { requests, errors, errorRate, p99Ms: 12.3 },
+    own: { requests: own, errors: 0, errorRate: 0 },
+    silentSeconds: 10,
+  };
+};
+
+export const health = (ago: Ago): HealthResponse => {
+  const failing = judged('failing', { requests: 900, errors: 270, own: 640 }, '30 % failed');
+  const well = judged('healthy', { requests: 6_600, own: 6_600 }, 'p99 12.3 ms');
+  const idle = judged('no_traffic', { requests: 0 }, 'nobody called');
+  return {
+    from: ago(300),
+    to: ago(0),
+    settings: HEALTH_DEFAULTS,
+    services: [
+      { name: 'shop/payments', ...failing },
+      { name: 'shop/quiet', ...idle },
+      { name: 'shop/catalog', ...well },
+    ],
+    edges: [
+      { source: 'shop/orders', destination: 'shop/payments', ...failing },
+      { source: 'shop/storefront', destination: 'shop/quiet', ...idle },
+      { source: 'shop/storefront', destination: 'shop/catalog', ...well },
     ],
     freshness: { newest: ago(4), blocksMissing: 0 },
   };

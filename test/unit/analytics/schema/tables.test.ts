@@ -7,6 +7,7 @@ import { MIGRATIONS } from '../../../../services/analytics/schema/migrations.ts'
 import {
   hourStatements,
   metricsTable,
+  proxiesStatements,
   recordsTable,
   rollupStatements,
 } from '../../../../services/analytics/schema/tables.ts';
@@ -26,7 +27,12 @@ test('every column of the contracts is in its table, once, under its type', () =
 });
 
 test('every target deduplicates: without it a retried insert counts twice', () => {
-  const statements = [recordsTable(), ...rollupStatements(), ...hourStatements()];
+  const statements = [
+    recordsTable(),
+    ...rollupStatements(),
+    ...hourStatements(),
+    ...proxiesStatements(),
+  ];
   const targets = statements.filter((sql) => sql.includes('MergeTree'));
   expect(targets).toHaveLength(1 + Object.keys(ROLLUPS).length);
   for (const sql of targets) expect(sql).toMatch(/non_replicated_deduplication_window = [1-9]/);

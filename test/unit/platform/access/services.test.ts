@@ -88,7 +88,7 @@ test('analytics asks who it is before it asks ClickHouse', async () => {
   const parts = { clickhouse, reader: { clickhouse }, clock: systemClock, log };
   addAnalytics(app, { ...parts, stopping: new AbortController().signal } as never);
   const urls = ['analytics/totals', 'analytics/top', 'analytics/series', 'records', 'tap'];
-  for (const url of [...urls, 'graph', 'audit', 'records?route=pay/r']) {
+  for (const url of [...urls, 'graph', 'health', 'audit', 'records?route=pay/r']) {
     const answer = await app.inject({ url: `/v1/${url}`, headers });
     expect([url, answer.statusCode]).toEqual([url, 403]);
   }

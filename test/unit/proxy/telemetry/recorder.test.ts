@@ -1,4 +1,4 @@
-import { METRIC_WINDOW_MS } from '#contracts/metrics.ts';
+import { METRIC_WINDOW_MS, ROLLUP_STEP_MS } from '#contracts/metrics.ts';
 import { FakeClock } from '#platform/clock.ts';
 import { BLOCK_AGE_MS, BLOCK_ROWS_MAX, SPANS_AGE_MS } from '#proxy/telemetry/limits.ts';
 import { Recorder, type RecorderOptions } from '#proxy/telemetry/recorder.ts';
@@ -155,6 +155,44 @@ test('standalone counts for Prometheus and hands over nothing', () => {
   }
   expect(recorder.series().requests).toMatchObject([{ requests: 5 }]);
   expect([sink.blocks.access, sink.blocks.metrics, sink.spanBatches]).toEqual([[], [], []]);
+});
+
+test('a worker says that it lives at the end of each step, behind what it counted', () => {
+  const identity = { ...IDENTITY, role: 'sidecar', workload: 'shop/catalog' } as const;
+  const { recorder, clock, sink } = start({ identity });
+  const epochMs = Date.UTC(2026, 0, 1);
+  clock.advance(ROLLUP_STEP_MS - METRIC_WINDOW_MS / 2 - 1);
+  expect(sink.blocks.metrics).toEqual([]);
+  recorder.record(exchangeOf({ epoch: 3 }));
+  clock.advance(1);
+  clock.advance(2 * ROLLUP_STEP_MS);
+  const seen = sink.blocks.metrics.map(({ bytes, minTs, maxTs, logEpoch }) => {
+    const { columns } = readNative(bytes);
+    return { minTs, maxTs, logEpoch, source: columns['source'], requests: columns['requests'] };
+  });
+  const beat = (steps: number) => ({
+    minTs: epochMs + steps * ROLLUP_STEP_MS - METRIC_WINDOW_MS,
+    maxTs: epochMs + steps * ROLLUP_STEP_MS,
+    ...{ logEpoch: 3, source: ['shop/catalog'], requests: [0] },
+  });
+  const counted = { ...beat(1), source: ['Gateway/shop/edge'], requests: [1] };
+  expect(seen).toEqual([counted, beat(1), beat(2), beat(3)]);
+  const [, { bytes } = { bytes: new Uint8Array(0) }] = sink.blocks.metrics;
+  expect(readNative(bytes).columns).toMatchObject({
+    ...{ direction: [''], destination: [''], status_class: [''], role: ['sidecar'] },
+    ...{ time: [(epochMs + ROLLUP_STEP_MS - METRIC_WINDOW_MS) * 1_000], proxy: ['edge'] },
+  });
+  expect(recorder.stats().metrics.served).toBe(4);
+});
+
+test('no heartbeat comes of a worker that was closed, or that ships nothing', async () => {
+  const open = start({ blocks: false });
+  open.clock.advance(2 * ROLLUP_STEP_MS);
+  expect(open.sink.blocks.metrics).toEqual([]);
+  const closed = start();
+  await closed.recorder.close();
+  closed.clock.advance(2 * ROLLUP_STEP_MS);
+  expect(closed.sink.blocks.metrics).toEqual([]);
 });
 
 test('an exchange that cannot be written costs the open block, counted, and nothing else', () => {
