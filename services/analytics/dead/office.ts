@@ -12,7 +12,7 @@ import type { ClickHouse } from '#platform/clickhouse.ts';
 import { HttpProblem } from '#platform/http.ts';
 import type { BlockProducer, Kafka } from '#platform/kafka.ts';
 import { ask } from '../api/ask.ts';
-import { readBlock } from '../ingest/block.ts';
+import { FIRST_STORED_HEADER, readBlock } from '../ingest/block.ts';
 import { groupOf } from '../ingest/consumer.ts';
 import {
   type Letter,
@@ -127,10 +127,10 @@ export class DeadLetterOffice {
     this.#producer ??= this.#parts.kafka.createProducer();
     const { topic, partition } = letter.origin;
     const { value } = letter.message;
-    const sent = await this.#producer.send(topic, partition, {
-      value,
-      headers: ownHeaders(letter),
-    });
+    // Its rows are held to the time of then, not of now.
+    const first = { [FIRST_STORED_HEADER]: String(letter.message.timestampMs) };
+    const headers = { ...first, ...ownHeaders(letter) };
+    const sent = await this.#producer.send(topic, partition, { value, headers });
     return sent.ok ? { outcome: 'sent' } : { outcome: 'failed', message: sent.message };
   }
 

@@ -62,7 +62,7 @@ export function readBlock(message: GroupMessage, stream: Stream): ReadResult {
     }
   }
   const offset = message.offset;
-  const storedMs = message.timestampMs;
+  const storedMs = firstStoredMs(message);
   if (headers.rows === 0) {
     if (message.value.length > 0) return bad('headers say 0 rows, and the body is not empty');
     return { ok: true, block: { headers, offset, storedMs, body: message.value, clamped: false } };
@@ -75,8 +75,19 @@ export function readBlock(message: GroupMessage, stream: Stream): ReadResult {
         `${columns.length} and ${headers.rows} were announced`,
     );
   }
-  const { body, clamped } = clampTimes(message, headers, head.timesAt);
+  const { body, clamped } = clampTimes(message, headers, { storedMs, timesAt: head.timesAt });
   return { ok: true, block: { headers, offset, storedMs, body, clamped } };
+}
+
+/** Of a dead letter that is sent again: when a broker stored it first. */
+export const FIRST_STORED_HEADER = 'first-stored';
+/** Dead letters are kept for two weeks; nobody sends older ones again. */
+const REPLAY_MAX_MS = 30 * 86_400_000;
+
+function firstStoredMs({ headers, timestampMs }: GroupMessage): number {
+  const firstMs = Number(headers[FIRST_STORED_HEADER] ?? Number.NaN);
+  const isBefore = Number.isSafeInteger(firstMs) && firstMs <= timestampMs;
+  return isBefore && firstMs >= timestampMs - REPLAY_MAX_MS ? firstMs : timestampMs;
 }
 
 function bad(reason: string): ReadResult {
@@ -110,10 +121,10 @@ function readHead(body: Buffer): Head | undefined {
 function clampTimes(
   message: GroupMessage,
   headers: BlockHeaders,
-  timesAt: number,
+  { storedMs, timesAt }: { storedMs: number; timesAt: number },
 ): { body: Buffer; clamped: boolean } {
-  const oldestMs = message.timestampMs - OLDEST_MS;
-  const newestMs = message.timestampMs + NEWEST_MS;
+  const oldestMs = storedMs - OLDEST_MS;
+  const newestMs = storedMs + NEWEST_MS;
   if (headers.minTs >= oldestMs && headers.maxTs <= newestMs) {
     return { body: message.value, clamped: false };
   }

@@ -84,3 +84,22 @@ test('blocks of every schema that is known are good, each with its own columns',
   expect(reasonOf(message({ schema: 2 }, body([STORED_MS], 1)))).toMatch(/45 and 1 were announced/);
   expect(reasonOf(message({ schema: 1 }, body([STORED_MS], 2)))).toMatch(/44 and 1 were announced/);
 });
+
+test('a letter that is sent again is held to the time when it was stored first', () => {
+  const day = 86_400_000;
+  const oldMs = STORED_MS - 10 * day;
+  const head = { minTs: oldMs, maxTs: oldMs };
+  const again = (first: string): GroupMessage => {
+    const sent = message(head, body([oldMs]));
+    return { ...sent, headers: { ...sent.headers, 'first-stored': first } };
+  };
+  const clampedOf = (each: GroupMessage) => {
+    const read = readBlock(each, 'access');
+    return read.ok ? [read.block.clamped, read.block.storedMs] : read.reason;
+  };
+  expect(clampedOf(message(head, body([oldMs])))).toEqual([true, STORED_MS]);
+  expect(clampedOf(again(String(oldMs + 1)))).toEqual([false, oldMs + 1]);
+  for (const wrong of [STORED_MS + 1, STORED_MS - 31 * day, 'x', '']) {
+    expect(clampedOf(again(String(wrong)))).toEqual([true, STORED_MS]);
+  }
+});
