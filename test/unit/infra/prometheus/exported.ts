@@ -1,13 +1,22 @@
 /** What every process of Windrose exports on /metrics, made by the code that exports it. */
 import { Registry } from 'prom-client';
+import type { SloStatus } from '#contracts/api/alerting.ts';
 import { FakeClock } from '#platform/clock.ts';
 import { createLog } from '#platform/log.ts';
 import { ownMetrics } from '#proxy/admin/own-metrics.ts';
 import type { WorkerReport } from '#proxy/fleet.ts';
 import { type SeriesSnapshot, renderPrometheus } from '#proxy/telemetry/index.ts';
 import { createMetrics as alertingMetrics } from '../../../../services/alerting/metrics.ts';
+import { exportObjectives } from '../../../../services/alerting/objective-metrics.ts';
 import { ingestEvents } from '../../../../services/analytics/metrics.ts';
 import { createMetrics as configMetrics } from '../../../../services/config/metrics.ts';
+
+const OBJECTIVE: SloStatus = {
+  ...{ slo: 'shop/payments', service: 'payments', displayName: '99 %', target: 0.99 },
+  ...{ windowMs: 60_000, good: 9, total: 10, ratio: 0.9, budgetLeft: -9, exhaustedInMs: 1_000 },
+  burnRates: [{ policy: 'fast', condition: 'long', windowMs: 60_000, rate: 10, threshold: 5 }],
+  ...{ state: 'firing', evaluatedAt: '2026-01-01T00:00:00Z' },
+};
 
 /** Labels of each series, by its name. */
 export async function exportedSeries(): Promise<Map<string, Set<string>>> {
@@ -41,7 +50,10 @@ function proxyText(): string {
   };
   const report: WorkerReport = {
     ...{ worker: 0, pid: 1, connections: 0, turnedAway: 0, inFlight: 0 },
-    overload: { level: 0, memoryShare: 0, accepting: true, pauses: 0 },
+    overload: {
+      ...{ level: 0, memoryShare: 0, accepting: true, pauses: 0 },
+      eventLoop: { activeSeconds: 0, delaySeconds: 0 },
+    },
     ...{ copiesLost: 0, handshakesFailed: 0, certificates: [['shop/tls', 0]] },
     ...{ series: snapshot, endpoints: [] },
   };
@@ -83,6 +95,7 @@ async function analyticsText(): Promise<string> {
 async function alertingText(): Promise<string> {
   const registry = new Registry();
   const metrics = alertingMetrics(registry, () => ({ firing: 0, outbox: 0 }));
+  exportObjectives(registry, () => [OBJECTIVE]);
   metrics.evaluations.inc({ result: 'done' });
   metrics.notifications.inc({ target: 'oncall', result: 'given_up' });
   return registry.metrics();
