@@ -148,7 +148,8 @@ test('services: every rule, from the side that has numbers', async () => {
     health: {
       message:
         'failing: 7.6 % of 130 calls failed in the last 5 min (at 5 % it fails), and its own ' +
-        'proxies did not see 100 % of the failures: refused, timed out, lost or injected on the way',
+        'proxies did not see 100 % of the failures: refused, timed out, lost or injected ' +
+        'on the way',
     },
   });
   expect(of('shop/stock')?.own).toEqual({ requests: 150, errors: 50, errorRate: 50 / 150 });

@@ -11,6 +11,9 @@ import { exportObjectives } from '../../../../services/alerting/objective-metric
 import { ingestEvents } from '../../../../services/analytics/metrics.ts';
 import { createMetrics as configMetrics } from '../../../../services/config/metrics.ts';
 
+/** By Prometheus, to every series. */
+export const ADDED_LABELS: readonly string[] = ['instance', 'job'];
+
 const OBJECTIVE: SloStatus = {
   ...{ slo: 'shop/payments', service: 'payments', displayName: '99 %', target: 0.99 },
   ...{ windowMs: 60_000, good: 9, total: 10, ratio: 0.9, budgetLeft: -9, exhaustedInMs: 1_000 },
@@ -30,6 +33,22 @@ export async function exportedSeries(): Promise<Map<string, Set<string>>> {
     series.set(name, known);
   }
   return series;
+}
+
+/**
+ * What an expression asks for and nobody exports: series, and labels in their matchers. Prometheus
+ * itself adds `instance` and `job`.
+ */
+export function unknownNames(expr: string, exported: Map<string, Set<string>>): string[] {
+  const asked = expr.matchAll(/(windrose_\w+)(?:\{([^}]*)\})?/g);
+  return [...asked].flatMap(([, name = '', matchers = '']) => {
+    const labels = exported.get(name);
+    if (labels === undefined) return [name];
+    const unknown = [...matchers.matchAll(/(\w+)(?:=|!=|=~|!~)"/g)]
+      .map(([, label = '']) => label)
+      .filter((label) => !labels.has(label) && !ADDED_LABELS.includes(label));
+    return unknown.map((label) => `${name}{${label}}`);
+  });
 }
 
 function proxyText(): string {
