@@ -146,7 +146,7 @@ test('a schema from the future is refused, and the process says so', async () =>
     ...['--listen', '127.0.0.1:0'],
   ]);
   expect(code).toBe(1);
-  expect(err).toMatch(/has schema 99, this program knows 4: start a newer Windrose/);
+  expect(err).toMatch(/has schema 99, this program knows 5: start a newer Windrose/);
 });
 
 test('wrong use is one sentence and status 2, what cannot be had status 1', async () => {
