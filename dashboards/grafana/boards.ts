@@ -4,8 +4,11 @@ import { CONFIG_ROLLOUT } from './config-rollout.ts';
 import { CONSUMERS } from './consumers.ts';
 import { MESH_HEALTH } from './mesh-health.ts';
 import { LATENCY } from './latency.ts';
-import type { Board } from './model.ts';
+import type { Board, PromQuery } from './model.ts';
+import { isSql } from './queries.ts';
+import { OBJECTIVES } from './objectives.ts';
 import { PIPELINE_HEALTH } from './pipeline-health.ts';
+import { PROXY_RUNTIME } from './proxy-runtime.ts';
 import { RESILIENCE } from './resilience.ts';
 import { SERVICE } from './service.ts';
 
@@ -16,7 +19,9 @@ export const BOARDS: Readonly<Record<string, Board>> = {
   'consumers.json': CONSUMERS,
   'latency.json': LATENCY,
   'mesh-health.json': MESH_HEALTH,
+  'objectives.json': OBJECTIVES,
   'pipeline-health.json': PIPELINE_HEALTH,
+  'proxy-runtime.json': PROXY_RUNTIME,
   'resilience.json': RESILIENCE,
   'service.json': SERVICE,
 };
@@ -29,12 +34,12 @@ export interface BoardQuery {
   sql: string;
 }
 
-/** Every query that a board makes, with macros and variables as they stand. */
+/** Every query of ClickHouse that a board makes, with macros and variables as they stand. */
 export function queriesOf(board: Board): BoardQuery[] {
   const panels = board.rows.flatMap((row) => row.panels);
   return [
     ...panels.flatMap((panel) =>
-      panel.queries.map(({ refId = 'A', sql }) => ({
+      panel.queries.filter(isSql).map(({ refId = 'A', sql }) => ({
         board: board.title,
         panel: panel.title,
         refId,
@@ -53,4 +58,15 @@ export function queriesOf(board: Board): BoardQuery[] {
       sql,
     })),
   ];
+}
+
+/** Every question that a board has for Prometheus. */
+export function promqlOf(board: Board): (PromQuery & { board: string; panel: string })[] {
+  return board.rows
+    .flatMap((row) => row.panels)
+    .flatMap((panel) =>
+      panel.queries.flatMap((query) =>
+        isSql(query) ? [] : [{ board: board.title, panel: panel.title, ...query }],
+      ),
+    );
 }

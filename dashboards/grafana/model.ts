@@ -4,11 +4,20 @@
 export type Unit =
   'short' | 'reqps' | 'percentunit' | 'ms' | 's' | 'bytes' | 'Bps' | 'cps' | 'none';
 
-export interface Query {
+export interface SqlQuery {
   /** `A` when absent. A node graph wants `nodes` and `edges`. */
   refId?: string;
   sql: string;
 }
+
+/** A panel asks either ClickHouse or Prometheus. */
+export interface PromQuery {
+  refId?: string;
+  promql: string;
+  /** Name of each line: text with `{{label}}`. */
+  legend?: string;
+}
+export type Query = SqlQuery | PromQuery;
 
 interface PanelBase {
   title: string;
@@ -24,6 +33,8 @@ export interface TimeSeries extends PanelBase {
   kind: 'timeseries';
   unit: Unit;
   stacked?: boolean;
+  /** Its axis may go below 0. */
+  signed?: boolean;
   /** Series name → colour, where a colour has a meaning. */
   colors?: Readonly<Record<string, string>>;
 }
@@ -46,6 +57,10 @@ export interface Table extends PanelBase {
   kind: 'table';
   /** Column → unit. */
   units: Readonly<Record<string, Unit>>;
+  /** Of Prometheus: label, or `Value #` and refId, → column, in their order. */
+  columns?: Readonly<Record<string, string>>;
+  /** Of Prometheus: values that only tell rows apart. */
+  hidden?: readonly string[];
   /** Columns shown as a bar of the largest. */
   bars?: readonly string[];
   /** Columns that hold a state of health, in its colour. */
@@ -75,6 +90,8 @@ export interface Row {
 
 export type Variable =
   | { kind: 'query'; name: string; label: string; description: string; sql: string }
+  /** The values that a label of a series of Prometheus has. */
+  | { kind: 'labels'; name: string; label: string; description: string; series: string; of: string }
   | { kind: 'words'; name: string; label: string; description: string; words: string[] };
 
 export interface Board {

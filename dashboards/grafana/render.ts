@@ -4,13 +4,13 @@
  */
 import { stateText } from '#contracts/health/judge.ts';
 import { HEALTH_STATES } from '#contracts/health/rules.ts';
-import { ANNOTATIONS, type Annotation } from './annotations.ts';
+import { ANNOTATIONS } from './annotations.ts';
+import { isSql } from './queries.ts';
 import { linkUrl } from './links.ts';
 import { STATE_COLORS } from './sql.ts';
-import type { Board, Link, Panel, Row, Stat, Table, Variable } from './model.ts';
+import type { Board, Link, Panel, Query, Row, Stat, Table } from './model.ts';
+import { DATASOURCE, PROMETHEUS, renderAnnotation, renderVariable } from './render-variables.ts';
 import { POINTS_MAX } from './sql.ts';
-
-export const DATASOURCE = { type: 'grafana-clickhouse-datasource', uid: 'windrose-clickhouse' };
 
 const COLUMNS = 24;
 const SCHEMA_VERSION = 41;
@@ -83,25 +83,55 @@ function renderRows(rows: readonly Row[], url: LinkUrl): Json[] {
 }
 
 function renderPanel(panel: Panel, url: LinkUrl): Json {
+  const ofClickHouse = panel.queries.every(isSql);
   return {
     type: panel.kind,
     title: panel.title,
     description: panel.description,
-    datasource: DATASOURCE,
-    // The rollups' step: a shorter interval has nothing to show.
-    interval: '10s',
+    datasource: ofClickHouse ? DATASOURCE : PROMETHEUS,
+    // The rollups' step, or that of scrapes: a shorter interval has nothing to show.
+    interval: ofClickHouse ? '10s' : '15s',
     ...(isOverTime(panel) ? { maxDataPoints: POINTS_MAX } : {}),
     fieldConfig: fieldConfigOf(panel, url),
     options: optionsOf(panel),
-    targets: panel.queries.map((query) => ({
-      refId: query.refId ?? 'A',
-      datasource: DATASOURCE,
-      editorType: 'sql',
-      queryType: isOverTime(panel) ? 'timeseries' : 'table',
-      format: isOverTime(panel) ? 0 : 1,
-      rawSql: query.sql,
-    })),
+    targets: panel.queries.map((query) => renderTarget(panel, query)),
+    ...(panel.kind === 'table' && panel.columns && { transformations: columnsOf(panel) }),
   };
+}
+
+function renderTarget(panel: Panel, query: Query): Json {
+  const { refId = 'A' } = query;
+  const isRange = isOverTime(panel);
+  if (!isSql(query)) {
+    return {
+      refId,
+      datasource: PROMETHEUS,
+      editorMode: 'code',
+      expr: query.promql,
+      legendFormat: query.legend ?? '__auto',
+      range: isRange,
+      instant: !isRange,
+      format: panel.kind === 'table' ? 'table' : 'time_series',
+    };
+  }
+  return {
+    refId,
+    datasource: DATASOURCE,
+    editorType: 'sql',
+    queryType: isRange ? 'timeseries' : 'table',
+    format: isRange ? 0 : 1,
+    rawSql: query.sql,
+  };
+}
+
+/** The answers of several queries of Prometheus side by side, by the labels that they share. */
+function columnsOf({ columns = {}, hidden = [] }: Table): Json[] {
+  const excludeByName = Object.fromEntries(['Time', ...hidden].map((name) => [name, true]));
+  const indexByName = Object.fromEntries(Object.keys(columns).map((name, index) => [name, index]));
+  return [
+    { id: 'merge', options: {} },
+    { id: 'organize', options: { excludeByName, indexByName, renameByName: columns } },
+  ];
 }
 
 function isOverTime({ kind }: Panel): boolean {
@@ -114,7 +144,7 @@ function fieldConfigOf(panel: Panel, url: LinkUrl): Json {
       return {
         defaults: {
           unit: panel.unit,
-          min: 0,
+          ...(panel.signed === true ? {} : { min: 0 }),
           color: { mode: 'palette-classic' },
           custom: {
             drawStyle: 'line',
@@ -228,53 +258,4 @@ function optionsOf(panel: Panel): Json {
     default:
       return panel satisfies never;
   }
-}
-
-function renderAnnotation({ name, color, sql }: Annotation): Json {
-  return {
-    name,
-    datasource: DATASOURCE,
-    enable: true,
-    hide: false,
-    iconColor: color,
-    target: {
-      refId: 'annotation',
-      datasource: DATASOURCE,
-      editorType: 'sql',
-      queryType: 'table',
-      format: 1,
-      rawSql: sql,
-    },
-  };
-}
-
-function renderVariable(variable: Variable): Json {
-  const { name, label, description } = variable;
-  const common = { name, label, description, skipUrlSync: false, hide: 0 };
-  if (variable.kind === 'query') {
-    return {
-      ...common,
-      type: 'query',
-      datasource: DATASOURCE,
-      query: { editorType: 'sql', rawSql: variable.sql },
-      definition: variable.sql,
-      // Again at each change of the time range, which the query takes into account.
-      refresh: 2,
-      sort: 1,
-      multi: true,
-      includeAll: true,
-      current: { selected: true, text: ['All'], value: ['$__all'] },
-      options: [],
-    };
-  }
-  const [first = ''] = variable.words;
-  return {
-    ...common,
-    type: 'custom',
-    query: variable.words.join(','),
-    multi: false,
-    includeAll: false,
-    current: { selected: true, text: first, value: first },
-    options: variable.words.map((word) => ({ selected: word === first, text: word, value: word })),
-  };
 }

@@ -53,6 +53,7 @@ export function ownMetrics(state: OwnState, reports: readonly WorkerReport[]): s
     perWorker((report) => report.turnedAway),
   );
   overloadMetrics(gauge, perWorker);
+  eventLoopMetrics(gauge, perWorker);
   gauge(
     'windrose_proxy_tls_handshakes_failed',
     'connections that asked for TLS in vain, since start',
@@ -74,10 +75,23 @@ export function ownMetrics(state: OwnState, reports: readonly WorkerReport[]): s
   return `${lines.join('\n')}\n`;
 }
 
-function overloadMetrics(
-  gauge: (name: string, help: string, values: readonly [string, number][]) => void,
-  perWorker: (read: (report: WorkerReport) => number) => [string, number][],
-): void {
+type AddGauge = (name: string, help: string, values: readonly [string, number][]) => void;
+type PerWorker = (read: (report: WorkerReport) => number) => [string, number][];
+
+function eventLoopMetrics(gauge: AddGauge, perWorker: PerWorker): void {
+  gauge(
+    'windrose_proxy_event_loop_active_seconds',
+    'in which a worker had work, since start',
+    perWorker(({ overload }) => overload.eventLoop.activeSeconds),
+  );
+  gauge(
+    'windrose_proxy_event_loop_delay_seconds',
+    'how late a timer was at most in the last 15 to 30 s',
+    perWorker(({ overload }) => overload.eventLoop.delaySeconds),
+  );
+}
+
+function overloadMetrics(gauge: AddGauge, perWorker: PerWorker): void {
   gauge(
     'windrose_proxy_overload_level',
     '1 connections end with their answer, 2 new requests get 503, 3 none is accepted',

@@ -1,6 +1,7 @@
 import type { Clock } from '#platform/clock.ts';
 import { type Log, sentenceOf } from '#platform/log.ts';
 import { type Wheel, WheelTimer } from '../wheel.ts';
+import { EventLoopMeter, type EventLoopReport } from './event-loop.ts';
 import type { Memory } from './memory.ts';
 
 export interface OverloadParts {
@@ -25,6 +26,7 @@ export interface OverloadReport {
   accepting: boolean;
   /** How often accepting has paused since the start. */
   pauses: number;
+  eventLoop: EventLoopReport;
 }
 
 const SAMPLE_MS = 100;
@@ -53,6 +55,7 @@ export class Overload {
   readonly #parts: OverloadParts;
   readonly #timer: WheelTimer;
   readonly #reserve: number;
+  readonly #eventLoop: EventLoopMeter;
   /** Descriptors from this number on are not for clients. */
   readonly descriptorsMax: number;
   #level = 0;
@@ -75,6 +78,7 @@ export class Overload {
     this.descriptorsMax = limit - reserve;
     this.#timer = new WheelTimer(() => this.#sample());
     parts.wheel.set(this.#timer, SAMPLE_MS);
+    this.#eventLoop = new EventLoopMeter(SAMPLE_MS, parts.clock.nowMs());
   }
 
   /** Answers are the last on their connection. */
@@ -95,6 +99,7 @@ export class Overload {
       memoryShare: memory.usedBytes / memory.limitBytes,
       accepting: this.#accepting,
       pauses: this.#pauses,
+      eventLoop: this.#eventLoop.report(),
     };
   }
 
@@ -112,6 +117,7 @@ export class Overload {
   }
 
   #sample(): void {
+    this.#eventLoop.turned(this.#parts.clock.nowMs());
     this.#parts.wheel.set(this.#timer, SAMPLE_MS);
     this.#look();
     const { connections, log } = this.#parts;

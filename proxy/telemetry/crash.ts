@@ -2,6 +2,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { type BlockHeaders, encodeBlockHeaders, meshTopics } from '#contracts/topics.ts';
 import type { Clock } from '#platform/clock.ts';
+import { sentenceOf } from '#platform/log.ts';
 import { type BlockMessage, type Kafka, connectKafka } from '#platform/kafka.ts';
 import { CRASH_BOUND_ROWS, STARTING_BOUND_ROWS } from './limits.ts';
 import { Destination } from './shipper/destination.ts';
@@ -38,7 +39,11 @@ export async function reportCrash(options: CrashReportOptions): Promise<void> {
   });
   try {
     for (const { owner } of found) {
-      const ledger = Ledger.open(dir, owner);
+      const ledger = Ledger.open(dir, owner, (error) => {
+        options.log('warn', 'the disk does not take the ledger of telemetry', {
+          why: sentenceOf(error),
+        });
+      });
       try {
         if (!(await settle(options, kafka, ledger))) return;
       } finally {
@@ -139,6 +144,7 @@ async function send(
 
 /** Ends early when the signal comes. */
 function pause(clock: Clock, delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  if (signal?.aborted === true) return Promise.resolve();
   return new Promise((resolve) => {
     const end = (): void => {
       timer.cancel();

@@ -15,6 +15,7 @@ import { Evaluator } from './evaluator.ts';
 import { readKept } from './kept.ts';
 import { createMetrics } from './metrics.ts';
 import { Notifier } from './notifier.ts';
+import { exportObjectives } from './objective-metrics.ts';
 import { Objectives } from './objectives.ts';
 import { readCounts } from './counts.ts';
 import { type Query, readProgress } from './rollup.ts';
@@ -89,6 +90,7 @@ export async function startAlerting(
   const completeUntil = async (): Promise<number | undefined> =>
     watermarkOf(await readProgress(query), clock.wallMs());
   const known = (): typeof objectives.all => objectives.all;
+  exportObjectives(api.registry, () => evaluator.statuses);
   addRoutes(api.app, { evaluator, file, notReady, query, completeUntil, objectives: known });
   const { url } = await listen(api.app, options.listen, {
     insecure: options.insecureListen ?? false,

@@ -55,12 +55,16 @@ export function ledgerDirOf(dataDir: string): string {
 export class Ledger {
   readonly state: LedgerState;
   readonly #file: string;
+  readonly #failed: (error: unknown) => void;
   #fd: number;
   #bytes = 0;
+  /** The file lacks lines that the disk did not take. */
+  #isBehind = false;
 
-  private constructor(file: string, state: LedgerState) {
+  private constructor(file: string, state: LedgerState, failed: (error: unknown) => void) {
     this.#file = file;
     this.state = state;
+    this.#failed = failed;
     this.#fd = openSync(file, 'a');
   }
 
@@ -70,13 +74,16 @@ export class Ledger {
     appendFileSync(fileOf(dir, owner), headLine(owner));
   }
 
-  /** Goes on with a ledger that `create` made; one that is gone is made anew. */
-  static open(dir: string, owner: LedgerOwner): Ledger {
+  /**
+   * Goes on with a ledger that `create` made; one that is gone is made anew. `failed` hears of each
+   * line that the disk did not take.
+   */
+  static open(dir: string, owner: LedgerOwner, failed: (error: unknown) => void): Ledger {
     const file = fileOf(dir, owner);
     const state = readLedger(file);
-    if (state !== undefined) return new Ledger(file, state);
+    if (state !== undefined) return new Ledger(file, state, failed);
     Ledger.create(dir, owner);
-    return new Ledger(file, emptyState(owner));
+    return new Ledger(file, emptyState(owner), failed);
   }
 
   closed(block: Omit<NumberedBlock, 'bytes'>): void {
@@ -110,10 +117,21 @@ export class Ledger {
     rmSync(this.#file, { force: true });
   }
 
+  /**
+   * A disk that is full ends no proxy: the state goes on in memory, and once the disk takes it the
+   * file is written anew, which mends a line that was cut off.
+   */
   #write(line: string): void {
     applyLine(this.state, line);
-    this.#bytes += writeSync(this.#fd, `${line}\n`);
-    if (this.#bytes > COMPACT_AT_BYTES) this.#compact();
+    try {
+      if (this.#isBehind) this.#compact();
+      else this.#bytes += writeSync(this.#fd, `${line}\n`);
+      if (this.#bytes > COMPACT_AT_BYTES) this.#compact();
+      this.#isBehind = false;
+    } catch (error) {
+      this.#isBehind = true;
+      this.#failed(error);
+    }
   }
 
   /** Replaces the file by a short one that says the same. */

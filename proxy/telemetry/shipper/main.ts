@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '#platform/clock.ts';
 import { connectKafka } from '#platform/kafka.ts';
+import { sentenceOf } from '#platform/log.ts';
 import type { TelemetryLog } from '../types.ts';
 import { Ledger } from './ledger.ts';
 import {
@@ -37,8 +38,8 @@ function start(port: NonNullable<typeof parentPort>, settings: ShipperSettings):
             log,
           }),
           ledgers: {
-            access: ledgerOf(settings, 'access'),
-            metrics: ledgerOf(settings, 'metrics'),
+            access: ledgerOf(settings, 'access', onceTold(log)),
+            metrics: ledgerOf(settings, 'metrics', onceTold(log)),
           },
         });
   const exporter =
@@ -76,7 +77,21 @@ function start(port: NonNullable<typeof parentPort>, settings: ShipperSettings):
   tell({ kind: 'up' });
 }
 
-function ledgerOf(settings: ShipperSettings, stream: Stream): Ledger {
+function ledgerOf(
+  settings: ShipperSettings,
+  stream: Stream,
+  failed: (error: unknown) => void,
+): Ledger {
   const { mesh, proxy, instance, worker } = settings.identity;
-  return Ledger.open(settings.ledgerDir, { mesh, proxy, instance, worker, stream });
+  return Ledger.open(settings.ledgerDir, { mesh, proxy, instance, worker, stream }, failed);
+}
+
+/** A full disk says the same of each line. */
+function onceTold(log: TelemetryLog): (error: unknown) => void {
+  let told = '';
+  return (error) => {
+    const why = sentenceOf(error);
+    if (why !== told) log('error', 'the disk does not take the ledger of telemetry', { why });
+    told = why;
+  };
 }

@@ -82,12 +82,17 @@ export class Shipper {
     for (const stream of STREAMS) this.#options.ledgers[stream].steady();
   }
 
-  /** Sends what waits and that the worker ended; leaves the rest to the ledger at the deadline. */
+  /**
+   * Sends what waits and that the worker ended. At the deadline the rest goes to disk, from where
+   * the next start of the proxy sends it, or is left to the ledger.
+   */
   async close(timeoutMs: number): Promise<void> {
     this.#closing = true;
     this.#wake();
     const timer = this.#options.clock.after(timeoutMs, () => {
       this.#done = true;
+      // At once: a send to a broker that says nothing may outlast this thread.
+      this.#queue.spillAll();
       this.#wake();
     });
     await this.#running;
@@ -102,8 +107,6 @@ export class Shipper {
       else if (this.#closing && this.#queue.empty) break;
       else await this.#sleep();
     }
-    // The next start of the proxy sends what is on disk.
-    if (!this.#queue.empty) this.#queue.spillAll();
     for (const stream of STREAMS) await this.#end(stream);
   }
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { healthAt } from '../../../services/analytics/api/health.ts';
 import { BOARDS, queriesOf } from '../../../dashboards/grafana/boards.ts';
 import { type Expansion, expandSql } from '../../../dashboards/grafana/macros.ts';
+import { isSql } from '../../../dashboards/grafana/queries.ts';
 import { HEATMAP_LINES } from './expected-latency.ts';
 import { TROUBLE_EXPECTED } from './expected-trouble.ts';
 import { ANNOTATIONS_EXPECTED, EXPECTED, type Expected } from './expected.ts';
@@ -224,11 +225,13 @@ const tables = Object.values(BOARDS).flatMap((board) =>
   board.rows
     .flatMap(({ panels }) => panels)
     .flatMap((panel) =>
-      panel.kind === 'table' ? [[board.title, panel.title, panel] as const] : [],
+      panel.kind === 'table' && panel.queries.every(isSql)
+        ? [[board.title, panel.title, panel] as const]
+        : [],
     ),
 );
 test.each(tables)('every number of the table has a unit: %s: %s', async (_board, _title, panel) => {
-  for (const { sql } of panel.queries) {
+  for (const { sql } of panel.queries.filter(isSql)) {
     const { columns } = await clickhouse.table(expandSql(sql, ALL));
     const numbers = columns.filter(({ type }) => /^(Nullable\()?(U?Int|Float|Decimal)/.test(type));
     const without = numbers.filter(({ name }) => panel.units[name] === undefined);

@@ -6,7 +6,9 @@ import { BOARDS, queriesOf } from '../../../../dashboards/grafana/boards.ts';
 import { BOARDS_FOLDER, generatedFiles } from '../../../../dashboards/grafana/generate.ts';
 import { linkUrl } from '../../../../dashboards/grafana/links.ts';
 import type { Board } from '../../../../dashboards/grafana/model.ts';
-import { DATASOURCE, renderBoard } from '../../../../dashboards/grafana/render.ts';
+import { isSql } from '../../../../dashboards/grafana/queries.ts';
+import { DATASOURCE, PROMETHEUS } from '../../../../dashboards/grafana/render-variables.ts';
+import { renderBoard } from '../../../../dashboards/grafana/render.ts';
 
 const boards = Object.values(BOARDS);
 const read = (path: string): string => readFileSync(new URL(path, BOARDS_FOLDER), 'utf8');
@@ -44,29 +46,39 @@ describe.each(boards)('the board $title', (board) => {
     expect(new Set(cells).size).toBe(cells.length);
   });
 
-  test('asks the provisioned data source, in a form that it reads', () => {
+  test('asks a provisioned data source, in a form that it reads', () => {
     const { panels: placed } = renderBoard(board, boards) as {
       panels: {
         type: string;
-        targets?: { datasource: object; format: number; rawSql: string }[];
+        datasource: object;
+        targets?: { datasource: object; format: unknown; rawSql?: string; expr?: string }[];
       }[];
     };
     const targets = placed.flatMap((panel) => panel.targets ?? []);
     expect(targets).toHaveLength(panels.flatMap((panel) => panel.queries).length);
-    for (const { datasource, rawSql } of targets) {
-      expect(datasource).toEqual(DATASOURCE);
-      expect(rawSql).toMatch(/^SELECT /);
+    for (const panel of placed) {
+      const isTime = panel.type === 'timeseries' || panel.type === 'heatmap';
+      for (const { datasource, expr, format, rawSql } of panel.targets ?? []) {
+        expect(datasource).toEqual(panel.datasource);
+        if (expr === undefined) {
+          expect(datasource).toEqual(DATASOURCE);
+          expect(rawSql).toMatch(/^SELECT /);
+          expect(format).toBe(isTime ? 0 : 1);
+        } else {
+          expect([datasource, rawSql]).toEqual([PROMETHEUS, undefined]);
+          expect(format).toBe(panel.type === 'table' ? 'table' : 'time_series');
+        }
+      }
     }
-    const times = placed.filter(({ type }) => type === 'timeseries' || type === 'heatmap');
-    expect(times.flatMap((panel) => panel.targets?.map(({ format }) => format))).toEqual(
-      times.map(() => 0),
-    );
   });
 
   test('has a unit for every number that a table names one for', () => {
     const wrong = panels.flatMap((panel) => {
       if (panel.kind !== 'table') return [];
-      const text = panel.queries.map(({ sql }) => sql).join('\n');
+      const text = [
+        ...panel.queries.filter(isSql).map(({ sql }) => sql),
+        ...Object.values(panel.columns ?? {}).map((column) => `AS "${column}"`),
+      ].join('\n');
       const columns = [...Object.keys(panel.units), ...(panel.bars ?? [])];
       const absent = columns.filter((column) => !text.includes(`AS "${column}"`));
       return absent.map((column) => `${panel.title}: ${column}`);
@@ -193,6 +205,10 @@ describe('the provisioning files', () => {
     expect(datasources).toHaveLength(1);
     expect(datasources[0]).toMatchObject(DATASOURCE);
     expect(datasources[0]?.jsonData.defaultDatabase).toBe(meshDatabase('demo'));
+    const prometheus = parse(read('../provisioning/datasources/prometheus.yaml')) as {
+      datasources: { isDefault: boolean }[];
+    };
+    expect(prometheus.datasources).toMatchObject([{ ...PROMETHEUS, isDefault: false }]);
   });
 
   test('look for the boards where the compose file puts them', () => {
@@ -205,7 +221,10 @@ describe('the provisioning files', () => {
     const { environment, volumes } = compose.services.grafana;
     expect(providers.map(({ options }) => options.path)).toEqual(['/var/lib/grafana/boards']);
     expect(volumes).toContain('../../dashboards/grafana/boards:/var/lib/grafana/boards:ro');
-    const used = read('../provisioning/datasources/windrose.yaml').matchAll(/: \$(\w+)$/gm);
+    const used = ['windrose', 'prometheus'].flatMap((name) => [
+      ...read(`../provisioning/datasources/${name}.yaml`).matchAll(/: \$(\w+)$/gm),
+    ]);
+    expect(used).toHaveLength(3);
     for (const [, name = ''] of used) expect(environment).toHaveProperty(name);
   });
 });

@@ -1,13 +1,25 @@
 /** What every process of Windrose exports on /metrics, made by the code that exports it. */
 import { Registry } from 'prom-client';
+import type { SloStatus } from '#contracts/api/alerting.ts';
 import { FakeClock } from '#platform/clock.ts';
 import { createLog } from '#platform/log.ts';
 import { ownMetrics } from '#proxy/admin/own-metrics.ts';
 import type { WorkerReport } from '#proxy/fleet.ts';
 import { type SeriesSnapshot, renderPrometheus } from '#proxy/telemetry/index.ts';
 import { createMetrics as alertingMetrics } from '../../../../services/alerting/metrics.ts';
+import { exportObjectives } from '../../../../services/alerting/objective-metrics.ts';
 import { ingestEvents } from '../../../../services/analytics/metrics.ts';
 import { createMetrics as configMetrics } from '../../../../services/config/metrics.ts';
+
+/** By Prometheus, to every series. */
+export const ADDED_LABELS: readonly string[] = ['instance', 'job'];
+
+const OBJECTIVE: SloStatus = {
+  ...{ slo: 'shop/payments', service: 'payments', displayName: '99 %', target: 0.99 },
+  ...{ windowMs: 60_000, good: 9, total: 10, ratio: 0.9, budgetLeft: -9, exhaustedInMs: 1_000 },
+  burnRates: [{ policy: 'fast', condition: 'long', windowMs: 60_000, rate: 10, threshold: 5 }],
+  ...{ state: 'firing', evaluatedAt: '2026-01-01T00:00:00Z' },
+};
 
 /** Labels of each series, by its name. */
 export async function exportedSeries(): Promise<Map<string, Set<string>>> {
@@ -21,6 +33,22 @@ export async function exportedSeries(): Promise<Map<string, Set<string>>> {
     series.set(name, known);
   }
   return series;
+}
+
+/**
+ * What an expression asks for and nobody exports: series, and labels in their matchers. Prometheus
+ * itself adds `instance` and `job`.
+ */
+export function unknownNames(expr: string, exported: Map<string, Set<string>>): string[] {
+  const asked = expr.matchAll(/(windrose_\w+)(?:\{([^}]*)\})?/g);
+  return [...asked].flatMap(([, name = '', matchers = '']) => {
+    const labels = exported.get(name);
+    if (labels === undefined) return [name];
+    const unknown = [...matchers.matchAll(/(\w+)(?:=|!=|=~|!~)"/g)]
+      .map(([, label = '']) => label)
+      .filter((label) => !labels.has(label) && !ADDED_LABELS.includes(label));
+    return unknown.map((label) => `${name}{${label}}`);
+  });
 }
 
 function proxyText(): string {
@@ -49,7 +77,10 @@ function proxyText(): string {
   };
   const report: WorkerReport = {
     ...{ worker: 0, pid: 1, connections: 0, turnedAway: 0, inFlight: 0 },
-    overload: { level: 0, memoryShare: 0, accepting: true, pauses: 0 },
+    overload: {
+      ...{ level: 0, memoryShare: 0, accepting: true, pauses: 0 },
+      eventLoop: { activeSeconds: 0, delaySeconds: 0 },
+    },
     ...{ copiesLost: 0, handshakesFailed: 0, certificates: [['shop/tls', 0]] },
     ...{ series: snapshot, endpoints: [] },
   };
@@ -91,6 +122,7 @@ async function analyticsText(): Promise<string> {
 async function alertingText(): Promise<string> {
   const registry = new Registry();
   const metrics = alertingMetrics(registry, () => ({ firing: 0, outbox: 0 }));
+  exportObjectives(registry, () => [OBJECTIVE]);
   metrics.evaluations.inc({ result: 'done' });
   metrics.notifications.inc({ target: 'oncall', result: 'given_up' });
   return registry.metrics();

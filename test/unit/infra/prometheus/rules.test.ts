@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { REASONS } from '#contracts/reasons.ts';
@@ -6,7 +5,8 @@ import { ROOT } from '#local/install.mjs';
 import { QUEUE_BYTES_MAX } from '#proxy/telemetry/limits.ts';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { exportedSeries } from './exported.ts';
+import { exportedSeries, unknownNames } from './exported.ts';
+import { missing, promtool, why } from './promtool.ts';
 
 interface Rule {
   alert: string;
@@ -33,12 +33,7 @@ const cases = CASE_FILES.flatMap(
 test('alerts ask for series and labels that are exported', async () => {
   const exported = await exportedSeries();
   for (const { alert, expr } of rules) {
-    for (const [, name = '', matchers = ''] of expr.matchAll(/(windrose_\w+)(?:\{([^}]*)\})?/g)) {
-      expect(exported.has(name), `${alert}: ${name}`).toBe(true);
-      for (const [, label = ''] of matchers.matchAll(/(\w+)[!=]/g)) {
-        expect([...(exported.get(name) ?? [])], `${alert}: ${name}`).toContain(label);
-      }
-    }
+    expect(unknownNames(expr, exported), alert).toEqual([]);
     for (const [, reason] of expr.matchAll(/reason="(\w+)"/g)) {
       expect(Object.keys(REASONS)).toContain(reason);
     }
@@ -74,14 +69,6 @@ test('every alert is tried once where it fires and once where it is silent', () 
   expect(named(true).toSorted()).toEqual(alerts);
   expect(named(false).toSorted()).toEqual(alerts);
 });
-
-function promtool(...args: string[]): { status: number | null; text: string } {
-  const { error, status, stdout, stderr } = spawnSync('promtool', args, { encoding: 'utf8' });
-  return { status, text: error === undefined ? stdout + stderr : error.message };
-}
-
-const missing = promtool('--version').status === 0 ? undefined : 'promtool is not installed';
-const why = missing === undefined ? '' : ` (skipped: ${missing})`;
 
 describe.skipIf(missing !== undefined)(`by promtool${why}`, () => {
   test('the rules are rules', () => {

@@ -1,15 +1,21 @@
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ledger, readLedger } from '#proxy/telemetry/shipper/ledger.ts';
 import { tempDir } from '#test/parts.ts';
 import { expect, test } from 'vitest';
 
+const LEDGER = new URL('../../../../../proxy/telemetry/shipper/ledger.ts', import.meta.url).href;
+const fail = (error: unknown): never => {
+  throw error;
+};
+
 const OWNER = { mesh: 'm', proxy: 'p', instance: 'i', worker: 3, stream: 'access' } as const;
 
 function opened() {
   const dir = tempDir();
   Ledger.create(dir, OWNER);
-  return { dir, file: join(dir, 'i.3.access.ledger'), ledger: Ledger.open(dir, OWNER) };
+  return { dir, file: join(dir, 'i.3.access.ledger'), ledger: Ledger.open(dir, OWNER, fail) };
 }
 
 function closed(ledger: Ledger, seq: number, rows: number, served: number): void {
@@ -77,4 +83,32 @@ test('it is removed when all is told', () => {
   closed(ledger, 1, 1, 1);
   ledger.remove();
   expect(() => readFileSync(file)).toThrow('ENOENT');
+});
+
+test('a disk that takes no more does not end it; once it does the file says all again', () => {
+  const dir = tempDir();
+  const owner = { mesh: 'm', proxy: 'p', instance: 'i', worker: 0, stream: 'access' } as const;
+  const script = `
+    const { Ledger } = await import(${JSON.stringify(LEDGER)});
+    let failures = 0;
+    const ledger = Ledger.open(${JSON.stringify(dir)}, ${JSON.stringify(owner)}, () => failures++);
+    for (let seq = 1; seq <= 500; seq++) {
+      ledger.closed({ seq, rows: 2, served: seq * 2, sampledOut: 0, logEpoch: 1, schema: 1 });
+      if (seq > 10) ledger.acked(seq, 2);
+    }
+    console.log(JSON.stringify({ failures, acked: ledger.state.acked }));`;
+  // 2 KiB a file: what is appended does not fit, what is written anew does.
+  const run = spawnSync(
+    'bash',
+    ['-c', 'ulimit -f 2; exec "$0" --input-type=module -e "$1"', process.execPath, script],
+    { encoding: 'utf8' },
+  );
+  expect(run.stderr).toBe('');
+  const told = JSON.parse(run.stdout) as { failures: number; acked: number };
+  expect(told.acked).toBe(980);
+  expect(told.failures).toBeGreaterThan(5);
+  expect(readLedger(`${dir}/i.0.access.ledger`)).toMatchObject({
+    ...{ lastSeq: 500, served: 1_000, acked: 980, dropped: 0 },
+    waiting: new Map(Array.from({ length: 10 }, (_, i) => [i + 1, 2])),
+  });
 });

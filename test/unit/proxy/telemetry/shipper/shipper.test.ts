@@ -16,6 +16,10 @@ import { expect, test } from 'vitest';
 import { IDENTITY } from '../exchanges.ts';
 import { KafkaInMemory } from './kafka-in-memory.ts';
 
+const fail = (error: unknown): never => {
+  throw error;
+};
+
 const TOPICS = meshTopics(IDENTITY.mesh);
 
 function start(queueBytesMax = 1_000_000, spoolBytesMax = 0) {
@@ -32,8 +36,8 @@ function start(queueBytesMax = 1_000_000, spoolBytesMax = 0) {
     ...{ identity: IDENTITY, kafka, counters, queueBytesMax, clock, spool },
     log: (level: string, message: string) => void logs.push(`${level} ${message}`),
     ledgers: {
-      access: Ledger.open(dir, owner('access')),
-      metrics: Ledger.open(dir, owner('metrics')),
+      access: Ledger.open(dir, owner('access'), fail),
+      metrics: Ledger.open(dir, owner('metrics'), fail),
     },
   };
   const served: Record<Stream, number> = { access: 0, metrics: 0 };
@@ -214,8 +218,8 @@ test('a thread that takes over counts what died with the one before it as droppe
     ...options,
     kafka: after,
     ledgers: {
-      access: Ledger.open(dir, { ...IDENTITY, stream: 'access' }),
-      metrics: Ledger.open(dir, { ...IDENTITY, stream: 'metrics' }),
+      access: Ledger.open(dir, { ...IDENTITY, stream: 'access' }, fail),
+      metrics: Ledger.open(dir, { ...IDENTITY, stream: 'metrics' }, fail),
     },
   });
   await next.close(1_000);
@@ -272,8 +276,8 @@ test('what an end cannot send is put on disk; who comes after it finds it', asyn
     ...options,
     kafka: after,
     ledgers: {
-      access: Ledger.open(dir, { ...IDENTITY, stream: 'access' }),
-      metrics: Ledger.open(dir, { ...IDENTITY, stream: 'metrics' }),
+      access: Ledger.open(dir, { ...IDENTITY, stream: 'access' }, fail),
+      metrics: Ledger.open(dir, { ...IDENTITY, stream: 'metrics' }, fail),
     },
   });
   await next.close(1_000);
