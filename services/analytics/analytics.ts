@@ -11,9 +11,14 @@ import { type IngestConsumer, startConsumer } from './ingest/consumer.ts';
 import type { IngestEvents } from './ingest/outcome.ts';
 import { ensureMeshTopics } from './ingest/topics.ts';
 import { ingestEvents } from './metrics.ts';
-import { SchemaError, applySchema } from './schema/apply.ts';
+import { SchemaError, applySchema, checkSchema } from './schema/apply.ts';
 import { MIGRATIONS } from './schema/migrations.ts';
-import { DEFAULT_RETENTION, type Retention, applyRetention } from './schema/retention.ts';
+import {
+  DEFAULT_RETENTION,
+  type Retention,
+  applyRetention,
+  checkRetention,
+} from './schema/retention.ts';
 
 export interface AnalyticsOptions {
   mesh: string;
@@ -29,6 +34,8 @@ export interface AnalyticsOptions {
   tokens?: TokenFile | undefined;
   /** Default: what `services/contracts/tables.ts` says. */
   retention?: Retention;
+  /** The tables are an operator's to make and to change: they are looked at only. */
+  onCluster?: boolean;
   clock: Clock;
   log: ServiceLog;
 }
@@ -128,8 +135,16 @@ class Work {
   }
 
   async #start(events: IngestEvents): Promise<void> {
-    const { clickhouse, kafka, mesh, clock, retention = DEFAULT_RETENTION } = this.#parts;
+    const { clickhouse, kafka, mesh, clock, onCluster = false } = this.#parts;
+    const { retention = DEFAULT_RETENTION } = this.#parts;
     await this.#untilDone('the schema in ClickHouse', async () => {
+      if (onCluster) {
+        await checkSchema(clickhouse, MIGRATIONS);
+        for (const problem of await checkRetention(clickhouse, retention)) {
+          this.#parts.log.warn(problem);
+        }
+        return;
+      }
       const versions = await applySchema(clickhouse, MIGRATIONS);
       if (versions.length > 0) this.#parts.log.info({ versions }, 'schema applied');
       for (const change of await applyRetention(clickhouse, retention)) {

@@ -5,6 +5,8 @@ import { KAFKA_ACCESS_FIELDS, kafkaAccessOf, kafkaBrokersOf } from '#platform/ka
 import { sentenceOf } from '#platform/log.ts';
 import { CLICKHOUSE_FIELDS, SERVICE_FIELDS, checkHttpUrl, runService } from '#platform/service.ts';
 import { startAnalytics } from './analytics.ts';
+import { MIGRATIONS } from './schema/migrations.ts';
+import { schemaText } from './schema/print.ts';
 import { type Retention, readRetention } from './schema/retention.ts';
 
 const FIELDS = {
@@ -28,6 +30,16 @@ const FIELDS = {
     default: [],
     description: 'how long rows of a table are kept, such as records=30d,edges_1h=800d',
   },
+  cluster: {
+    type: 'string',
+    env: 'WINDROSE_CLICKHOUSE_CLUSTER',
+    description: 'ClickHouse is this cluster; its tables are made by hand (--print-schema)',
+  },
+  printSchema: {
+    type: 'boolean',
+    default: false,
+    description: 'print the tables as SQL, for one server or for --cluster, and end',
+  },
   listen: {
     type: 'string',
     env: 'WINDROSE_ANALYTICS_LISTEN',
@@ -37,16 +49,22 @@ const FIELDS = {
 } as const;
 
 runService('analytics', FIELDS, async (fields, log) => {
-  const { clickhouse, clickhouseReader } = fields;
+  const { clickhouse, clickhouseReader, cluster, mesh } = fields;
+  const retention = retentionOf(fields.keep);
+  if (fields.printSchema) {
+    process.stdout.write(schemaText({ mesh, cluster, retention, migrations: MIGRATIONS }));
+    return undefined;
+  }
   checkHttpUrl('--clickhouse', clickhouse);
   if (clickhouseReader !== undefined) checkHttpUrl('--clickhouse-reader', clickhouseReader);
   return startAnalytics({
-    mesh: fields.mesh,
+    mesh,
     kafkaBrokers: kafkaBrokersOf(fields.kafka),
     kafkaAccess: kafkaAccessOf(fields),
     clickhouseUrl: clickhouse,
     readerUrl: clickhouseReader,
-    retention: retentionOf(fields.keep),
+    retention,
+    onCluster: cluster !== undefined,
     listen: fields.listen,
     insecureListen: fields.insecureListen,
     tokens: tokenFile(fields.tokens, log),
