@@ -5,6 +5,7 @@ import { addBackup } from './backup.ts';
 import { addConsumer } from './consumer.ts';
 import { addDelete } from './delete.ts';
 import { addDiff } from './diff.ts';
+import { addErase } from './erase.ts';
 import { addExplain } from './explain.ts';
 import { addGet } from './get.ts';
 import { addGraph } from './graph.ts';
@@ -43,6 +44,7 @@ export const VERBS: readonly Adder[] = [
   addStatus,
   addExplain,
   addLogs,
+  addErase,
   addTap,
   addTop,
   addGraph,
