@@ -6,16 +6,22 @@ import { createApi, listen } from '#platform/http.ts';
 import { type Kafka, type KafkaAccess, Outage, connectKafka } from '#platform/kafka.ts';
 import { sentenceOf } from '#platform/log.ts';
 import type { ServiceLog } from '#platform/service-log.ts';
+import { SQL_LIMITS, type SqlLimits, SqlQuota } from './api/quota.ts';
 import { DESCRIPTION, addRoutes } from './api/routes.ts';
 import { DeadLetterOffice } from './dead/office.ts';
 import { addDeadLetters } from './dead/routes.ts';
 import { type IngestConsumer, startConsumer } from './ingest/consumer.ts';
 import type { IngestEvents } from './ingest/outcome.ts';
 import { ensureMeshTopics } from './ingest/topics.ts';
-import { ingestEvents } from './metrics.ts';
-import { SchemaError, applySchema } from './schema/apply.ts';
+import { ingestEvents, sqlRefusals } from './metrics.ts';
+import { SchemaError, applySchema, checkSchema } from './schema/apply.ts';
 import { MIGRATIONS } from './schema/migrations.ts';
-import { DEFAULT_RETENTION, type Retention, applyRetention } from './schema/retention.ts';
+import {
+  DEFAULT_RETENTION,
+  type Retention,
+  applyRetention,
+  checkRetention,
+} from './schema/retention.ts';
 
 export interface AnalyticsOptions {
   mesh: string;
@@ -31,6 +37,10 @@ export interface AnalyticsOptions {
   tokens?: TokenFile | undefined;
   /** Default: what `services/contracts/tables.ts` says. */
   retention?: Retention;
+  /** Of `POST /v1/query`, for each caller. */
+  sqlLimits?: SqlLimits;
+  /** The tables are an operator's to make and to change: they are looked at only. */
+  onCluster?: boolean;
   clock: Clock;
   log: ServiceLog;
 }
@@ -52,7 +62,7 @@ const LOOK_MS = 200;
 
 /** Serves at once and gets to work as its parts come up; rejects only for a wrong bootstrap. */
 export async function startAnalytics(options: AnalyticsOptions): Promise<Analytics> {
-  const { mesh, clock, log } = options;
+  const { mesh, clock, log, sqlLimits = SQL_LIMITS } = options;
   const database = meshDatabase(mesh);
   const writer = connectClickHouse({ url: options.clickhouseUrl, database });
   const open = (url: string): ClickHouse =>
@@ -78,6 +88,8 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   addRoutes(api.app, {
     clickhouse,
     reader: { clickhouse: reader, limitedUser: options.readerUrl !== undefined },
+    onCluster: options.onCluster ?? false,
+    quota: new SqlQuota({ limits: sqlLimits, clock, refused: sqlRefusals(api.registry) }),
     clock,
     log,
     stopping: stopping.signal,
@@ -131,8 +143,16 @@ class Work {
   }
 
   async #start(events: IngestEvents): Promise<void> {
-    const { clickhouse, kafka, mesh, clock, retention = DEFAULT_RETENTION } = this.#parts;
+    const { clickhouse, kafka, mesh, clock, onCluster = false } = this.#parts;
+    const { retention = DEFAULT_RETENTION } = this.#parts;
     await this.#untilDone('the schema in ClickHouse', async () => {
+      if (onCluster) {
+        await checkSchema(clickhouse, MIGRATIONS);
+        for (const problem of await checkRetention(clickhouse, retention)) {
+          this.#parts.log.warn(problem);
+        }
+        return;
+      }
       const versions = await applySchema(clickhouse, MIGRATIONS);
       if (versions.length > 0) this.#parts.log.info({ versions }, 'schema applied');
       for (const change of await applyRetention(clickhouse, retention)) {

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
+import type { SqlLimit } from './api/quota.ts';
 import type { IngestEvents } from './ingest/outcome.ts';
 
 /**
@@ -53,6 +54,18 @@ export function ingestEvents(registry: Registry, log: Log, clock: Clock): Ingest
       if (away.delete(part)) log.info({ part }, 'storing goes on');
     },
   };
+}
+
+/** Counts statements of `POST /v1/query` beyond a caller's quota. */
+export function sqlRefusals(registry: Registry): (limit: SqlLimit) => void {
+  const counter = new Counter({
+    name: 'windrose_analytics_sql_refused_total',
+    help: 'statements of POST /v1/query refused because of a quota',
+    labelNames: ['limit'],
+    registers: [registry],
+  });
+  for (const limit of ['queries', 'seconds'] satisfies SqlLimit[]) counter.inc({ limit }, 0);
+  return (limit) => counter.inc({ limit });
 }
 
 function seriesIn(registry: Registry) {

@@ -5,7 +5,10 @@ import { KAFKA_ACCESS_FIELDS, kafkaAccessOf, kafkaBrokersOf } from '#platform/ka
 import { sentenceOf } from '#platform/log.ts';
 import { CLICKHOUSE_FIELDS, SERVICE_FIELDS, checkHttpUrl, runService } from '#platform/service.ts';
 import { startAnalytics } from './analytics.ts';
-import { type Retention, readRetention } from './schema/retention.ts';
+import { SQL_LIMITS, readSqlLimits } from './api/quota.ts';
+import { MIGRATIONS } from './schema/migrations.ts';
+import { schemaText } from './schema/print.ts';
+import { readRetention } from './schema/retention.ts';
 
 const FIELDS = {
   ...SERVICE_FIELDS,
@@ -28,6 +31,28 @@ const FIELDS = {
     default: [],
     description: 'how long rows of a table are kept, such as records=30d,edges_1h=800d',
   },
+  sqlPerMinute: {
+    type: 'number',
+    env: 'WINDROSE_SQL_PER_MINUTE',
+    default: SQL_LIMITS.queriesPerMinute,
+    description: 'statements that each caller of POST /v1/query may ask a minute; 0: any number',
+  },
+  sqlSecondsPerHour: {
+    type: 'number',
+    env: 'WINDROSE_SQL_SECONDS_PER_HOUR',
+    default: SQL_LIMITS.secondsPerHour,
+    description: 'seconds that ClickHouse works for each of them an hour; 0: any number',
+  },
+  cluster: {
+    type: 'string',
+    env: 'WINDROSE_CLICKHOUSE_CLUSTER',
+    description: 'ClickHouse is this cluster; its tables are made by hand (--print-schema)',
+  },
+  printSchema: {
+    type: 'boolean',
+    default: false,
+    description: 'print the tables as SQL, for one server or for --cluster, and end',
+  },
   listen: {
     type: 'string',
     env: 'WINDROSE_ANALYTICS_LISTEN',
@@ -37,16 +62,29 @@ const FIELDS = {
 } as const;
 
 runService('analytics', FIELDS, async (fields, log) => {
-  const { clickhouse, clickhouseReader } = fields;
+  const { clickhouse, clickhouseReader, cluster, mesh } = fields;
+  const retention = told('--keep: ', () => readRetention(fields.keep));
+  const sqlLimits = told('', () =>
+    readSqlLimits({
+      perMinute: fields.sqlPerMinute,
+      secondsPerHour: fields.sqlSecondsPerHour,
+    }),
+  );
+  if (fields.printSchema) {
+    process.stdout.write(schemaText({ mesh, cluster, retention, migrations: MIGRATIONS }));
+    return undefined;
+  }
   checkHttpUrl('--clickhouse', clickhouse);
   if (clickhouseReader !== undefined) checkHttpUrl('--clickhouse-reader', clickhouseReader);
   return startAnalytics({
-    mesh: fields.mesh,
+    mesh,
     kafkaBrokers: kafkaBrokersOf(fields.kafka),
     kafkaAccess: kafkaAccessOf(fields),
     clickhouseUrl: clickhouse,
     readerUrl: clickhouseReader,
-    retention: retentionOf(fields.keep),
+    retention,
+    sqlLimits,
+    onCluster: cluster !== undefined,
     listen: fields.listen,
     insecureListen: fields.insecureListen,
     tokens: tokenFile(fields.tokens, log),
@@ -55,10 +93,11 @@ runService('analytics', FIELDS, async (fields, log) => {
   });
 });
 
-function retentionOf(entries: readonly string[]): Retention {
+/** What was wrongly told is one sentence and status 2. */
+function told<T>(prefix: string, read: () => T): T {
   try {
-    return readRetention(entries);
+    return read();
   } catch (error) {
-    throw new BootstrapError(`--keep: ${sentenceOf(error)}`);
+    throw new BootstrapError(`${prefix}${sentenceOf(error)}`);
   }
 }

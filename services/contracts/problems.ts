@@ -46,6 +46,7 @@ export const PROBLEM_CODES = {
   conflict: { status: 409, title: 'Another writer changed the same resources' },
   'too-large': { status: 413, title: 'The change-set is too large' },
   invalid: { status: 422, title: 'The change-set is not valid' },
+  'too-many-requests': { status: 429, title: 'Too many requests' },
   unavailable: { status: 503, title: 'A part this needs is away' },
   timeout: { status: 504, title: 'Time ran out' },
   internal: { status: 500, title: 'Windrose made a mistake' },

@@ -145,9 +145,13 @@ export const MINUTE_RANGE_MAX_MS = 14 * 86_400_000;
 export const RECORDS_KEEP_DAYS = 7;
 export const LEDGER_KEEP_DAYS = 90;
 
-/** Names of tables with the days that their rows are kept; every TTL of ours is one of days. */
+/**
+ * Names of tables with the days that their rows are kept; every TTL of ours is one of days. On a
+ * cluster the rows of a table stand in that of the server itself, `…_local`.
+ */
 export const KEPT_DAYS_SQL =
-  "SELECT name, extract(engine_full, 'TTL .*toIntervalDay[(]([0-9]+)[)]') AS days " +
+  "SELECT replaceRegexpOne(name, '_local$', '') AS name, " +
+  "extract(engine_full, 'TTL .*toIntervalDay[(]([0-9]+)[)]') AS days " +
   "FROM system.tables WHERE database = currentDatabase() AND days != ''";
 
 const BLAMED = Object.entries(REASONS)

@@ -99,6 +99,8 @@ const ONE_BLOCK: ClickHouseSettings = {
   min_insert_block_size_bytes: '2000000000',
   max_insert_block_size: '10000000',
   deduplicate_blocks_in_dependent_materialized_views: 1,
+  // Through a Distributed table: answered when every shard has its rows, not when they wait here.
+  distributed_foreground_insert: 1,
 };
 
 /** Opens no connection yet; ClickHouse may be away. */

@@ -11,3 +11,13 @@ export class HttpProblem extends Error {
     this.problems = problems;
   }
 }
+
+/** Beyond what a caller may ask; the answer says in `Retry-After` when it may again. */
+export class TooManyRequests extends HttpProblem {
+  readonly retryAfterSeconds: number;
+
+  constructor(detail: string, retryAfterSeconds: number) {
+    super('too-many-requests', detail);
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}

@@ -18,7 +18,7 @@ import { PROBLEM_CODES, type ProblemDetails } from '#contracts/problems.ts';
 import { VERSION } from '#contracts/version.ts';
 import { addGuard, challengeFor } from './access/guard.ts';
 import type { TokenFile } from './access/token-file.ts';
-import { HttpProblem } from './http-problem.ts';
+import { HttpProblem, TooManyRequests } from './http-problem.ts';
 import { type Log, sentenceOf } from './log.ts';
 import type { ServiceLog } from './service-log.ts';
 
@@ -144,6 +144,9 @@ function addErrors(app: FastifyInstance, log: Log): void {
     }
     const details = problemDetails(problem);
     if (problem.code === 'unauthorized') reply.header('www-authenticate', challengeFor(request));
+    if (problem instanceof TooManyRequests) {
+      reply.header('retry-after', problem.retryAfterSeconds);
+    }
     return reply
       .code(details.status)
       .type('application/problem+json')

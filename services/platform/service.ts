@@ -86,7 +86,8 @@ const STOP_MAX_MS = 30_000;
 
 /**
  * Runs a service as a process: bootstrap and `--help`, log, tracing, the `ready URL` line on
- * stdout, one sentence and a status when it cannot work, an orderly end on a signal.
+ * stdout, one sentence and a status when it cannot work, an orderly end on a signal. A start that
+ * yields undefined was not to serve: it has done all that was asked, and the process ends.
  */
 export function runService<const S extends Record<string, FieldSpec>>(
   name: string,
@@ -94,7 +95,7 @@ export function runService<const S extends Record<string, FieldSpec>>(
   start: (
     values: BootstrapValues<S & typeof SERVICE_FIELDS>,
     log: ServiceLog,
-  ) => Promise<RunningService>,
+  ) => Promise<RunningService | undefined>,
 ): void {
   const program = `windrose-${name}`;
   runMain(program, async () => {
@@ -113,6 +114,7 @@ export function runService<const S extends Record<string, FieldSpec>>(
     const log = createServiceLog({ service: name, fields: { mesh } });
     const tracing = startTracing(name, otlp);
     const service = await start(values, log);
+    if (service === undefined) return undefined;
     tellReady(program, service);
     return {
       stop: async () => {

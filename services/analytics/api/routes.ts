@@ -2,6 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import {
   type AuditResponse,
+  EraseRequest,
+  type EraseResponse,
   type GraphResponse,
   HeatmapQuery,
   type HeatmapResponse,
@@ -22,10 +24,12 @@ import { HttpProblem } from '#platform/http.ts';
 import type { Log } from '#platform/log.ts';
 import { requireTraffic } from './access.ts';
 import { readAudit } from './audit.ts';
+import { eraseAddress } from './erase.ts';
 import { freshnessReader } from './freshness.ts';
 import { readGraph } from './graph.ts';
 import { readHealth } from './health.ts';
 import { readHeatmap } from './heatmap.ts';
+import type { SqlQuota } from './quota.ts';
 import { readRecords } from './records.ts';
 import { readSeries } from './series.ts';
 import { filterSql } from './source.ts';
@@ -41,6 +45,10 @@ export interface ApiParts {
   clickhouse: ClickHouse;
   /** Who answers `POST /v1/query`. */
   reader: Reader;
+  /** Tables are changed by hand there. */
+  onCluster: boolean;
+  /** How much of that each caller may ask. */
+  quota: SqlQuota;
   clock: Clock;
   /** Aborted when the service stops: ends streams. */
   stopping: AbortSignal;
@@ -61,8 +69,9 @@ export function addRoutes(app: FastifyInstance, parts: ApiParts): void {
   addTraffic(app, parts);
   addGraph(app, parts);
   addRecords(app, parts);
+  addErase(app, parts);
   addTap(app, parts);
-  const { clickhouse, reader, clock } = parts;
+  const { clickhouse, reader, quota, clock } = parts;
   app.get(
     '/v1/audit',
     { schema: { summary: 'Is every record accounted for, by proxy instance and worker' } },
@@ -73,10 +82,12 @@ export function addRoutes(app: FastifyInstance, parts: ApiParts): void {
   );
   app.post<{ Body: SqlRequest }>(
     '/v1/query',
-    { schema: { summary: 'One read-only statement, within limits', body: SqlRequest } },
+    { schema: { summary: 'One read-only statement, within limits and a quota', body: SqlRequest } },
     (request): Promise<SqlResponse> => {
-      callerOf(request).requireEverywhere('view', 'SQL reads every table');
-      return runSql(reader, request.body.sql, clock);
+      const caller = callerOf(request);
+      caller.requireEverywhere('view', 'SQL reads every table');
+      const subject = caller.name === undefined ? `address ${request.ip}` : `token ${caller.name}`;
+      return quota.run(subject, () => runSql(reader, request.body.sql, clock));
     },
   );
 }
@@ -182,6 +193,27 @@ function addRecords(app: FastifyInstance, { clickhouse, clock }: ApiParts): void
         freshness('access'),
       ]);
       return { ...found, freshness: fresh };
+    },
+  );
+}
+
+function addErase(app: FastifyInstance, { clickhouse, clock, log, onCluster }: ApiParts): void {
+  app.post<{ Body: EraseRequest }>(
+    '/v1/records/erase',
+    { schema: { summary: 'Empties the client address of stored records', body: EraseRequest } },
+    async (request): Promise<EraseResponse> => {
+      const caller = callerOf(request);
+      caller.requireEverywhere('admin', 'it changes records of every namespace');
+      if (onCluster) {
+        throw new HttpProblem(
+          'invalid-request',
+          'on a cluster an operator erases by hand: ALTER TABLE records_local ON CLUSTER … UPDATE',
+        );
+      }
+      const answer = await eraseAddress(clickhouse, request.body, clock);
+      // Whose address it was is not to be found here either.
+      log.info({ by: caller.name ?? 'anybody', ...answer }, 'a client address was erased');
+      return answer;
     },
   );
 }

@@ -1,17 +1,20 @@
 import { TABLES } from '#contracts/tables.ts';
 import type { ClickHouse } from '#platform/clickhouse.ts';
+import { type Layout, ONE_SERVER } from './layout.ts';
 import type { Migration } from './migrations.ts';
 
 /** The database's schema is newer than this program: one sentence for a person. */
 export class SchemaError extends Error {}
 
-const MIGRATIONS_TABLE = `CREATE TABLE IF NOT EXISTS ${TABLES.migrations} (
+export function migrationsTable({ onCluster, wholeEngine }: Layout = ONE_SERVER): string {
+  return `CREATE TABLE IF NOT EXISTS ${TABLES.migrations}${onCluster} (
   version UInt32,
   name String,
   applied_at DateTime('UTC') DEFAULT now()
 )
-ENGINE = MergeTree
+ENGINE = ${wholeEngine(TABLES.migrations)}
 ORDER BY version`;
+}
 
 /**
  * Brings the database to this program's schema: every step that is not noted as applied runs, in
@@ -23,7 +26,33 @@ export async function applySchema(
   migrations: readonly Migration[],
 ): Promise<number[]> {
   await clickhouse.createDatabase();
-  await clickhouse.command(MIGRATIONS_TABLE);
+  await clickhouse.command(migrationsTable());
+  const missing = await missingMigrations(clickhouse, migrations);
+  for (const { version, name, statements } of missing) {
+    for (const statement of statements()) await clickhouse.command(statement);
+    await clickhouse.insertRows(TABLES.migrations, [{ version, name }], `migration-${version}`);
+  }
+  return missing.map(({ version }) => version);
+}
+
+/** On a cluster the schema is the operator's to apply: rejects until all of it is noted. */
+export async function checkSchema(
+  clickhouse: ClickHouse,
+  migrations: readonly Migration[],
+): Promise<void> {
+  const missing = await missingMigrations(clickhouse, migrations);
+  if (missing.length === 0) return;
+  const versions = missing.map(({ version }) => version).join(', ');
+  throw new Error(
+    `database ${clickhouse.database} lacks schema ${versions}: ` +
+      'run what --print-schema with the same --cluster prints',
+  );
+}
+
+async function missingMigrations(
+  clickhouse: ClickHouse,
+  migrations: readonly Migration[],
+): Promise<Migration[]> {
   const rows = await clickhouse.query<{ version: number }>(
     `SELECT DISTINCT version FROM ${TABLES.migrations}`,
   );
@@ -36,12 +65,5 @@ export async function applySchema(
         'start a newer Windrose',
     );
   }
-  const applied: number[] = [];
-  for (const { version, name, statements } of migrations) {
-    if (present.has(version)) continue;
-    for (const statement of statements()) await clickhouse.command(statement);
-    await clickhouse.insertRows(TABLES.migrations, [{ version, name }], `migration-${version}`);
-    applied.push(version);
-  }
-  return applied;
+  return migrations.filter(({ version }) => !present.has(version));
 }

@@ -1,3 +1,5 @@
+import { TABLES } from '#contracts/tables.ts';
+import type { Layout } from './layout.ts';
 import {
   blocksTable,
   hourStatements,
@@ -16,17 +18,30 @@ import {
 export interface Migration {
   version: number;
   name: string;
-  statements: () => string[];
+  /** For one server (the default), or for a cluster. */
+  statements: (layout?: Layout) => string[];
 }
 
 export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
     name: 'records, rollups and the ledger of blocks',
-    statements: () => [recordsTable(), metricsTable(), ...rollupStatements(), blocksTable()],
+    statements: (layout) => [
+      recordsTable(layout),
+      metricsTable(layout),
+      ...rollupStatements(layout),
+      blocksTable(layout),
+      ...[TABLES.records, TABLES.metrics, TABLES.blocks].flatMap(
+        (table) => layout?.spread(table) ?? [],
+      ),
+    ],
   },
   { version: 2, name: 'rollups by the hour', statements: hourStatements },
-  { version: 3, name: 'records compressed by ZSTD', statements: () => [recordCodecs()] },
-  { version: 4, name: 'fields of a TelemetryPolicy', statements: () => [recordFields()] },
+  {
+    version: 3,
+    name: 'records compressed by ZSTD',
+    statements: (layout) => [recordCodecs(layout)],
+  },
+  { version: 4, name: 'fields of a TelemetryPolicy', statements: recordFields },
   { version: 5, name: 'heartbeats of proxies', statements: proxiesStatements },
 ];

@@ -7,6 +7,7 @@ import {
   TABLES,
 } from '#contracts/tables.ts';
 import type { ClickHouse } from '#platform/clickhouse.ts';
+import { type Layout, ONE_SERVER } from './layout.ts';
 import { ttlSql } from './tables.ts';
 
 /** Days that rows are kept, by table. */
@@ -44,18 +45,42 @@ export async function applyRetention(
   clickhouse: ClickHouse,
   retention: Retention,
 ): Promise<string[]> {
-  const kept = await readKept(clickhouse);
-  const changed: string[] = [];
-  for (const [table, days] of retention) {
-    const now = kept.get(table);
-    if (now === days) continue;
-    await clickhouse.command(`ALTER TABLE ${table} MODIFY TTL ${ttlSql(table, days)}`);
-    changed.push(`rows of ${table} are kept ${days} days, not ${now ?? 'for ever'}`);
-  }
-  return changed;
+  const different = await retentionDifferences(clickhouse, retention);
+  for (const { days, table } of different) await clickhouse.command(retentionSql(table, days));
+  return different.map(
+    ({ days, now, table }) => `rows of ${table} are kept ${days} days, not ${now ?? 'for ever'}`,
+  );
 }
 
-async function readKept(clickhouse: ClickHouse): Promise<Retention> {
+/** On a cluster, where nothing is changed: what is kept for another time, a sentence each. */
+export async function checkRetention(
+  clickhouse: ClickHouse,
+  retention: Retention,
+): Promise<string[]> {
+  const different = await retentionDifferences(clickhouse, retention);
+  return different.map(
+    ({ days, now, table }) =>
+      `rows of ${table} are kept ${now === undefined ? 'for ever' : `${now} days`}, not ${days} ` +
+      'as --keep says: run what --print-schema prints',
+  );
+}
+
+export function retentionSql(
+  table: string,
+  days: number,
+  { local, onCluster }: Layout = ONE_SERVER,
+): string {
+  return `ALTER TABLE ${local(table)}${onCluster} MODIFY TTL ${ttlSql(table, days)}`;
+}
+
+/** `now` undefined: kept for ever. */
+async function retentionDifferences(
+  clickhouse: ClickHouse,
+  retention: Retention,
+): Promise<{ table: string; days: number; now: number | undefined }[]> {
   const rows = await clickhouse.query<{ name: string; days: string | number }>(KEPT_DAYS_SQL);
-  return new Map(rows.map(({ name, days }) => [name, Number(days)]));
+  const kept = new Map(rows.map(({ name, days }) => [name, Number(days)]));
+  return [...retention]
+    .map(([table, days]) => ({ table, days, now: kept.get(table) }))
+    .filter(({ days, now }) => now !== days);
 }

@@ -8,28 +8,30 @@ import {
   TABLES,
   errorSql,
 } from '#contracts/tables.ts';
+import { type Layout, ONE_SERVER } from './layout.ts';
 
-/**
- * How many of the latest inserts a table knows by their token. A retried insert is dropped only
- * within this window, so it must cover all inserts of the longest outage of a consumer: at two
- * inserts a second for each of twelve partitions, 10 000 are seven minutes of every partition.
- */
-export const DEDUPLICATION_WINDOW = 10_000;
-
-const mergeTree = (options: {
-  engine?: string;
-  partitionBy: string;
-  orderBy: string;
-  ttl: string;
-}): string =>
+const mergeTree = (
+  layout: Layout,
+  options: {
+    table: string;
+    engine?: 'AggregatingMergeTree';
+    partitionBy: string;
+    orderBy: string;
+    ttl: string;
+  },
+): string =>
   [
-    `ENGINE = ${options.engine ?? 'MergeTree'}`,
+    `ENGINE = ${layout.engine(options.engine ?? 'MergeTree', options.table)}`,
     `PARTITION BY ${options.partitionBy}`,
     `ORDER BY (${options.orderBy})`,
     `TTL ${options.ttl}`,
-    `SETTINGS non_replicated_deduplication_window = ${DEDUPLICATION_WINDOW}, ` +
-      'ttl_only_drop_parts = 1',
+    `SETTINGS ${layout.deduplication}, ttl_only_drop_parts = 1`,
   ].join('\n');
+
+/** Of a table that holds rows. */
+function createTable({ local, onCluster }: Layout, table: string): string {
+  return `CREATE TABLE IF NOT EXISTS ${local(table)}${onCluster}`;
+}
 
 /** When rows of a table end: a TTL takes no time as fine as that of records and of the ledger. */
 export function ttlSql(table: string, days: number): string {
@@ -54,23 +56,24 @@ function recordCodec({ codec, wire }: Column): string {
 const FIRST_COLUMNS = recordColumns(1) ?? [];
 
 /** Columns that a table made before does not have; a table made since has them. */
-export function recordFields(): string {
+export function recordFields({ local, onCluster }: Layout = ONE_SERVER): string[] {
   const changes = RECORD_COLUMNS.slice(FIRST_COLUMNS.length).map(
     (column) => `ADD COLUMN IF NOT EXISTS ${columnSql({ ...column, codec: recordCodec(column) })}`,
   );
-  return `ALTER TABLE ${TABLES.records} ${changes.join(', ')}`;
+  const tables = new Set([local(TABLES.records), TABLES.records]);
+  return [...tables].map((table) => `ALTER TABLE ${table}${onCluster} ${changes.join(', ')}`);
 }
 
 /** Changes a table that was made before; parts are written so from then on. */
-export function recordCodecs(): string {
+export function recordCodecs({ local, onCluster }: Layout = ONE_SERVER): string {
   const changes = FIRST_COLUMNS.map(
     (column) => `MODIFY COLUMN ${column.name} CODEC(${recordCodec(column)})`,
   );
-  return `ALTER TABLE ${TABLES.records} ${changes.join(', ')}`;
+  return `ALTER TABLE ${local(TABLES.records)}${onCluster} ${changes.join(', ')}`;
 }
 
 /** Raw records, a part per day, dropped by the day. */
-export function recordsTable(): string {
+export function recordsTable(layout: Layout = ONE_SERVER): string {
   const indexes = [
     '  INDEX time_range time TYPE minmax GRANULARITY 1',
     '  INDEX by_trace trace_id TYPE bloom_filter GRANULARITY 4',
@@ -79,10 +82,11 @@ export function recordsTable(): string {
   const columns = RECORD_COLUMNS.map((column: Column) =>
     columnSql({ ...column, codec: recordCodec(column) }),
   );
-  return `CREATE TABLE IF NOT EXISTS ${TABLES.records} (
+  return `${createTable(layout, TABLES.records)} (
 ${[...columns, ...indexes].join(',\n')}
 )
-${mergeTree({
+${mergeTree(layout, {
+  table: TABLES.records,
   partitionBy: 'toYYYYMMDD(time)',
   // The hour first: most questions are about the last minutes, of any service.
   orderBy: 'toStartOfHour(time), direction, destination, time',
@@ -91,12 +95,12 @@ ${mergeTree({
 }
 
 /** The metric stream passes through here into the rollups; nothing is kept. */
-export function metricsTable(): string {
+export function metricsTable(layout: Layout = ONE_SERVER): string {
   const plain = METRIC_COLUMNS.map((column: Column) => {
     const { codec: _codec, ...kept } = column;
     return columnSql(kept);
   });
-  return `CREATE TABLE IF NOT EXISTS ${TABLES.metrics} (
+  return `${createTable(layout, TABLES.metrics)} (
 ${plain.join(',\n')}
 )
 ENGINE = Null`;
@@ -116,13 +120,14 @@ function keyColumn(name: string): string {
   return columnSql(column);
 }
 
-export function rollupTable(rollup: Rollup): string {
-  return `CREATE TABLE IF NOT EXISTS ${rollup.table} (
+export function rollupTable(rollup: Rollup, layout: Layout = ONE_SERVER): string {
+  return `${createTable(layout, rollup.table)} (
   time DateTime('UTC') COMMENT 'start of ${rollup.stepSeconds} s' CODEC(Delta, ZSTD(1)),
 ${rollup.keys.map(keyColumn).join(',\n')},
 ${MEASURES}
 )
-${mergeTree({
+${mergeTree(layout, {
+  table: rollup.table,
   engine: 'AggregatingMergeTree',
   // A day of hours is a few rows; parts are dropped whole.
   partitionBy: rollup.stepSeconds < 3_600 ? 'toYYYYMMDD(time)' : 'toYYYYMM(time)',
@@ -131,29 +136,35 @@ ${mergeTree({
 })}`;
 }
 
+function createView({ local, onCluster }: Layout, { table }: Rollup): string {
+  const view = `${table}_view${onCluster}`;
+  return `CREATE MATERIALIZED VIEW IF NOT EXISTS ${view} TO ${local(table)} AS`;
+}
+
 /** From the stream itself: counts errors and cuts time into rows. */
-function rollupView(rollup: Rollup): string {
+function rollupView(rollup: Rollup, layout: Layout): string {
   const keys = rollup.keys.join(', ');
-  return `CREATE MATERIALIZED VIEW IF NOT EXISTS ${rollup.table}_view TO ${rollup.table} AS
+  const stream = layout.local(TABLES.metrics);
+  return `${createView(layout, rollup)}
 SELECT
-  toStartOfInterval(metrics.time, INTERVAL ${rollup.stepSeconds} SECOND) AS time,
+  toStartOfInterval(${stream}.time, INTERVAL ${rollup.stepSeconds} SECOND) AS time,
   ${keys},
   sum(requests) AS requests,
-  sumIf(metrics.requests, ${errorSql()}) AS errors,
+  sumIf(${stream}.requests, ${errorSql()}) AS errors,
   sum(retries) AS retries,
   sum(bytes_in) AS bytes_in,
   sum(bytes_out) AS bytes_out,
   sum(duration_us_sum) AS duration_us_sum,
   sumMap(durations) AS durations
-FROM ${TABLES.metrics}
+FROM ${stream}
 WHERE ${rollup.where}
 GROUP BY time, ${keys}`;
 }
 
 /** From a finer rollup: the same sums over longer rows. */
-function coarserView(rollup: Rollup, finer: Rollup): string {
-  return `CREATE MATERIALIZED VIEW IF NOT EXISTS ${rollup.table}_view TO ${rollup.table} AS
-${coarserRows(rollup, finer)}`;
+function coarserView(rollup: Rollup, finer: Rollup, layout: Layout): string {
+  return `${createView(layout, rollup)}
+${coarserRows(rollup, layout.local(finer.table))}`;
 }
 
 /** What is older than the view; an hour that has rows is left alone, so that it may run twice. */
@@ -164,16 +175,16 @@ function backfill(rollup: Rollup, finer: Rollup): string {
    duration_us_sum, durations)
 ${coarserRows(
   rollup,
-  finer,
+  finer.table,
   `WHERE ${begun} < toStartOfHour(now('UTC'))
   AND ${begun} NOT IN (SELECT DISTINCT time FROM ${rollup.table})`,
 )}`;
 }
 
-function coarserRows(rollup: Rollup, finer: Rollup, where = ''): string {
+function coarserRows(rollup: Rollup, finer: string, where = ''): string {
   const keys = rollup.keys.join(', ');
   return `SELECT
-  toStartOfInterval(${finer.table}.time, INTERVAL ${rollup.stepSeconds} SECOND) AS time,
+  toStartOfInterval(${finer}.time, INTERVAL ${rollup.stepSeconds} SECOND) AS time,
   ${keys},
   sum(requests) AS requests,
   sum(errors) AS errors,
@@ -182,50 +193,59 @@ function coarserRows(rollup: Rollup, finer: Rollup, where = ''): string {
   sum(bytes_out) AS bytes_out,
   sum(duration_us_sum) AS duration_us_sum,
   sumMap(durations) AS durations
-FROM ${finer.table}
+FROM ${finer}
 ${where}
 GROUP BY time, ${keys}`;
 }
 
 /** Targets before their views, finer before coarser. */
-export function rollupStatements(): string[] {
+export function rollupStatements(layout: Layout = ONE_SERVER): string[] {
   const { routes, routesMinute, edges, edgesMinute, inbound } = ROLLUPS;
+  const rollups = [routes, routesMinute, edges, edgesMinute, inbound];
   return [
-    ...[routes, routesMinute, edges, edgesMinute, inbound].map(rollupTable),
-    rollupView(routes),
-    rollupView(edges),
-    rollupView(inbound),
-    coarserView(routesMinute, routes),
-    coarserView(edgesMinute, edges),
+    ...rollups.map((each) => rollupTable(each, layout)),
+    ...rollups.flatMap(({ table }) => layout.spread(table)),
+    rollupView(routes, layout),
+    rollupView(edges, layout),
+    rollupView(inbound, layout),
+    coarserView(routesMinute, routes, layout),
+    coarserView(edgesMinute, edges, layout),
   ];
 }
 
 /** Who lives, from heartbeats. */
-export function proxiesStatements(): string[] {
-  return [rollupTable(ROLLUPS.proxies), rollupView(ROLLUPS.proxies)];
+export function proxiesStatements(layout: Layout = ONE_SERVER): string[] {
+  const { proxies } = ROLLUPS;
+  return [
+    rollupTable(proxies, layout),
+    ...layout.spread(proxies.table),
+    rollupView(proxies, layout),
+  ];
 }
 
 /**
  * With the hours that are over already. That of the change itself counts from then on: what comes
  * in while this runs is not to be counted twice.
  */
-export function hourStatements(): string[] {
+export function hourStatements(layout: Layout = ONE_SERVER): string[] {
   const { routesHour, routesMinute, edgesHour, edgesMinute } = ROLLUPS;
-  return [
-    ...[routesHour, edgesHour].map(rollupTable),
-    coarserView(routesHour, routesMinute),
-    coarserView(edgesHour, edgesMinute),
-    backfill(routesHour, routesMinute),
-    backfill(edgesHour, edgesMinute),
+  const rollups = [routesHour, edgesHour];
+  const made = [
+    ...rollups.map((each) => rollupTable(each, layout)),
+    ...rollups.flatMap(({ table }) => layout.spread(table)),
+    coarserView(routesHour, routesMinute, layout),
+    coarserView(edgesHour, edgesMinute, layout),
   ];
+  if (!layout.mayHoldOlder) return made;
+  return [...made, backfill(routesHour, routesMinute), backfill(edgesHour, edgesMinute)];
 }
 
 /**
  * The ledger. Its rows are inserted after their block's rows were stored, so what stands here is
  * stored; `time` is the broker's, so that a repeated insert falls into the same part.
  */
-export function blocksTable(): string {
-  return `CREATE TABLE IF NOT EXISTS ${TABLES.blocks} (
+export function blocksTable(layout: Layout = ONE_SERVER): string {
+  return `${createTable(layout, TABLES.blocks)} (
   stream LowCardinality(String) COMMENT 'access or metrics',
   proxy LowCardinality(String),
   instance LowCardinality(String),
@@ -248,7 +268,8 @@ export function blocksTable(): string {
   time DateTime64(3, 'UTC') COMMENT 'when Kafka stored the message',
   stored_at DateTime64(3, 'UTC') DEFAULT now64(3)
 )
-${mergeTree({
+${mergeTree(layout, {
+  table: TABLES.blocks,
   partitionBy: 'toYYYYMMDD(time)',
   orderBy: 'stream, instance, worker, seq',
   ttl: ttlSql(TABLES.blocks, LEDGER_KEEP_DAYS),

@@ -6,6 +6,7 @@ import { addConsumer } from './consumer.ts';
 import { addDead } from './dead.ts';
 import { addDelete } from './delete.ts';
 import { addDiff } from './diff.ts';
+import { addErase } from './erase.ts';
 import { addExplain } from './explain.ts';
 import { addGet } from './get.ts';
 import { addGraph } from './graph.ts';
@@ -45,6 +46,7 @@ export const VERBS: readonly Adder[] = [
   addStatus,
   addExplain,
   addLogs,
+  addErase,
   addTap,
   addTop,
   addGraph,

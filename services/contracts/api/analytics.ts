@@ -104,6 +104,13 @@ export const RecordsQuery = Type.Object(
 );
 export type RecordsQuery = Static<typeof RecordsQuery>;
 
+/** `POST /v1/records/erase`: `from` and `to` as in every question; default: all that is stored. */
+export const EraseRequest = Type.Object(
+  { clientAddress: Type.String({ minLength: 2, maxLength: 45 }), ...Range },
+  { additionalProperties: false },
+);
+export type EraseRequest = Static<typeof EraseRequest>;
+
 /** `POST /v1/query`: one read-only SELECT with limits on time and rows. */
 export const SqlRequest = Type.Object(
   {
@@ -184,6 +191,16 @@ export interface RecordsResponse {
   items: Record<string, RecordValue>[];
   next?: string;
   freshness: Freshness;
+}
+
+/** Ask again while rows remain: ClickHouse goes on meanwhile. */
+export interface EraseResponse {
+  from: string;
+  to: string;
+  /** Rows that had the address when this was asked. */
+  rows: number;
+  /** Rows that had it still when this was answered. */
+  remaining: number;
 }
 
 /**

@@ -414,6 +414,31 @@ describe('the API over a minute of traffic', () => {
     expect((await ask('SELECT nothing FROM records')).body.detail).toMatch(/nothing/);
   });
 
+  test('SQL beyond the quota is refused with 429 and the time to wait, and counted', async () => {
+    const limited = await startService(mesh, { more: ['--sql-per-minute', '2'] });
+    const ask = () =>
+      fetch(`${limited.url}/v1/query`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ sql: 'SELECT 1' }),
+      });
+    expect([(await ask()).status, (await ask()).status]).toEqual([200, 200]);
+    const refused = await ask();
+    expect(refused.status).toBe(429);
+    const waitSeconds = Number(refused.headers.get('retry-after'));
+    expect(waitSeconds).toBeGreaterThan(0);
+    expect(waitSeconds).toBeLessThanOrEqual(30);
+    expect(await refused.json()).toMatchObject({
+      code: 'too-many-requests',
+      detail: `SQL is limited to 2 statements a minute; ask again in ${waitSeconds} s`,
+    });
+    // Questions that are no SQL have no such limit.
+    expect((await fetch(`${limited.url}/v1/analytics/totals`)).status).toBe(200);
+    const metrics = await (await fetch(`${limited.url}/metrics`)).text();
+    expect(metrics).toContain('windrose_analytics_sql_refused_total{limit="queries"} 1');
+    expect(metrics).toContain('windrose_analytics_sql_refused_total{limit="seconds"} 0');
+  });
+
   test('wrong questions get one sentence', async () => {
     const wrong: [string, RegExp][] = [
       ['/v1/analytics/totals?from=yesterday', /from yesterday is no time/],
@@ -448,6 +473,7 @@ describe('the API over a minute of traffic', () => {
       '/v1/health',
       '/v1/query',
       '/v1/records',
+      '/v1/records/erase',
       '/v1/tap',
     ]);
     expect((await fetch(`${service.url}/readyz`)).status).toBe(200);

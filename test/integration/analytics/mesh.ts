@@ -157,12 +157,15 @@ export async function startService(
     listen?: string;
     ready?: boolean;
     keep?: boolean;
+    /** Further flags. */
+    more?: readonly string[];
   } = {},
 ): Promise<TestService> {
   const args = [
     ...['--mesh', mesh.name, '--listen', at.listen ?? '127.0.0.1:0'],
     ...(at.kafka ?? ['--kafka', kafkaBrokers()]),
     ...['--clickhouse', at.clickhouse ?? clickhouseUrl()],
+    ...(at.more ?? []),
   ];
   const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = once(child, 'exit').then(([code]) => code as number | null);

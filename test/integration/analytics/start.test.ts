@@ -162,6 +162,7 @@ test('wrong use is one sentence and status 2, what cannot be had status 1', asyn
     [['--clickhouse', 'nowhere'], 2, /is no URL/],
     [['--kafka-user', 'a'], 2, /--kafka-user needs --kafka-password-file/],
     [['--kafka-ca', '/none'], 2, /the CA of Kafka's brokers cannot be read: ENOENT/],
+    [['--sql-per-minute=-1'], 2, /--sql-per-minute -1 is no whole number/],
     [['--listen', '0.0.0.0:0'], 1, /refusing to listen on 0.0.0.0/],
     [['--listen', `127.0.0.1:${port}`], 1, /is in use by another program/],
   ];
@@ -177,16 +178,51 @@ test('wrong use is one sentence and status 2, what cannot be had status 1', asyn
   expect([help.code, help.out]).toEqual([0, expect.stringContaining('--clickhouse-reader')]);
 });
 
-test('ClickHouse can read the users that production makes by hand', async () => {
-  const { clickhouse } = testMesh();
-  await clickhouse.createDatabase();
-  const statements = readFileSync(USERS, 'utf8')
+/** The local server keeps its users in a file: it can read these statements and not obey them. */
+function userStatements(): string[] {
+  return readFileSync(USERS, 'utf8')
     .replaceAll(/^--.*$/gm, '')
     .split(';')
     .filter((text) => text.trim() !== '');
-  expect(statements).toHaveLength(6);
+}
+
+test('ClickHouse can read the users that production makes by hand', async () => {
+  const { clickhouse } = testMesh();
+  await clickhouse.createDatabase();
+  const statements = userStatements();
+  expect(statements).toHaveLength(11);
   for (const sql of statements) {
     const [root = ''] = await clickhouse.lines(`EXPLAIN AST ${sql}`);
     expect(root).toMatch(/^(Create|Grant)/);
+  }
+});
+
+test('ClickHouse knows the limits of the users, and obeys them', async () => {
+  const { clickhouse } = testMesh();
+  await clickhouse.createDatabase();
+  const profiles = userStatements().filter((sql) => sql.includes('SETTINGS PROFILE IF NOT'));
+  expect(profiles).toHaveLength(2);
+  for (const profile of profiles) {
+    const settings = Object.fromEntries(
+      [...profile.matchAll(/^ {2}(\w+) = (\d+)/gm)].map(([, name, value]) => [name, value]),
+    ) as Record<string, string>;
+    const ask = (sql: string) =>
+      clickhouse.query<{ name: string; value: string }>(sql, {}, { settings });
+    const known = await ask('SELECT name, value FROM system.settings');
+    const values = new Map(
+      // A number of threads that is that of the processors is shown as auto(2).
+      known.map(({ name, value }) => [name, value.replace(/^auto\((\d+)\)$/, '$1')]),
+    );
+    for (const [name, value] of Object.entries(settings)) {
+      expect([name, values.get(name)]).toEqual([name, value]);
+    }
+    await expect(ask('CREATE TABLE t (a UInt8) ENGINE = Null')).rejects.toThrow(/readonly/);
+    await expect(ask('SELECT number AS name FROM numbers(200000)')).rejects.toThrow(/result/);
+    await expect(ask('SELECT max(number) AS name FROM numbers(3000000000)')).rejects.toThrow(
+      /Limit for rows/,
+    );
+    await expect(
+      ask('SELECT length(groupArray(number)) AS name FROM numbers(300000000)'),
+    ).rejects.toThrow(/memory limit exceeded/i);
   }
 });

@@ -94,6 +94,9 @@ test('analytics asks who it is before it asks ClickHouse', async () => {
   }
   const sql = { method: 'POST', url: '/v1/query', payload: { sql: 'SELECT 1' }, headers } as const;
   expect((await app.inject(sql)).statusCode).toBe(403);
+  const payload = { clientAddress: '192.0.2.1' };
+  const erase = { method: 'POST', url: '/v1/records/erase', payload, headers } as const;
+  expect((await app.inject(erase)).statusCode).toBe(403);
   expect(asked).toEqual([]);
   const own = await app.inject({ url: '/v1/records?route=shop/r', headers });
   expect([own.statusCode, asked.length > 0]).toEqual([200, true]);
