@@ -1,6 +1,6 @@
 // What storing and reading cost: `npm run bench -- analytics [--rounds N] [--days N] [--json]`.
 //
-// Parts: storing (the same records in blocks of 100 and of 1,000 rows, merged and as they come, and
+// Parts: pipeline (blocks through a real Kafka and the service, for a minute and a half), storing (the same records in blocks of 100 and of 1,000 rows, merged and as they come, and
 // as JSONEachRow, in turn), panels (every query of the boards over a day and over 30), objectives
 // (1,000 SLOs with 8 windows each). Real ClickHouse, started for it; `--part NAME` measures one;
 // `--results FILE` writes it down. Ends by itself within minutes.
@@ -16,15 +16,17 @@ import { MIGRATIONS } from '../../../services/analytics/schema/migrations.ts';
 import { OPTIONS, roundsOf, runBench } from '../command.ts';
 import { type Objectives, measureObjectives } from './objectives.ts';
 import { type Panels, measurePanels } from './panels.ts';
+import { type Pipeline, measurePipeline } from './pipeline.ts';
 import { resultsText, tablesText } from './results.ts';
 import { type Storing, measureStoring } from './storing.ts';
 
 const ROUNDS_MAX = 100;
 const DAYS_MAX = 31;
-const PARTS = ['storing', 'panels', 'objectives'] as const;
+const PARTS = ['pipeline', 'storing', 'panels', 'objectives'] as const;
 
 export interface Measured {
   rounds: number;
+  pipeline?: Pipeline;
   storing?: Storing;
   panels?: Panels;
   objectives?: Objectives;
@@ -51,8 +53,10 @@ async function main(): Promise<number> {
   const days = roundsOf(values.days, DAYS_MAX);
   const unknown = values.part.find((part) => !PARTS.some((known) => known === part));
   if (unknown !== undefined) throw new Error(`no part ${unknown}; parts: ${PARTS.join(', ')}`);
+  // Alone: its parts share the cores.
+  const pipeline = values.part.includes('pipeline') ? await measurePipeline() : undefined;
   const measured = await withClickHouse(async (plant) => {
-    const found: Measured = { rounds };
+    const found: Measured = { rounds, ...(pipeline && { pipeline }) };
     if (values.part.includes('storing')) found.storing = await measureStoring(plant, rounds);
     if (values.part.includes('panels')) {
       found.panels = await withClickHouse((own) => measurePanels(own, rounds));

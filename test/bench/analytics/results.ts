@@ -2,6 +2,7 @@ import { quantile } from '../config/time.ts';
 import { machineText } from '../proxy/results.ts';
 import type { Measured } from './main.ts';
 import type { Objectives } from './objectives.ts';
+import type { Pipeline } from './pipeline.ts';
 import type { Panels } from './panels.ts';
 import type { Storing } from './storing.ts';
 
@@ -27,8 +28,9 @@ export function resultsText(measured: Measured): string {
   ].join('\n');
 }
 
-export function tablesText({ objectives, panels, storing }: Measured): string {
+export function tablesText({ objectives, panels, pipeline, storing }: Measured): string {
   const tables: string[] = [];
+  if (pipeline !== undefined) tables.push(pipelineTable(pipeline));
   if (storing !== undefined) tables.push(storingTable(storing));
   if (panels !== undefined) tables.push(panelsTable(panels));
   if (objectives !== undefined) tables.push(objectivesTable(objectives));
@@ -75,6 +77,30 @@ function objectivesTable({ allMs, days, oftenMs, rows, services }: Objectives): 
 Rows: ${rows.fine} of 10 s, ${rows.minute} of a minute.
 
 ${tableText(['an evaluation of', 'ms', '1,000 or less'], lines)}
+`;
+}
+
+const PIPELINE_ROWS_LEAST = 150_000;
+const FRESHNESS_MOST_MS = 2_000;
+
+function pipelineTable(found: Pipeline): string {
+  const { freshnessMs, halfRowsPerSecond, rowsPerSecond, seconds, sent, stored } = found;
+  const p99 = quantile(freshnessMs, 0.99);
+  const isFast = rowsPerSecond >= PIPELINE_ROWS_LEAST ? 'yes' : 'no';
+  const isFresh = p99 <= FRESHNESS_MOST_MS ? 'yes' : 'no';
+  const isWhole = sent.access === stored.access && sent.metrics === stored.metrics ? 'yes' : 'no';
+  const lines = [
+    `rows a second, for ${seconds.toFixed(0)} s | ${rowsPerSecond.toFixed(0)} | 150,000 (${isFast})`,
+    `age of the newest record at ${halfRowsPerSecond.toFixed(0)} rows a second, p99 ms | ` +
+      `${p99.toFixed(0)} (median ${quantile(freshnessMs, 0.5).toFixed(0)}) | 2,000 (${isFresh})`,
+    `records sent and stored | ${sent.access} and ${stored.access} | the same (${isWhole})`,
+  ];
+  return `## From Kafka into ClickHouse
+
+Blocks of 1,000 records, and windows of metrics beside them, through a real Kafka and the analytics
+service into every table and rollup. Senders, Kafka, service and ClickHouse share the cores.
+
+${tableText(['what', 'figure', 'wanted'], lines)}
 `;
 }
 

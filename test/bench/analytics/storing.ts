@@ -99,7 +99,7 @@ function cpuUs(pid: number | undefined): number {
 }
 
 /** Records as a gateway writes them: ids, paths and clients differ, names repeat. */
-function blocksOf(rowsEach: number): Buffer[] {
+export function blocksOf(rowsEach: number): Buffer[] {
   const block = new AccessBlock(IDENTITY);
   const blocks: Buffer[] = [];
   const nowUs = Math.floor(Date.now() / 1_000) * 1_000_000;
