@@ -1,8 +1,9 @@
 // What storing and reading cost: `npm run bench -- analytics [--rounds N] [--days N] [--json]`.
 //
-// Parts: pipeline (blocks through a real Kafka and the service, for a minute and a half), storing (the same records in blocks of 100 and of 1,000 rows, merged and as they come, and
-// as JSONEachRow, in turn), panels (every query of the boards over a day and over 30), objectives
-// (1,000 SLOs with 8 windows each). Real ClickHouse, started for it; `--part NAME` measures one;
+// Parts: pipeline (blocks through a real Kafka and the service, for a minute and a half), storing
+// (the same records in blocks of 100 and of 1,000 rows, merged and as they come, and as
+// JSONEachRow, in turn), panels (every query of the boards over a day and over 30), objectives
+// (1,000 SLOs with 8 windows each). Real parts, started for it; `--part NAME` measures one;
 // `--results FILE` writes it down. Ends by itself within minutes.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

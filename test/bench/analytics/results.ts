@@ -90,7 +90,8 @@ function pipelineTable(found: Pipeline): string {
   const isFresh = p99 <= FRESHNESS_MOST_MS ? 'yes' : 'no';
   const isWhole = sent.access === stored.access && sent.metrics === stored.metrics ? 'yes' : 'no';
   const lines = [
-    `rows a second, for ${seconds.toFixed(0)} s | ${rowsPerSecond.toFixed(0)} | 150,000 (${isFast})`,
+    `rows a second, for ${seconds.toFixed(0)} s | ${rowsPerSecond.toFixed(0)} | ` +
+      `150,000 (${isFast})`,
     `age of the newest record at ${halfRowsPerSecond.toFixed(0)} rows a second, p99 ms | ` +
       `${p99.toFixed(0)} (median ${quantile(freshnessMs, 0.5).toFixed(0)}) | 2,000 (${isFresh})`,
     `records sent and stored | ${sent.access} and ${stored.access} | the same (${isWhole})`,
