@@ -100,12 +100,14 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
     const stored = withoutRepeats(await readUntil(kafka, topics.access, ended));
     const last = stored.at(-1)?.headers;
     expect(last).toMatchObject({ instance: 'old', end: 2, dropped: 0 });
-    expect(stored).toHaveLength(before + 1);
     const lost = (last?.served ?? 0) - rowsOf(stored);
     if (signal === 'SIGTERM') {
       // What memory held is on disk as well.
+      expect(stored).toHaveLength(before + 1);
       expect([lost, last?.bound, last?.served]).toEqual([0, 0, recorded]);
     } else {
+      // The file that was being written at that moment may be cut off; its rows are among the lost.
+      expect([before, before + 1]).toContain(stored.length);
       expect(lost).toBeGreaterThan(0);
       expect(lost).toBeLessThan(recorded / 2);
       expect(recorded - (last?.served ?? 0)).toBeLessThanOrEqual(CRASH_BOUND_ROWS);
