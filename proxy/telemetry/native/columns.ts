@@ -197,9 +197,7 @@ export class BucketsColumn implements ColumnWriter {
   }
 
   copyTo(target: Uint8Array, at: number): void {
-    this.#ends.copyTo(target, at);
-    this.#keys.copyTo(target, at + this.#ends.byteLength);
-    this.#values.copyTo(target, at + this.#ends.byteLength + this.#keys.byteLength);
+    copyInOrder([this.#ends, this.#keys, this.#values], target, at);
   }
 
   reset(): void {
@@ -249,9 +247,7 @@ export class FieldsColumn implements ColumnWriter {
   }
 
   copyTo(target: Uint8Array, at: number): void {
-    this.#ends.copyTo(target, at);
-    this.#keys.copyTo(target, at + this.#ends.byteLength);
-    this.#values.copyTo(target, at + this.#ends.byteLength + this.#keys.byteLength);
+    copyInOrder([this.#ends, this.#keys, this.#values], target, at);
   }
 
   reset(): void {
@@ -260,6 +256,14 @@ export class FieldsColumn implements ColumnWriter {
     this.#values.reset();
     this.#rows = 0;
     this.#entries = 0;
+  }
+}
+
+function copyInOrder(writers: readonly ColumnWriter[], target: Uint8Array, start: number): void {
+  let at = start;
+  for (const writer of writers) {
+    writer.copyTo(target, at);
+    at += writer.byteLength;
   }
 }
 

@@ -39,8 +39,7 @@ export class DiskOverflow implements Overflow {
     if (bytes === undefined || clock.nowMs() < this.#againAtMs) return 'failed';
     try {
       if (this.blocks === 0) this.#others = spooledBytes(this.#options.root);
-      const more = Spool.bytesOf(bytes);
-      if (this.#others + this.bytes + more > bytesMax) return 'full';
+      if (this.#others + this.bytes + Spool.bytesOf(size) > bytesMax) return 'full';
       spools[block.stream].write(meta, bytes);
       this.restored(size);
       if (this.#failed) log('info', 'the disk takes blocks of telemetry again');
@@ -58,12 +57,12 @@ export class DiskOverflow implements Overflow {
   /** One that is there from before. */
   restored(size: number): void {
     this.blocks++;
-    this.bytes += size + Spool.bytesOf(NOTHING);
+    this.bytes += Spool.bytesOf(size);
   }
 
   forget({ stream, seq, size }: WaitingBlock): void {
     this.blocks--;
-    this.bytes -= size + Spool.bytesOf(NOTHING);
+    this.bytes -= Spool.bytesOf(size);
     try {
       this.#options.spools[stream].delete(seq);
     } catch (error) {
@@ -73,5 +72,3 @@ export class DiskOverflow implements Overflow {
     }
   }
 }
-
-const NOTHING = new Uint8Array(0);

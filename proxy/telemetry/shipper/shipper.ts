@@ -194,15 +194,16 @@ export class Shipper {
     for (const stream of STREAMS) {
       const ledger = this.#options.ledgers[stream];
       const spool = this.#spools?.[stream];
+      const kept = new Set<number>();
       for (const seq of spool?.list() ?? []) {
         const found = ledger.state.waiting.has(seq) ? spool?.read(seq) : undefined;
         if (found === undefined) spool?.delete(seq);
         else {
+          kept.add(seq);
           this.#queue.restore(found.meta, found.bytes.byteLength);
           this.#overflow?.restored(found.bytes.byteLength);
         }
       }
-      const kept = new Set(spool?.list());
       for (const [seq, rows] of [...ledger.state.waiting]) {
         if (kept.has(seq)) continue;
         ledger.dropped(seq, rows);

@@ -43,9 +43,9 @@ export class Spool {
     this.#dir = dirOf(root, owner);
   }
 
-  /** Bytes that a block takes on disk, about. */
-  static bytesOf(bytes: Uint8Array): number {
-    return bytes.byteLength + 512;
+  /** Bytes that a block of this size takes on disk, about. */
+  static bytesOf(size: number): number {
+    return size + 512;
   }
 
   /** Throws when the disk does not take it; nothing of it is left then. */

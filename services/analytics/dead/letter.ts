@@ -6,6 +6,8 @@ import type { GroupMessage } from '#platform/kafka.ts';
 /** A letter with whose block it is, as far as its headers can be read. */
 export interface Letter {
   message: GroupMessage;
+  /** Of its body, also where that was let go. */
+  bytes: number;
   stream: Stream;
   block: BlockHeaders | undefined;
   origin: { topic: string; partition: number; offset: string; reason: string };
@@ -19,6 +21,7 @@ export function readLetter(message: GroupMessage): Letter {
   const topic = headers['dead-topic'] ?? '';
   return {
     message,
+    bytes: message.value.length,
     stream: METRICS_TOPIC.test(topic) ? 'metrics' : 'access',
     block: decodeBlockHeaders(headers),
     origin: {
@@ -66,13 +69,12 @@ export function passes(
 }
 
 export function shown(letter: Letter, state: DeadLetter['state']): DeadLetter {
-  const { message, origin, stream, block } = letter;
+  const { message, bytes, origin, stream, block } = letter;
   return {
     id: message.offset.toString(),
     time: new Date(message.timestampMs).toISOString(),
     ...origin,
-    stream,
-    bytes: message.value.length,
+    ...{ stream, bytes },
     ...(block && {
       ...{ proxy: block.proxy, instance: block.instance, worker: block.worker },
       ...{ seq: block.seq, rows: block.rows, schema: block.schema },

@@ -36,8 +36,6 @@ const READ_TIMEOUT_MS = 30_000;
 const PARTITION = 0;
 
 type Item = ReplayResponse['items'][number];
-/** A letter of which the body was let go, so that a thousand of them fit into memory. */
-type Known = Letter & { bytes: number };
 
 export interface OfficeParts {
   mesh: string;
@@ -140,30 +138,29 @@ export class DeadLetterOffice {
   }
 
   /** The first of these letters whole, as many as fit into memory; none: there are none. */
-  async #bodies(ids: ReadonlySet<bigint>): Promise<Known[]> {
+  async #bodies(ids: ReadonlySet<bigint>): Promise<Letter[]> {
     const { oldest, next } = await this.#range();
     const there = [...ids].filter((id) => id >= oldest && id < next).toSorted(ascending);
     const [first] = there;
     const last = there.at(-1);
     if (first === undefined || last === undefined) return [];
-    const found: Known[] = [];
+    const found: Letter[] = [];
     let bytes = 0;
     await this.#visit(first, last + 1n, (letter) => {
       if (!ids.has(letter.message.offset)) return undefined;
-      found.push({ ...letter, bytes: letter.message.value.length });
-      bytes += letter.message.value.length;
+      found.push(letter);
+      bytes += letter.bytes;
       return bytes >= BODY_BYTES_MAX ? 'enough' : undefined;
     });
     return found;
   }
 
-  async #read(from: bigint, to: bigint, isWanted: (letter: Letter) => boolean): Promise<Known[]> {
-    const found: Known[] = [];
+  async #read(from: bigint, to: bigint, isWanted: (letter: Letter) => boolean): Promise<Letter[]> {
+    const found: Letter[] = [];
     await this.#visit(from, to, (letter) => {
       if (!isWanted(letter)) return undefined;
-      const { message } = letter;
-      const bytes = message.value.length;
-      found.push({ ...letter, message: { ...message, value: Buffer.alloc(0) }, bytes });
+      // Without their bodies a thousand of them fit into memory.
+      found.push({ ...letter, message: { ...letter.message, value: NOTHING } });
       return undefined;
     });
     return found;
@@ -177,7 +174,7 @@ export class DeadLetterOffice {
     });
   }
 
-  async #withStates(letters: readonly Known[]): Promise<DeadLetter[]> {
+  async #withStates(letters: readonly Letter[]): Promise<DeadLetter[]> {
     const blocks = letters.flatMap(({ block, stream }) =>
       block === undefined ? [] : [[stream, block.instance, block.worker, block.seq] as const],
     );
@@ -196,10 +193,9 @@ export class DeadLetterOffice {
       });
       for (const row of rows) stored.add(blockKey(row.stream, row));
     }
-    return letters.map((letter) => ({
-      ...shown(letter, stored.has(identityOf(letter)) ? 'stored' : 'waiting'),
-      bytes: letter.bytes,
-    }));
+    return letters.map((letter) =>
+      shown(letter, stored.has(identityOf(letter)) ? 'stored' : 'waiting'),
+    );
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -216,8 +212,8 @@ WHERE (stream, instance, worker, seq) IN arrayZip(
   {seqs: Array(UInt64)})`;
 
 /** Of copies of one letter the newest, in the order of those. */
-function newestOfEach(letters: readonly Known[]): Known[] {
-  const byIdentity = new Map<string, Known>();
+function newestOfEach(letters: readonly Letter[]): Letter[] {
+  const byIdentity = new Map<string, Letter>();
   for (const letter of letters) {
     const identity = identityOf(letter);
     byIdentity.delete(identity);
@@ -226,6 +222,7 @@ function newestOfEach(letters: readonly Known[]): Known[] {
   return [...byIdentity.values()];
 }
 
+const NOTHING = Buffer.alloc(0);
 const STORED = { outcome: 'stored' } as const;
 
 const ascending = (a: bigint, b: bigint): number => (a < b ? -1 : Number(a > b));

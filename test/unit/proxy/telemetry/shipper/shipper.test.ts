@@ -8,7 +8,7 @@ import {
 import { FakeClock } from '#platform/clock.ts';
 import { Ledger, readLedger } from '#proxy/telemetry/shipper/ledger.ts';
 import { Counters, type NumberedBlock, type Stream } from '#proxy/telemetry/shipper/protocol.ts';
-import { Shipper } from '#proxy/telemetry/shipper/shipper.ts';
+import { Shipper, type ShipperOptions } from '#proxy/telemetry/shipper/shipper.ts';
 import { Spool } from '#proxy/telemetry/shipper/spool.ts';
 import { eventually } from '#test/eventually.ts';
 import { tempDir } from '#test/parts.ts';
@@ -54,6 +54,18 @@ function start(queueBytesMax = 1_000_000, spoolBytesMax = 0) {
   };
   const ledgerFile = (stream: Stream): string => `${dir}/i1.0.${stream}.ledger`;
   return { shipper, ship, kafka, counters, clock, logs, ledgerFile, options };
+}
+
+/** A thread that takes over, with a Kafka of its own. */
+function successor(options: ShipperOptions, ledgerFile: string) {
+  const dir = ledgerFile.replace(/\/[^/]*$/, '');
+  const after = new KafkaInMemory();
+  after.topics.set(TOPICS.access, 8).set(TOPICS.metrics, 4);
+  const ledgers = {
+    access: Ledger.open(dir, { ...IDENTITY, stream: 'access' }, fail),
+    metrics: Ledger.open(dir, { ...IDENTITY, stream: 'metrics' }, fail),
+  };
+  return { after, next: new Shipper({ ...options, kafka: after, ledgers }) };
 }
 
 function sent(kafka: KafkaInMemory, topic: string): BlockHeaders[] {
@@ -211,17 +223,7 @@ test('a thread that takes over counts what died with the one before it as droppe
   kafka.held = true;
   ship('access', 4);
   ship('access', 6);
-  const dir = ledgerFile('access').replace(/\/[^/]*$/, '');
-  const after = new KafkaInMemory();
-  after.topics.set(TOPICS.access, 8).set(TOPICS.metrics, 4);
-  const next = new Shipper({
-    ...options,
-    kafka: after,
-    ledgers: {
-      access: Ledger.open(dir, { ...IDENTITY, stream: 'access' }, fail),
-      metrics: Ledger.open(dir, { ...IDENTITY, stream: 'metrics' }, fail),
-    },
-  });
+  const { after, next } = successor(options, ledgerFile('access'));
   await next.close(1_000);
   expect(sent(after, TOPICS.access)).toMatchObject([{ seq: 3, end: 1, served: 10, dropped: 10 }]);
   expect(options.counters.get('accessDroppedRows')).toBe(10);
@@ -269,17 +271,7 @@ test('what an end cannot send is put on disk; who comes after it finds it', asyn
   expect(spool.list()).toEqual([1, 2, 3]);
   // A thread of the same worker; one block has been cut off meanwhile.
   spool.delete(2);
-  const dir = ledgerFile('access').replace(/\/[^/]*$/, '');
-  const after = new KafkaInMemory();
-  after.topics.set(TOPICS.access, 8).set(TOPICS.metrics, 4);
-  const next = new Shipper({
-    ...options,
-    kafka: after,
-    ledgers: {
-      access: Ledger.open(dir, { ...IDENTITY, stream: 'access' }, fail),
-      metrics: Ledger.open(dir, { ...IDENTITY, stream: 'metrics' }, fail),
-    },
-  });
+  const { after, next } = successor(options, ledgerFile('access'));
   await next.close(1_000);
   expect(sent(after, TOPICS.access).map(({ seq, rows }) => [seq, rows])).toEqual([
     ...[
