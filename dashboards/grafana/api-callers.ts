@@ -1,7 +1,7 @@
 /** Panels of who asks for what: tables of routes, consumers and reasons, and single requests. */
-import { CALLER_SIDE_SQL } from '#contracts/record.ts';
+import { CALLER_SIDE_SQL, REQUEST_ID_SQL } from '#contracts/record.ts';
 import { STATUS_CLASS_SQL, TABLES } from '#contracts/tables.ts';
-import { CONSUMER, FROM, ROUTE, WHERE } from './api-source.ts';
+import { CONSUMER, FROM, ROUTE, TOTALS_FROM, WHERE } from './api-source.ts';
 import { TO_CONSUMER, TO_ROLLOUT, TO_ROUTE_LATENCY, TO_SERVICE } from './links.ts';
 import type { Panel } from './model.ts';
 import {
@@ -44,7 +44,7 @@ export const who: Panel[] = [
           `  ${ERROR_RATE} AS "Error rate", ${quantileMs(0.5)} AS "p50",`,
           `  ${quantileMs(0.95)} AS "p95", ${quantileMs(0.99)} AS "p99",`,
           '  sum(bytes_in) AS "In", sum(bytes_out) AS "Out"',
-          `${FROM} GROUP BY "Route", "Service"`,
+          `${TOTALS_FROM} GROUP BY "Route", "Service"`,
           'ORDER BY "Requests" DESC, "Route", "Service" LIMIT 200',
         ),
       },
@@ -71,7 +71,7 @@ export const who: Panel[] = [
           `SELECT ${CONSUMER} AS "Consumer", ${REQUESTS} AS "Requests",`,
           `  ${REQUESTS_PER_SECOND} AS "Rate", ${ERROR_RATE} AS "Error rate",`,
           `  sumIf(requests, reason = 'limited') AS "Limited", ${quantileMs(0.99)} AS "p99"`,
-          `${FROM} GROUP BY "Consumer" ORDER BY "Requests" DESC, "Consumer" LIMIT 50`,
+          `${TOTALS_FROM} GROUP BY "Consumer" ORDER BY "Requests" DESC, "Consumer" LIMIT 50`,
         ),
       },
     ],
@@ -89,8 +89,8 @@ export const who: Panel[] = [
       {
         sql: sql(
           `SELECT reason AS "Reason", ${ROUTE} AS "Route", sum(requests) AS "Requests",`,
-          `  sum(requests) / (SELECT greatest(1, sum(requests)) ${FROM}) AS "Share"`,
-          `${FROM} AND reason != 'ok' GROUP BY "Reason", "Route"`,
+          `  sum(requests) / (SELECT greatest(1, sum(requests)) ${TOTALS_FROM}) AS "Share"`,
+          `${TOTALS_FROM} AND reason != 'ok' GROUP BY "Reason", "Route"`,
           'ORDER BY "Requests" DESC, "Reason", "Route" LIMIT 100',
         ),
       },
@@ -131,7 +131,7 @@ export const records: Panel[] = [
           '  status AS "Status", reason AS "Reason", duration_us / 1000 AS "Duration",',
           `  upstream_us / 1000 AS "Upstream", ${ROUTE} AS "Route", consumer AS "Consumer",`,
           `  backend AS "Backend", endpoint AS "Endpoint", ${REVISION} AS "Revision",`,
-          '  request_id AS "Request", trace_id AS "Trace"',
+          `  ${REQUEST_ID_SQL} AS "Request", trace_id AS "Trace"`,
           `FROM ${TABLES.records}`,
           `WHERE $__timeFilter_ms(time) AND ${CALLER_SIDE_SQL} AND ${WHERE}`,
           'ORDER BY time DESC LIMIT 100',

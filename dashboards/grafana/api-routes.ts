@@ -1,5 +1,5 @@
 /** Panels of all routes together, and of each over time. */
-import { FROM, ROUTE } from './api-source.ts';
+import { FROM, ROUTE, TOTALS_FROM } from './api-source.ts';
 import type { Panel } from './model.ts';
 import {
   ERROR_RATE,
@@ -20,7 +20,7 @@ export const overview: Panel[] = [
     width: 4,
     height: 4,
     unit: 'short',
-    queries: [{ sql: sql(`SELECT ${REQUESTS} AS requests`, FROM) }],
+    queries: [{ sql: sql(`SELECT ${REQUESTS} AS requests`, TOTALS_FROM) }],
   },
   {
     kind: 'stat',
@@ -29,7 +29,7 @@ export const overview: Panel[] = [
     width: 4,
     height: 4,
     unit: 'reqps',
-    queries: [{ sql: sql(`SELECT ${REQUESTS_PER_SECOND} AS rate`, FROM) }],
+    queries: [{ sql: sql(`SELECT ${REQUESTS_PER_SECOND} AS rate`, TOTALS_FROM) }],
   },
   {
     kind: 'stat',
@@ -39,7 +39,7 @@ export const overview: Panel[] = [
     height: 4,
     unit: 'percentunit',
     thresholds: { amber: 0.005, red: 0.02 },
-    queries: [{ sql: sql(`SELECT ${ERROR_RATE} AS error_rate`, FROM) }],
+    queries: [{ sql: sql(`SELECT ${ERROR_RATE} AS error_rate`, TOTALS_FROM) }],
   },
   {
     kind: 'stat',
@@ -53,7 +53,7 @@ export const overview: Panel[] = [
         sql: sql(
           `SELECT ${quantileMs(0.5)} AS p50, ${quantileMs(0.95)} AS p95, ` +
             `${quantileMs(0.99)} AS p99`,
-          FROM,
+          TOTALS_FROM,
         ),
       },
     ],
@@ -65,7 +65,9 @@ export const overview: Panel[] = [
     width: 4,
     height: 4,
     unit: 'short',
-    queries: [{ sql: sql("SELECT uniqExactIf(consumer, consumer != '') AS consumers", FROM) }],
+    queries: [
+      { sql: sql("SELECT uniqExactIf(consumer, consumer != '') AS consumers", TOTALS_FROM) },
+    ],
   },
 ];
 

@@ -1,9 +1,11 @@
 /** Where the boards of routes and consumers count from. */
 import { ROLLUP_TIERS } from '#contracts/tables.ts';
-import { chosen, named, rollupRows, values } from './sql.ts';
+import { chosen, named, rollupRows, totalRows, values } from './sql.ts';
 
-/** Of the tier that fits the range. */
-export const ROUTES = rollupRows(ROLLUP_TIERS.routes);
+/** Of the tier that fits the range, for what is shown over time. */
+const ROUTES = rollupRows(ROLLUP_TIERS.routes);
+/** For sums over the whole range. */
+export const ROUTE_TOTALS = totalRows(ROLLUP_TIERS.routes);
 
 export const ROUTE = named('route', 'no route');
 export const CONSUMER = named('consumer', 'anonymous');
@@ -19,3 +21,4 @@ export const WHERE = [
 ].join(' AND ');
 
 export const FROM = `FROM ${ROUTES} WHERE ${WHERE}`;
+export const TOTALS_FROM = `FROM ${ROUTE_TOTALS} WHERE ${WHERE}`;

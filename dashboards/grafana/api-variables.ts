@@ -1,11 +1,11 @@
 /** Variables of the boards that count routes and consumers. */
-import { CONSUMER, ROUTE, ROUTES } from './api-source.ts';
+import { CONSUMER, ROUTE, ROUTE_TOTALS } from './api-source.ts';
 import type { Variable } from './model.ts';
 import { sql, values } from './sql.ts';
 
 const distinct = (name: string): string =>
   sql(
-    `SELECT DISTINCT ${name} AS word FROM ${ROUTES}`,
+    `SELECT DISTINCT ${name} AS word FROM ${ROUTE_TOTALS}`,
     `WHERE direction = ${values('direction')}`,
     `ORDER BY word LIMIT 1000`,
   );

@@ -1,6 +1,6 @@
 /** Board *Config rollout*: how a revision comes into force, and how requests fare under it. */
 import { TABLES } from '#contracts/tables.ts';
-import { SERVICES_FROM, SERVICE_VARIABLE } from './mesh-source.ts';
+import { SERVICES_FROM, SERVICE_TOTALS_FROM, SERVICE_VARIABLE } from './mesh-source.ts';
 import { rollout } from './mesh-system.ts';
 import { TO_PROXY } from './links.ts';
 import type { Board, Panel } from './model.ts';
@@ -63,7 +63,7 @@ const now: Panel[] = [
       {
         sql: sql(
           'SELECT if(sum(calls) = 0, 0, argMax(calls, at) / sum(calls)) AS share FROM (',
-          `  SELECT (log_epoch, revision) AS at, sum(requests) AS calls ${SERVICES_FROM}`,
+          `  SELECT (log_epoch, revision) AS at, sum(requests) AS calls ${SERVICE_TOTALS_FROM}`,
           '  GROUP BY at',
           ')',
         ),
@@ -202,7 +202,7 @@ const each: Panel[] = [
           `SELECT ${REVISION} AS "Revision",`,
           "  sumIf(requests, reason IN ('policy_unavailable', 'invalid_backend', 'no_endpoint'))",
           '    AS "Calls", if(sum(requests) = 0, 0, "Calls" / sum(requests)) AS "Share"',
-          `${SERVICES_FROM} GROUP BY log_epoch, revision`,
+          `${SERVICE_TOTALS_FROM} GROUP BY log_epoch, revision`,
           'ORDER BY log_epoch DESC, revision DESC LIMIT 200',
         ),
       },

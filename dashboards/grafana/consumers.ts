@@ -1,5 +1,5 @@
 /** Board *Consumers*: who calls, how it fares for each of them, and who meets a limit. */
-import { CONSUMER, FROM, ROUTE, ROUTES, WHERE } from './api-source.ts';
+import { CONSUMER, FROM, ROUTE, TOTALS_FROM } from './api-source.ts';
 import { CONSUMER_VARIABLE, DIRECTION, ROUTE_VARIABLE } from './api-variables.ts';
 import { TO_REQUESTS_OF_CONSUMER, TO_RESILIENCE, TO_ROUTE } from './links.ts';
 import type { Board, Panel, TimeSeries } from './model.ts';
@@ -26,7 +26,9 @@ const now: Panel[] = [
     width: 6,
     height: 4,
     unit: 'short',
-    queries: [{ sql: sql("SELECT uniqExactIf(consumer, consumer != '') AS consumers", FROM) }],
+    queries: [
+      { sql: sql("SELECT uniqExactIf(consumer, consumer != '') AS consumers", TOTALS_FROM) },
+    ],
   },
   {
     kind: 'stat',
@@ -35,7 +37,7 @@ const now: Panel[] = [
     width: 6,
     height: 4,
     unit: 'percentunit',
-    queries: [{ sql: sql(`SELECT ${shareIf("consumer = ''")} AS anonymous`, FROM) }],
+    queries: [{ sql: sql(`SELECT ${shareIf("consumer = ''")} AS anonymous`, TOTALS_FROM) }],
   },
   {
     kind: 'stat',
@@ -45,7 +47,7 @@ const now: Panel[] = [
     height: 4,
     unit: 'percentunit',
     thresholds: { amber: 0.01, red: 0.1 },
-    queries: [{ sql: sql(`SELECT ${shareIf(LIMITED)} AS limited`, FROM) }],
+    queries: [{ sql: sql(`SELECT ${shareIf(LIMITED)} AS limited`, TOTALS_FROM) }],
   },
   {
     kind: 'stat',
@@ -56,14 +58,14 @@ const now: Panel[] = [
     height: 4,
     unit: 'percentunit',
     thresholds: { amber: 0.05, red: 0.2 },
-    queries: [{ sql: sql(`SELECT ${shareIf(REFUSED)} AS refused`, FROM) }],
+    queries: [{ sql: sql(`SELECT ${shareIf(REFUSED)} AS refused`, TOTALS_FROM) }],
   },
 ];
 
 /** A line for each of thousands of Consumers could not be read, nor drawn. */
 const LINES_MAX = 20;
 const BUSIEST = sql(
-  `consumer IN (SELECT consumer FROM ${ROUTES} WHERE ${WHERE}`,
+  `consumer IN (SELECT consumer ${TOTALS_FROM}`,
   `  GROUP BY consumer ORDER BY sum(requests) DESC, consumer LIMIT ${LINES_MAX})`,
 );
 
@@ -177,7 +179,7 @@ const each: Panel[] = [
           `  sumIf(requests, ${LIMITED}) AS "Limited",`,
           `  ${shareIf(LIMITED)} AS "Limited share",`,
           `  ${ERROR_RATE} AS "Error rate", ${quantileMs(0.99)} AS "p99"`,
-          `${FROM} GROUP BY "Consumer", "Route", "Service"`,
+          `${TOTALS_FROM} GROUP BY "Consumer", "Route", "Service"`,
           'ORDER BY "Limited" DESC, "Requests" DESC, "Consumer", "Route", "Service" LIMIT 500',
         ),
       },

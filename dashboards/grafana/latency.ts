@@ -2,7 +2,12 @@
 import { BUCKET_BASE } from '#contracts/metrics.ts';
 import { CALLER_SIDE_SQL } from '#contracts/record.ts';
 import { TABLES } from '#contracts/tables.ts';
-import { FROM as ROUTES_FROM, ROUTE, WHERE } from './api-source.ts';
+import {
+  FROM as ROUTES_FROM,
+  TOTALS_FROM as ROUTE_TOTALS_FROM,
+  ROUTE,
+  WHERE,
+} from './api-source.ts';
 import { CONSUMER_VARIABLE, DIRECTION, ROUTE_VARIABLE } from './api-variables.ts';
 import { SERVICE_CHOSEN, SERVICE_VARIABLE } from './mesh-source.ts';
 import { TO_RESILIENCE, TO_ROUTE } from './links.ts';
@@ -10,6 +15,7 @@ import type { Board, Panel } from './model.ts';
 import { POINT, REQUESTS, named, quantileMs, sql } from './sql.ts';
 
 const FROM = `${ROUTES_FROM} AND ${SERVICE_CHOSEN}`;
+const TOTALS_FROM = `${ROUTE_TOTALS_FROM} AND ${SERVICE_CHOSEN}`;
 const RECORDS_FROM = sql(
   `FROM ${TABLES.records}`,
   `WHERE $__timeFilter_ms(time) AND ${CALLER_SIDE_SQL} AND ${WHERE} AND ${SERVICE_CHOSEN}`,
@@ -154,7 +160,7 @@ const each: Panel[] = [
           `SELECT ${ROUTE} AS "Route", ${named('destination', '-')} AS "Service",`,
           `  ${REQUESTS} AS "Requests", ${MEAN_MS} AS "Mean",`,
           `  ${QUANTILE_COLUMNS.join(',\n  ')}`,
-          `${FROM} GROUP BY "Route", "Service"`,
+          `${TOTALS_FROM} GROUP BY "Route", "Service"`,
           'ORDER BY "p99" DESC, "Route", "Service" LIMIT 200',
         ),
       },

@@ -7,7 +7,7 @@ import {
   judgedSql,
   nodeHealthSql,
 } from '#contracts/health/sql.ts';
-import { SERVICES_FROM, SERVICE_CHOSEN } from './mesh-source.ts';
+import { SERVICES_FROM, SERVICE_CHOSEN, SERVICE_TOTALS_FROM } from './mesh-source.ts';
 import { TO_SERVICE } from './links.ts';
 import type { Panel } from './model.ts';
 import {
@@ -22,6 +22,7 @@ import {
 
 /** Requests that were sent to no Service (no route, refused at the edge) have no edge. */
 export const CALLS_FROM = `${SERVICES_FROM} AND destination != ''`;
+export const CALL_TOTALS_FROM = `${SERVICE_TOTALS_FROM} AND destination != ''`;
 
 /** Up to the end of the range, in whole rows of the rollup, as `GET /v1/health` has it. */
 const WINDOW: HealthWindow = {
@@ -52,9 +53,9 @@ const nodes = sql(
   '  FROM (',
   `    SELECT destination AS id, ${REQUESTS_PER_SECOND} AS per_second,`,
   '      sum(requests) AS calls, sum(errors) AS failed',
-  `    ${CALLS_FROM} GROUP BY id`,
+  `    ${CALL_TOTALS_FROM} GROUP BY id`,
   '    UNION ALL',
-  `    SELECT DISTINCT source AS id, 0 AS per_second, 0 AS calls, 0 AS failed ${CALLS_FROM}`,
+  `    SELECT DISTINCT source AS id, 0 AS per_second, 0 AS calls, 0 AS failed ${CALL_TOTALS_FROM}`,
   '    UNION ALL',
   '    SELECT arrayJoin([source, destination]) AS id, 0 AS per_second, 0 AS calls, 0 AS failed',
   `    FROM (${EDGE_HEALTH})`,
@@ -74,7 +75,7 @@ const edges = sql(
   'FROM (',
   `  SELECT source, destination, ${REQUESTS_PER_SECOND} AS rate, ${quantileMs(0.99)} AS p99,`,
   `    ${ERROR_RATE} AS error_rate`,
-  `  ${CALLS_FROM} GROUP BY source, destination`,
+  `  ${CALL_TOTALS_FROM} GROUP BY source, destination`,
   `) AS seen FULL JOIN (${EDGE_HEALTH}) AS known`,
   '  ON known.source = seen.source AND known.destination = seen.destination',
   'ORDER BY id',
@@ -112,7 +113,8 @@ export const graph: Panel[] = [
           `  ${REQUESTS} AS "Requests", ${REQUESTS_PER_SECOND} AS "Rate",`,
           `  ${ERROR_RATE} AS "Error rate", ${quantileMs(0.5)} AS "p50",`,
           `  ${quantileMs(0.99)} AS "p99"`,
-          `${CALLS_FROM} GROUP BY "From", "To" ORDER BY "Requests" DESC, "From", "To" LIMIT 500`,
+          `${CALL_TOTALS_FROM} GROUP BY "From", "To"`,
+          'ORDER BY "Requests" DESC, "From", "To" LIMIT 500',
         ),
       },
     ],

@@ -1,6 +1,6 @@
 /** Panels of services over time, as their callers see them. */
 import { ROLLUPS } from '#contracts/tables.ts';
-import { CALLS_FROM } from './mesh-graph.ts';
+import { CALLS_FROM, CALL_TOTALS_FROM } from './mesh-graph.ts';
 import { SERVICE_CHOSEN } from './mesh-source.ts';
 import { TO_SERVICE } from './links.ts';
 import type { Panel } from './model.ts';
@@ -72,7 +72,7 @@ export const services: Panel[] = [
           `  SELECT destination AS service, ${REQUESTS} AS calls, ${REQUESTS_PER_SECOND} AS rate,`,
           `    ${ERROR_RATE} AS error_rate, ${quantileMs(0.5)} AS p50, ${quantileMs(0.95)} AS p95,`,
           `    ${quantileMs(0.99)} AS p99, sum(retries) AS further`,
-          `  ${CALLS_FROM} GROUP BY service`,
+          `  ${CALL_TOTALS_FROM} GROUP BY service`,
           ') AS caller FULL JOIN (',
           `  SELECT destination AS service, ${REQUESTS} AS calls, ${ERROR_RATE} AS error_rate`,
           `  FROM ${INBOUND} WHERE ${IN_RANGE} AND destination != '' AND ${SERVICE_CHOSEN}`,

@@ -2,7 +2,7 @@
 import { TABLES } from '#contracts/tables.ts';
 import { TO_PROXY, TO_ROLLOUT, TO_SERVICE } from './links.ts';
 import type { Panel } from './model.ts';
-import { SERVICES_FROM } from './mesh-source.ts';
+import { SERVICES_FROM, SERVICE_TOTALS_FROM } from './mesh-source.ts';
 import { POINT, POINT_SECONDS, REVISION, named, sql } from './sql.ts';
 
 export const refusals: Panel[] = [
@@ -54,7 +54,7 @@ export const refusals: Panel[] = [
         sql: sql(
           'SELECT reason AS "Reason", ' + `${named('destination', '-')} AS "Service",`,
           '  source AS "From", sum(requests) AS "Requests"',
-          `${SERVICES_FROM} AND reason != 'ok' GROUP BY "Reason", "Service", "From"`,
+          `${SERVICE_TOTALS_FROM} AND reason != 'ok' GROUP BY "Reason", "Service", "From"`,
           'ORDER BY "Requests" DESC, "Reason", "Service", "From" LIMIT 200',
         ),
       },

@@ -3,7 +3,12 @@ import { REASONS } from '#contracts/reasons.ts';
 import { CALLER_SIDE_SQL } from '#contracts/record.ts';
 import { TABLES } from '#contracts/tables.ts';
 import { refusals } from './mesh-system.ts';
-import { SERVICES_FROM, SERVICE_CHOSEN, SERVICE_VARIABLE } from './mesh-source.ts';
+import {
+  SERVICES_FROM,
+  SERVICE_CHOSEN,
+  SERVICE_TOTALS_FROM,
+  SERVICE_VARIABLE,
+} from './mesh-source.ts';
 import { TO_PROXY, TO_SERVICE } from './links.ts';
 import type { Board, Panel, Stat } from './model.ts';
 import { POINT, POINT_SECONDS, named, shareIf, sql } from './sql.ts';
@@ -41,28 +46,31 @@ const now: Panel[] = [
     'Retries per call',
     'Further tries for each call; every one of them is more load for a service in trouble.',
     'percentunit',
-    sql('SELECT if(sum(requests) = 0, 0, sum(retries) / sum(requests)) AS retries', SERVICES_FROM),
+    sql(
+      'SELECT if(sum(requests) = 0, 0, sum(retries) / sum(requests)) AS retries',
+      SERVICE_TOTALS_FROM,
+    ),
     { amber: 0.05, red: 0.2 },
   ),
   stat(
     'Limited share',
     'Calls that met a rate limit which was used up (429).',
     'percentunit',
-    sql(`SELECT ${shareIf(LIMITED)} AS limited`, SERVICES_FROM),
+    sql(`SELECT ${shareIf(LIMITED)} AS limited`, SERVICE_TOTALS_FROM),
     { amber: 0.01, red: 0.1 },
   ),
   stat(
     'Circuit open share',
     'Calls turned away because the circuit limit towards the service was reached (503).',
     'percentunit',
-    sql(`SELECT ${shareIf(CIRCUIT_OPEN)} AS circuit_open`, SERVICES_FROM),
+    sql(`SELECT ${shareIf(CIRCUIT_OPEN)} AS circuit_open`, SERVICE_TOTALS_FROM),
     { amber: 0.001, red: 0.02 },
   ),
   stat(
     'Timed out share',
     'Calls that the service did not answer in time, or whose whole time ran out (504).',
     'percentunit',
-    sql(`SELECT ${shareIf(TIMED_OUT)} AS timed_out`, SERVICES_FROM),
+    sql(`SELECT ${shareIf(TIMED_OUT)} AS timed_out`, SERVICE_TOTALS_FROM),
     { amber: 0.001, red: 0.02 },
   ),
   stat(
@@ -139,9 +147,10 @@ const reasons: Panel[] = [
           'SELECT reason AS "Reason",',
           `  ${meaningSql()} AS "Meaning",`,
           '  sum(requests) AS "Requests",',
-          `  sum(requests) / (SELECT greatest(1, sum(requests)) ${SERVICES_FROM}) AS "Share",`,
+          '  sum(requests) /',
+          `    (SELECT greatest(1, sum(requests)) ${SERVICE_TOTALS_FROM}) AS "Share",`,
           '  sum(errors) AS "Errors"',
-          `${SERVICES_FROM} GROUP BY "Reason" ORDER BY "Requests" DESC, "Reason" LIMIT 100`,
+          `${SERVICE_TOTALS_FROM} GROUP BY "Reason" ORDER BY "Requests" DESC, "Reason" LIMIT 100`,
         ),
       },
     ],

@@ -2,7 +2,13 @@
 import { CALLER_SIDE_SQL } from '#contracts/record.ts';
 import { ROLLUPS, STATUS_CLASS_SQL, TABLES } from '#contracts/tables.ts';
 import { TO_PROXY, TO_RESILIENCE, TO_SERVICE } from './links.ts';
-import { EDGES, SERVICES_FROM, SERVICE_CHOSEN, SERVICE_VARIABLE } from './mesh-source.ts';
+import {
+  EDGE_TOTALS,
+  SERVICES_FROM,
+  SERVICE_CHOSEN,
+  SERVICE_TOTALS_FROM,
+  SERVICE_VARIABLE,
+} from './mesh-source.ts';
 import type { Board, Panel, TimeSeries } from './model.ts';
 import {
   ERROR_RATE,
@@ -17,7 +23,11 @@ import {
 } from './sql.ts';
 
 const CALLED = `${SERVICES_FROM} AND destination != ''`;
-const CALLING = sql(`FROM ${EDGES}`, `WHERE destination != '' AND ${chosen('source', 'service')}`);
+const CALLED_TOTALS = `${SERVICE_TOTALS_FROM} AND destination != ''`;
+const CALLING_TOTALS = sql(
+  `FROM ${EDGE_TOTALS}`,
+  `WHERE destination != '' AND ${chosen('source', 'service')}`,
+);
 /** What the service's own sidecars saw: shown beside, never added. */
 const OWN = sql(
   `FROM ${ROLLUPS.inbound.table}`,
@@ -32,7 +42,7 @@ const now: Panel[] = [
     width: 6,
     height: 4,
     unit: 'reqps',
-    queries: [{ sql: sql(`SELECT ${REQUESTS_PER_SECOND} AS rate`, CALLED) }],
+    queries: [{ sql: sql(`SELECT ${REQUESTS_PER_SECOND} AS rate`, CALLED_TOTALS) }],
   },
   {
     kind: 'stat',
@@ -42,7 +52,7 @@ const now: Panel[] = [
     height: 4,
     unit: 'percentunit',
     thresholds: { amber: 0.005, red: 0.02 },
-    queries: [{ sql: sql(`SELECT ${ERROR_RATE} AS error_rate`, CALLED) }],
+    queries: [{ sql: sql(`SELECT ${ERROR_RATE} AS error_rate`, CALLED_TOTALS) }],
   },
   {
     kind: 'stat',
@@ -56,7 +66,7 @@ const now: Panel[] = [
         sql: sql(
           `SELECT ${quantileMs(0.5)} AS p50, ${quantileMs(0.95)} AS p95,`,
           `  ${quantileMs(0.99)} AS p99`,
-          CALLED,
+          CALLED_TOTALS,
         ),
       },
     ],
@@ -68,7 +78,7 @@ const now: Panel[] = [
     width: 4,
     height: 4,
     unit: 'short',
-    queries: [{ sql: sql('SELECT uniqExact(source) AS callers', CALLED) }],
+    queries: [{ sql: sql('SELECT uniqExact(source) AS callers', CALLED_TOTALS) }],
   },
 ];
 
@@ -159,11 +169,15 @@ const edgesTable = (title: string, description: string, from: string): Panel => 
 });
 
 const neighbours: Panel[] = [
-  edgesTable('Who calls it', 'Every caller of the chosen services, the busiest first.', CALLED),
+  edgesTable(
+    'Who calls it',
+    'Every caller of the chosen services, the busiest first.',
+    CALLED_TOTALS,
+  ),
   edgesTable(
     'What it calls',
     'What the chosen services call themselves: where their own errors may come from.',
-    CALLING,
+    CALLING_TOTALS,
   ),
 ];
 

@@ -7,6 +7,7 @@ import {
   type Direction,
   type Exchange,
   type RequestView,
+  type TraceContext,
   newExchange,
 } from '../exchange.ts';
 import { GRPC_TIMEOUT, grpcTimeoutMs } from '../grpc/timeout.ts';
@@ -126,7 +127,6 @@ function accept(
   const believed = believedHeaders(head.headers, direction);
   const hop = direction === 'inbound' && head.headers.has(HEADERS.hop);
   const startedMs = parts.clock.nowMs();
-  const requestId = requestIdOf(believed, parts.hex);
   const host = believed.get('host') ?? authorityOf(head);
   const scheme = serverName === undefined ? 'http' : 'https';
   const origin = direction === 'edge' ? originAtEdge(head, peer, host, scheme) : undefined;
@@ -148,6 +148,7 @@ function accept(
     callee: arrival.callee,
   };
   const trace = readTrace(believed, parts.hex);
+  const requestId = requestIdOf(believed, trace, parts.hex);
   const { connection, protocol, maxForwards } = head;
   const by: ForwardedBy = { host, protocol, origin, requestId, trace, connection, maxForwards };
   return newExchange({
@@ -191,9 +192,15 @@ function sourceOf(direction: Direction, hop: boolean, workload: string): string 
   return direction === 'edge' || hop ? '' : UNKNOWN_SOURCE;
 }
 
-function requestIdOf(headers: HeaderList, hex: RandomHex): string {
+/**
+ * The id that came with the request, else that of the trace which it begins: one name to look for
+ * in the log, in the records and in the traces. Of a trace that others began it may be one of many
+ * requests, so it gets a name of its own (decisions/0013-a-request-has-the-name-of-its-trace.md).
+ */
+function requestIdOf(headers: HeaderList, trace: TraceContext, hex: RandomHex): string {
   const given = headers.get(HEADERS.requestId);
-  return given !== undefined && REQUEST_ID.test(given) ? given : hex.take(32);
+  if (given !== undefined && REQUEST_ID.test(given)) return given;
+  return trace.parentId === '' ? trace.traceId : hex.take(32);
 }
 
 function deadlineOf(headers: HeaderList, startedMs: number): number {

@@ -57,7 +57,7 @@ export const RECORD_COLUMNS = [
     codec: 'Delta, ZSTD(1)',
     meaning: 'when the request arrived',
   },
-  text('request_id', 'x-request-id, the same through every hop'),
+  text('request_id', 'x-request-id, the same through every hop; empty: the trace id'),
   text('trace_id', 'W3C trace id, 32 hexadecimal digits'),
   text('span_id', 'span id of this proxy, 16 hexadecimal digits'),
   word('proxy', 'name of the proxy'),
@@ -126,6 +126,12 @@ export function recordColumns(schema: number): readonly Column[] | undefined {
   const count = SCHEMA_COLUMNS[schema];
   return count === undefined ? undefined : RECORD_COLUMNS.slice(0, count);
 }
+
+/**
+ * SQL: the id of a request. A proxy that names a request gives it the id of its trace, and a record
+ * does not hold 16 random bytes twice.
+ */
+export const REQUEST_ID_SQL = "if(request_id = '', trace_id, request_id)";
 
 /**
  * Who calls, as far as this proxy may believe it. An outbound sidecar knows its own workload; an

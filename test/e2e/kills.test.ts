@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProxyList } from '#contracts/api/config.ts';
+import { REQUEST_ID_SQL } from '#contracts/record.ts';
 import { type Load, startLoad } from '#demo/load.ts';
 import { GATEWAY_PROXY, GATEWAY_WORKERS } from '#demo/topology.ts';
 import { eventually } from '#test/eventually.ts';
@@ -106,7 +107,7 @@ describe('kill -9 under traffic', () => {
     );
     expect(audit.stdout).toContain(GATEWAY_PROXY);
     const [sums] = await test.sql<{ records: number; ids: number }>(
-      `SELECT count() AS records, uniqExact(request_id) AS ids FROM records
+      `SELECT count() AS records, uniqExact(${REQUEST_ID_SQL}) AS ids FROM records
        WHERE direction = 'edge'`,
     );
     // Nothing twice: every request through the edge has an id of its own.

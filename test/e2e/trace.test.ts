@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:http2';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { REQUEST_ID_SQL } from '#contracts/record.ts';
 import { DEMO_KEYS } from '#demo/topology.ts';
 import { eventually } from '#test/eventually.ts';
 import { type OtlpTraces, type Receiver, spansOf, startReceiver } from '#test/receiver.ts';
@@ -57,7 +58,8 @@ describe('one order', () => {
     const rows = await eventually(
       async () => {
         const found = await test.sql<{ span_id: string; request_id: string }>(
-          `SELECT span_id, request_id FROM records WHERE trace_id = '${traceId}'`,
+          `SELECT span_id, ${REQUEST_ID_SQL} AS request_id FROM records
+           WHERE trace_id = '${traceId}'`,
         );
         return found.length === hops.length ? found : undefined;
       },

@@ -1,4 +1,5 @@
 // F43: brokers die in turn under a proxy that sends and an analytics service that stores.
+import { REQUEST_ID_SQL } from '#contracts/record.ts';
 import { ACCESS_PARTITIONS, meshTopics, partitionOf } from '#contracts/topics.ts';
 import type { AuditResponse } from '#contracts/api/analytics.ts';
 import { systemClock } from '#platform/clock.ts';
@@ -102,7 +103,7 @@ test(
       });
     }
     expect(await count(mesh, 'records')).toBe(recorded);
-    expect(await count(mesh, 'records', 'uniqExact(request_id)')).toBe(recorded);
+    expect(await count(mesh, 'records', `uniqExact(${REQUEST_ID_SQL})`)).toBe(recorded);
     expect(await count(mesh, 'routes_10s', 'sum(requests)')).toBe(recorded);
     const audit = await eventually(
       async () => {

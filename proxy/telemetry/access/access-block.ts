@@ -59,7 +59,9 @@ export class AccessBlock {
     const { proxy, instance, worker, role, workload, zone } = this.#identity;
     this.#begin(exchange);
     c.time.push(exchange.arrivedAtUs);
-    let bytes = c.request_id.push(exchange.requestId);
+    // Empty for a request that has the name of its trace: see REQUEST_ID_SQL.
+    const { requestId } = exchange;
+    let bytes = c.request_id.push(requestId === trace.traceId ? '' : requestId);
     bytes += c.trace_id.push(trace.traceId);
     bytes += c.span_id.push(trace.spanId);
     bytes += c.proxy.push(proxy);

@@ -1,5 +1,5 @@
 import type { RecordsQuery, RecordsResponse } from '#contracts/api/analytics.ts';
-import { RECORD_COLUMNS } from '#contracts/record.ts';
+import { RECORD_COLUMNS, REQUEST_ID_SQL } from '#contracts/record.ts';
 import { TABLES } from '#contracts/tables.ts';
 import type { ClickHouse } from '#platform/clickhouse.ts';
 import { HttpProblem } from '#platform/http.ts';
@@ -11,7 +11,12 @@ export type RecordItem = RecordsResponse['items'][number];
 export type RecordFilters = Omit<RecordsQuery, 'from' | 'to' | 'limit' | 'cursor'>;
 
 const LIMIT = 100;
-const COLUMNS = RECORD_COLUMNS.map(({ name }) => name).join(', ');
+const COLUMNS = RECORD_COLUMNS.map(({ name }) =>
+  name === 'request_id' ? `${REQUEST_ID_SQL} AS request_id` : name,
+).join(', ');
+
+/** As it is stored; without its table that name is the one selected. */
+const OWN_ID = `${TABLES.records}.request_id`;
 
 /** Where a page ended: what orders records, so that no two pages share or miss one. */
 interface Cursor {
@@ -82,12 +87,18 @@ function recordFilterSql(filters: RecordFilters): {
 } {
   const { conditions, params } = filterSql(filters);
   const { proxy, direction, trace, request, status } = filters;
-  const equal = { proxy, direction, trace_id: trace, request_id: request };
+  const equal = { proxy, direction, trace_id: trace };
   const all: Record<string, unknown> = { ...params };
   for (const [column, value] of Object.entries(equal)) {
     if (value === undefined) continue;
     conditions.push(`${column} = {${column}: String}`);
     all[column] = value;
+  }
+  if (request !== undefined) {
+    // Each by the column itself, which has an index.
+    const asked = '{request: String}';
+    conditions.push(`(${OWN_ID} = ${asked} OR (${OWN_ID} = '' AND trace_id = ${asked}))`);
+    all['request'] = request;
   }
   if (status !== undefined) {
     const [first, last] = statusRange(status);

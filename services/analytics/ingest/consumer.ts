@@ -30,8 +30,8 @@ export interface IngestConsumer {
 const SESSION_TIMEOUT_MS = 6_000;
 const HEARTBEAT_INTERVAL_MS = 1_500;
 /** Inserts cost the same for ten rows as for a thousand: wait a moment for more. */
-const LINGER_MS = 1_000;
-const LINGER_BYTES = 1024 * 1024;
+const LINGER_MS = 800;
+const LINGER_BYTES = 4 * 1024 * 1024;
 const PARTITION_BYTES = 8 * 1024 * 1024;
 /** Partitions stored at once. */
 const CONCURRENCY = 2;

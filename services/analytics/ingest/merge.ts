@@ -40,6 +40,7 @@ interface Layout {
  * block of these columns: what is wrong with them is for ClickHouse to say.
  */
 export function mergeBlocks(bodies: readonly Buffer[], columns: readonly Column[]): Buffer[] {
+  if (bodies.length < 2 || meanRows(bodies) >= MERGE_ROWS_MEAN_MAX) return [...bodies];
   const heads = columns.map(headOf);
   const layouts: Layout[] = [];
   const rest: Buffer[] = [];
@@ -48,8 +49,8 @@ export function mergeBlocks(bodies: readonly Buffer[], columns: readonly Column[
     if (layout === undefined) rest.push(body);
     else layouts.push(layout);
   }
+  if (layouts.length < 2) return [...bodies];
   const rows = layouts.reduce((sum, layout) => sum + layout.rows, 0);
-  if (layouts.length < 2 || rows / layouts.length >= MERGE_ROWS_MEAN_MAX) return [...bodies];
   const counts = Buffer.concat([varint(columns.length), varint(rows)]);
   const headBytes = heads.reduce((sum, head) => sum + head.length, 0);
   const dataBytes = layouts.reduce((sum, layout) => sum + layout.dataBytes, 0);
@@ -64,6 +65,16 @@ export function mergeBlocks(bodies: readonly Buffer[], columns: readonly Column[
         at += body.copy(merged, at, bounds[2 * index], bounds[2 * index + 1]);
   });
   return [merged, ...rest];
+}
+
+/** As the bodies say of themselves, so that large ones are not walked through for nothing. */
+function meanRows(bodies: readonly Buffer[]): number {
+  let rows = 0;
+  for (const body of bodies) {
+    const columns = readVarint(body, 0);
+    rows += (columns && readVarint(body, columns.end)?.value) ?? 0;
+  }
+  return rows / bodies.length;
 }
 
 /** Ends count on from the block before, keys and values follow one another; where that ends. */

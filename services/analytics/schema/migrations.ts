@@ -7,6 +7,7 @@ import {
   proxiesStatements,
   recordCodecs,
   recordFields,
+  recordMerges,
   recordsTable,
   rollupStatements,
 } from './tables.ts';
@@ -44,4 +45,5 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   { version: 4, name: 'fields of a TelemetryPolicy', statements: recordFields },
   { version: 5, name: 'heartbeats of proxies', statements: proxiesStatements },
+  { version: 6, name: 'records merged less often', statements: recordMerges },
 ];

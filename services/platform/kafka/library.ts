@@ -1,7 +1,6 @@
 import { createRequire } from 'node:module';
-import { promisify } from 'node:util';
-import { zstdCompress, zstdDecompress } from 'node:zlib';
 import type kafkajsTypes from 'kafkajs';
+import { zstd } from './zstd.ts';
 
 /** kafkajs with what decisions/0001-kafkajs.md changes in it; import it from nowhere else. */
 const require = createRequire(import.meta.url);
@@ -12,18 +11,11 @@ interface RequestQueue {
   scheduleCheckPendingRequests(): void;
 }
 
-const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
-const compress = promisify(zstdCompress);
-const decompress = promisify(zstdDecompress);
-
 export const kafkajs = load();
 
 function load(): typeof kafkajsTypes {
   const library = require('kafkajs') as typeof kafkajsTypes;
-  library.CompressionCodecs[library.CompressionTypes.ZSTD] = () => ({
-    compress: (encoder: { buffer: Buffer }) => compress(encoder.buffer),
-    decompress: (bytes: Buffer) => decompress(bytes, { maxOutputLength: MESSAGE_BYTES_MAX }),
-  });
+  library.CompressionCodecs[library.CompressionTypes.ZSTD] = () => zstd;
   stopIdlePolling(require('kafkajs/src/network/requestQueue') as { prototype: RequestQueue });
   return library;
 }

@@ -154,13 +154,14 @@ interface Senders {
 
 function startSenders(broker: string): Senders {
   const kafka = connectKafka({ brokers: [broker], clientId: 'bench', log: () => undefined });
-  const blocks = blocksOf(ROWS);
   const metrics = metricBlock();
   const sent = { access: 0, metrics: 0 };
   let isWanted = (): boolean => false;
   let isOver = false;
   const run = async (worker: number): Promise<void> => {
     const producer = kafka.createProducer();
+    // Its own: it writes the time into them, and sends one at a time.
+    const blocks = blocksOf(ROWS);
     const served = { access: 0, metrics: 0 };
     const seqs = { access: 0, metrics: 0 };
     let metricsAtMs = 0;
@@ -174,7 +175,7 @@ function startSenders(broker: string): Senders {
         await send(producer, { worker, served, seqs }, 'metrics', metrics, SERIES);
         sent.metrics += SERIES;
       }
-      const block = blocks[(worker + SENDERS * seqs.access) % blocks.length] ?? Buffer.alloc(0);
+      const block = blocks[seqs.access % blocks.length] ?? Buffer.alloc(0);
       await send(producer, { worker, served, seqs }, 'access', block, ROWS);
       sent.access += ROWS;
     }
@@ -202,11 +203,10 @@ async function send(
   producer: BlockProducer,
   { worker, served, seqs }: Sender,
   stream: Stream,
-  block: Buffer,
+  value: Buffer,
   rows: number,
 ): Promise<void> {
   const nowMs = Date.now();
-  const value = Buffer.from(block);
   const timesAt = value.indexOf(TIME_HEAD) + TIME_HEAD.length;
   const time = BigInt(nowMs) * 1_000n;
   for (let row = 0; row < rows; row++) value.writeBigInt64LE(time, timesAt + row * 8);

@@ -45,7 +45,6 @@ function storingTable({ bytesPerRow, cases, rows }: Storing): string {
       `${perCore.toFixed(0)} (${perCore >= ROWS_PER_CORE_LEAST ? 'yes' : 'no'})`,
     ].join(' | ');
   });
-  const isSmall = bytesPerRow <= BYTES_MOST ? 'yes' : 'no';
   const heads = [
     ...['how', 'rows a second', 'ClickHouse, µs of processor time a row', 'this process, µs a row'],
     'that is rows a second and core of the consumer (500,000 or more)',
@@ -54,8 +53,14 @@ function storingTable({ bytesPerRow, cases, rows }: Storing): string {
 
 ${tableText(heads, lines)}
 
-A record takes ${bytesPerRow.toFixed(1)} bytes on disk, merged (${BYTES_MOST} or less: ${isSmall}).
+A record takes ${sized(bytesPerRow.unnamed)} on disk, merged, and one whose client sent an
+x-request-id of its own ${sized(bytesPerRow.named)}.
 `;
+}
+
+function sized(bytes: number): string {
+  const isSmall = bytes <= BYTES_MOST ? 'yes' : 'no';
+  return `${bytes.toFixed(1)} bytes (${BYTES_MOST} or less: ${isSmall})`;
 }
 
 function tableText(heads: readonly string[], lines: readonly string[]): string {

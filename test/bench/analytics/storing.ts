@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { PLAIN_RECORD_SCHEMA, RECORD_COLUMNS, recordColumns } from '#contracts/record.ts';
 import { TABLES } from '#contracts/tables.ts';
@@ -25,7 +25,8 @@ export interface StoringCase {
 export interface Storing {
   rows: number;
   cases: StoringCase[];
-  bytesPerRow: number;
+  /** On disk, merged: of requests that their client named and of those that a proxy did. */
+  bytesPerRow: { named: number; unnamed: number };
 }
 
 type Way = (token: string) => Promise<void>;
@@ -34,11 +35,11 @@ type Way = (token: string) => Promise<void>;
 export async function measureStoring({ clickhouse, pid }: Plant, rounds: number): Promise<Storing> {
   const small = blocksOf(100);
   const large = blocksOf(1_000);
-  await clickhouse.insertNative(TABLES.records, large, 'first');
+  const named = await sizeOf(clickhouse, blocksOf(1_000, 'client'));
+  const unnamed = await sizeOf(clickhouse, large);
   const objects = await clickhouse.query<object>(
     `SELECT ${RECORD_COLUMNS.map(({ name }) => name).join(', ')} FROM ${TABLES.records}`,
   );
-  const bytesPerRow = await sizeOf(clickhouse);
   const native = (blocks: () => readonly Buffer[]): Way => {
     return (token) => clickhouse.insertNative(TABLES.records, blocks(), token);
   };
@@ -63,11 +64,13 @@ export async function measureStoring({ clickhouse, pid }: Plant, rounds: number)
     }
   }
   await clickhouse.command(`TRUNCATE TABLE ${TABLES.records}`);
-  return { rows: ROWS, cases, bytesPerRow };
+  return { rows: ROWS, cases, bytesPerRow: { named, unnamed } };
 }
 
 /** Of rows that are there once, merged: repeats would compress too well. */
-async function sizeOf(clickhouse: Plant['clickhouse']): Promise<number> {
+async function sizeOf(clickhouse: Plant['clickhouse'], blocks: readonly Buffer[]): Promise<number> {
+  await clickhouse.command(`TRUNCATE TABLE ${TABLES.records}`);
+  await clickhouse.insertNative(TABLES.records, blocks, '');
   await clickhouse.command(`OPTIMIZE TABLE ${TABLES.records} FINAL`);
   const [size] = await clickhouse.query<{ bytes: number; rows: number }>(
     `SELECT sum(bytes_on_disk) AS bytes, sum(rows) AS rows FROM system.parts
@@ -100,16 +103,20 @@ function cpuUs(pid: number | undefined): number {
   return (Number(fields[11]) + Number(fields[12])) * TICK_US;
 }
 
-/** Records as a gateway writes them: ids, paths and clients differ, names repeat. */
-export function blocksOf(rowsEach: number): Buffer[] {
+/**
+ * Records as a gateway writes them: ids, paths and clients differ, names repeat. Requests are
+ * `named` by the proxy, as those of most clients are, or by a client with an id of its own.
+ */
+export function blocksOf(rowsEach: number, named: 'proxy' | 'client' = 'proxy'): Buffer[] {
   const block = new AccessBlock(IDENTITY);
   const blocks: Buffer[] = [];
   const nowUs = Math.floor(Date.now() / 1_000) * 1_000_000;
   for (let row = 0; row < ROWS; row++) {
     const name = `shop/service-${row % 40}`;
+    const traceId = randomBytes(16).toString('hex');
     const exchange = exchangeOf({
-      requestId: uuid(),
-      trace: { traceId: randomBytes(16).toString('hex'), spanId: randomBytes(8).toString('hex') },
+      requestId: named === 'proxy' ? traceId : randomUUID(),
+      trace: { traceId, spanId: randomBytes(8).toString('hex') },
       request: {
         path: `/products/${row % 5_000}`,
         clientAddress: `127.0.${row % 200}.${row % 99}`,
@@ -125,9 +132,4 @@ export function blocksOf(rowsEach: number): Buffer[] {
     if (closed !== undefined) blocks.push(Buffer.from(closed.bytes));
   }
   return blocks;
-}
-
-function uuid(): string {
-  const hex = randomBytes(16).toString('hex');
-  return [8, 12, 16, 20].reduceRight((id, at) => `${id.slice(0, at)}-${id.slice(at)}`, hex);
 }

@@ -15,7 +15,7 @@ ORDER BY version;
 
 CREATE TABLE IF NOT EXISTS records (
   time DateTime64(6, 'UTC') COMMENT 'when the request arrived' CODEC(Delta, ZSTD(1)),
-  request_id String COMMENT 'x-request-id, the same through every hop' CODEC(ZSTD(1)),
+  request_id String COMMENT 'x-request-id, the same through every hop; empty: the trace id' CODEC(ZSTD(1)),
   trace_id String COMMENT 'W3C trace id, 32 hexadecimal digits' CODEC(ZSTD(1)),
   span_id String COMMENT 'span id of this proxy, 16 hexadecimal digits' CODEC(ZSTD(1)),
   proxy LowCardinality(String) COMMENT 'name of the proxy' CODEC(ZSTD(1)),
@@ -468,11 +468,16 @@ FROM metrics
 WHERE direction = ''
 GROUP BY time, source, role, zone, proxy;
 
+ALTER TABLE records MODIFY SETTING merge_selector_base = 10;
+
+ALTER TABLE records COMMENT COLUMN request_id 'x-request-id, the same through every hop; empty: the trace id';
+
 INSERT INTO migrations (version, name)
 SELECT version, name FROM VALUES('version UInt32, name String',
   (1, 'records, rollups and the ledger of blocks'),
   (2, 'rollups by the hour'),
   (3, 'records compressed by ZSTD'),
   (4, 'fields of a TelemetryPolicy'),
-  (5, 'heartbeats of proxies')
+  (5, 'heartbeats of proxies'),
+  (6, 'records merged less often')
 ) WHERE version NOT IN (SELECT version FROM migrations);

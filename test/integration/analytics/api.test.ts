@@ -54,7 +54,8 @@ const RECORDS: Row[] = Array.from({ length: 25 }, (_, index) => ({
   ...{
     ...edge,
     time: at(index),
-    request_id: `r${String(index).padStart(2, '0')}`,
+    // One was named by its proxy.
+    request_id: index === 4 ? '' : `r${String(index).padStart(2, '0')}`,
     span_id: `s${index}`,
   },
   ...{ trace_id: index < 5 ? 'a'.repeat(32) : 'b'.repeat(32), status: index === 7 ? 503 : 200 },
@@ -295,7 +296,7 @@ describe('the API over a minute of traffic', () => {
       if (found.next === undefined) break;
       cursor = `&cursor=${found.next}`;
     }
-    const expected = RECORDS.map((row) => row['request_id']).toReversed();
+    const expected = RECORDS.map((row) => row['request_id'] || row['trace_id']).toReversed();
     expect(ids).toEqual(expected);
     const only = async (query: string) => {
       const found = await service.get<RecordsResponse>(`/v1/records?${range}&${query}`);
@@ -307,6 +308,9 @@ describe('the API over a minute of traffic', () => {
     expect(await only('reason=no_endpoint')).toBe(1);
     expect(await only(`trace=${'a'.repeat(32)}`)).toBe(5);
     expect(await only('request=r03')).toBe(1);
+    // Those of the same trace that have names of their own are other requests.
+    expect(await only(`request=${'a'.repeat(32)}`)).toBe(1);
+    expect(await only(`request=${'b'.repeat(32)}`)).toBe(0);
     expect(await only('direction=inbound')).toBe(1);
     expect(await only('proxy=gw')).toBe(25);
     expect(await only('proxy=other')).toBe(0);

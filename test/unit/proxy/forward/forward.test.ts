@@ -66,6 +66,24 @@ describe('forwarding', () => {
     expect(front.released).toBe(1);
   });
 
+  it('names a request by the trace that it begins, and else as it was named or anew', async () => {
+    const upstream = await startUpstream((_request, response) => response.end('x'));
+    const front = await startFront({ endpoint: upstream.endpoint });
+    const traceId = 'a'.repeat(32);
+    const traceparent = `00-${traceId}-${'b'.repeat(16)}-01`;
+    await call(front.port);
+    await call(front.port, { headers: { 'x-request-id': 'mine' } });
+    await call(front.port, { headers: { traceparent } });
+    await call(front.port, { headers: { traceparent } });
+    await until('the records', () => front.records.length === 4);
+    const [root, named, ...inOneTrace] = front.records;
+    expect(root?.requestId).toMatch(/^[0-9a-f]{32}$/);
+    expect(root?.requestId).toBe(root?.trace.traceId);
+    expect(named?.requestId).toBe('mine');
+    expect(inOneTrace.map((each) => each.trace.traceId)).toEqual([traceId, traceId]);
+    expect(new Set([...inOneTrace.map((each) => each.requestId), traceId]).size).toBe(3);
+  });
+
   it('keeps the connection to the upstream', async () => {
     const upstream = await startUpstream((_request, response) => response.end('x'));
     let connections = 0;

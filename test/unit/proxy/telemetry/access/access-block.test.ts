@@ -39,6 +39,16 @@ test.each([1, 2, 127, 128, BLOCK_ROWS_MAX])('%i records: every column of every r
   });
 });
 
+test('a request that has the name of its trace is not named twice', () => {
+  const traceId = 'c'.repeat(32);
+  const trace = { ...exchangeOf({}).trace, traceId };
+  const { columns } = readNative(
+    encode([exchangeOf({ requestId: traceId, trace }), exchangeOf({ requestId: 'mine', trace })]),
+  );
+  expect(columns['request_id']).toEqual(['', 'mine']);
+  expect(columns['trace_id']).toEqual([traceId, traceId]);
+});
+
 test('every type on the wire is the one of the contract', () => {
   const records = rulesOf({
     fields: [{ name: 'agent', header: 'user-agent', of: 'request', valuesMax: 9 }],
