@@ -1,15 +1,15 @@
 /**
  * The columns of a record: the one list from which the encoder, the tables, the API, the
  * dashboards and the docs are made. A block carries these columns in this order in ClickHouse's
- * Native format, each under its `wire` type (a plain type that is cheap to write; the table's own
- * `type` may be a LowCardinality of it).
+ * Native format, each under its `wire` type.
  */
-export const RECORD_SCHEMA = 2;
+export const RECORD_SCHEMA = 4;
 /** Of a block whose rows have no fields of a TelemetryPolicy: without that column. */
-export const PLAIN_RECORD_SCHEMA = 1;
+export const PLAIN_RECORD_SCHEMA = 3;
 
 export type WireType =
   | 'String'
+  | 'LowCardinality(String)'
   | 'UInt8'
   | 'Int16'
   | 'UInt16'
@@ -33,10 +33,10 @@ export interface Column {
 /** A column whose name and wire type are known to the type checker, so that encoders are too. */
 type Named<N extends string, W extends WireType> = Column & { name: N; wire: W };
 
-const word = <N extends string>(name: N, meaning: string): Named<N, 'String'> => ({
+/** Of few different values in a block: each is sent once, and a number for each row. */
+const word = <N extends string>(name: N, meaning: string): Named<N, 'LowCardinality(String)'> => ({
   name,
-  wire: 'String',
-  type: 'LowCardinality(String)',
+  wire: 'LowCardinality(String)',
   meaning,
 });
 const text = <N extends string>(name: N, meaning: string): Named<N, 'String'> => ({
@@ -111,20 +111,28 @@ export const RECORD_COLUMNS = [
   },
 ] as const satisfies readonly Column[];
 
-/** Columns by schema: each version has those of the one before, and more behind them. */
-const SCHEMA_COLUMNS: Readonly<Record<number, number>> = {
-  [PLAIN_RECORD_SCHEMA]: RECORD_COLUMNS.length - 1,
-  [RECORD_SCHEMA]: RECORD_COLUMNS.length,
+/** The same columns as proxies of before sent them: words as plain texts. */
+const PLAIN_TEXT_COLUMNS: readonly Column[] = RECORD_COLUMNS.map((column: Column) =>
+  column.wire === 'LowCardinality(String)'
+    ? { ...column, wire: 'String', type: column.wire }
+    : column,
+);
+const WITHOUT_FIELDS = -1;
+
+/** Columns by schema; the fields of a TelemetryPolicy are the last one. */
+const SCHEMA_COLUMNS: Readonly<Record<number, readonly Column[]>> = {
+  1: PLAIN_TEXT_COLUMNS.slice(0, WITHOUT_FIELDS),
+  2: PLAIN_TEXT_COLUMNS,
+  [PLAIN_RECORD_SCHEMA]: RECORD_COLUMNS.slice(0, WITHOUT_FIELDS),
+  [RECORD_SCHEMA]: RECORD_COLUMNS,
 };
 
 /**
- * The columns of a block of that schema; undefined: a schema that this version does not know. A
- * block has the lowest schema that its rows can be told in, so that proxies may be newer than who
- * stores their records, as long as they record nothing new.
+ * The columns of a block of that schema; undefined: a schema that this version does not know, so
+ * that the service that stores records is brought to a new version before the proxies are.
  */
 export function recordColumns(schema: number): readonly Column[] | undefined {
-  const count = SCHEMA_COLUMNS[schema];
-  return count === undefined ? undefined : RECORD_COLUMNS.slice(0, count);
+  return SCHEMA_COLUMNS[schema];
 }
 
 /**

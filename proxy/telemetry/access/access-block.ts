@@ -56,7 +56,6 @@ export class AccessBlock {
   add(exchange: Exchange, durationUs: number, userAgent: string, shown: Shown): void {
     const { columns: c } = this.#block;
     const { request, trace, snapshot } = exchange;
-    const { proxy, instance, worker, role, workload, zone } = this.#identity;
     this.#begin(exchange);
     c.time.push(exchange.arrivedAtUs);
     // Empty for a request that has the name of its trace: see REQUEST_ID_SQL.
@@ -64,14 +63,7 @@ export class AccessBlock {
     let bytes = c.request_id.push(requestId === trace.traceId ? '' : requestId);
     bytes += c.trace_id.push(trace.traceId);
     bytes += c.span_id.push(trace.spanId);
-    bytes += c.proxy.push(proxy);
-    bytes += c.instance.push(instance);
-    c.worker.push(worker);
-    bytes += c.role.push(role);
     bytes += c.direction.push(request.direction);
-    bytes += c.workload.push(workload);
-    bytes += c.zone.push(zone);
-    c.log_epoch.push(snapshot.revision.epoch);
     c.revision.push(snapshot.revision.sequence);
     bytes += c.consumer.push(exchange.consumer);
     bytes += c.client_address.push(shown.clientAddress);
@@ -114,6 +106,7 @@ export class AccessBlock {
       const times = { minTs: nowMs, maxTs: nowMs };
       return { schema, rows, skipped, logEpoch, ...times, bytes: new Uint8Array(0) };
     }
+    this.#fillIn(rows);
     const { fields } = this.#block.columns;
     const isPlain = fields.empty;
     if (!isPlain) fields.endRows(rows);
@@ -145,13 +138,26 @@ export class AccessBlock {
     else if (ts > this.#maxTs) this.#maxTs = ts;
   }
 
+  /** What is the same in every row of the block. */
+  #fillIn(rows: number): void {
+    const { columns: c } = this.#block;
+    const { proxy, instance, worker, role, workload, zone } = this.#identity;
+    c.proxy.fill(proxy, rows);
+    c.instance.fill(instance, rows);
+    c.worker.fill(worker, rows);
+    c.role.fill(role, rows);
+    c.workload.fill(workload, rows);
+    c.zone.fill(zone, rows);
+    c.log_epoch.fill(this.#epoch, rows);
+    c.fallback.fill(0, rows);
+  }
+
   #addNumbers(exchange: Exchange, durationUs: number): void {
     const { columns: c } = this.#block;
     c.status.push(exchange.status);
     c.grpc_status.push(exchange.grpcStatus);
     c.retries.push(exchange.retries);
     c.ejected.push(exchange.ejected ? 1 : 0);
-    c.fallback.push(0);
     c.mirrored.push(exchange.mirrored);
     c.bytes_in.push(exchange.bytesIn);
     c.bytes_out.push(exchange.bytesOut);

@@ -8,16 +8,19 @@ import {
   WideColumn,
   writeVarint,
 } from './columns.ts';
+import { WordColumn } from './word-column.ts';
 
 export type WriterOf<W extends WireType> = W extends 'String'
   ? TextColumn
-  : W extends 'UInt64' | "DateTime64(6, 'UTC')"
-    ? WideColumn
-    : W extends 'Map(UInt16, UInt64)'
-      ? BucketsColumn
-      : W extends 'Map(String, String)'
-        ? FieldsColumn
-        : NumberColumn;
+  : W extends 'LowCardinality(String)'
+    ? WordColumn
+    : W extends 'UInt64' | "DateTime64(6, 'UTC')"
+      ? WideColumn
+      : W extends 'Map(UInt16, UInt64)'
+        ? BucketsColumn
+        : W extends 'Map(String, String)'
+          ? FieldsColumn
+          : NumberColumn;
 
 type Writers<C extends readonly Column[]> = {
   readonly [K in C[number] as K['name']]: WriterOf<K['wire']>;
@@ -79,6 +82,8 @@ function writerOf(wire: WireType, rows: number): ColumnWriter {
   switch (wire) {
     case 'String':
       return new TextColumn();
+    case 'LowCardinality(String)':
+      return new WordColumn(rows);
     case 'UInt8':
     case 'Int16':
     case 'UInt16':
@@ -98,9 +103,10 @@ function writerOf(wire: WireType, rows: number): ColumnWriter {
   }
 }
 
-/** Bytes of one row in the columns whose values all have the same width. */
+/** Bytes of one row in the columns whose values all have the same width; words at their widest. */
 export function fixedBytesOf(columns: readonly Column[]): number {
   const widths: Partial<Record<WireType, number>> = {
+    'LowCardinality(String)': 2,
     UInt8: 1,
     Int16: 2,
     UInt16: 2,

@@ -127,6 +127,13 @@ export class NumberColumn implements ColumnWriter {
       value >= this.#min ? (value <= this.#max ? value : this.#max) : this.#min;
   }
 
+  /** The same value for every row until there are so many. */
+  fill(value: number, rows: number): void {
+    while (this.#values.length < rows) this.#values = grown(this.#values);
+    this.#values.fill(value, this.#rows, rows);
+    this.#rows = rows;
+  }
+
   copyTo(target: Uint8Array, at: number): void {
     const values = new this.#narrow(this.#values.subarray(0, this.#rows));
     target.set(new Uint8Array(values.buffer), at);
@@ -267,7 +274,7 @@ function copyInOrder(writers: readonly ColumnWriter[], target: Uint8Array, start
   }
 }
 
-function grown(values: Uint32Array): Uint32Array<ArrayBuffer> {
+export function grown(values: Uint32Array): Uint32Array<ArrayBuffer> {
   const larger = new Uint32Array(Math.max(16, values.length * 2));
   larger.set(values);
   return larger;

@@ -3,7 +3,7 @@ import { type Column, RECORD_SCHEMA, recordColumns } from '#contracts/record.ts'
 import type { Stream } from '#contracts/tables.ts';
 import { type BlockHeaders, decodeBlockHeaders } from '#contracts/topics.ts';
 import type { GroupMessage } from '#platform/kafka.ts';
-import { readVarint } from './merge.ts';
+import { readVarint } from './texts.ts';
 
 /** A message that is fit to be stored, as far as can be told without reading its rows. */
 export interface Block {

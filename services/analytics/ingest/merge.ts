@@ -1,4 +1,6 @@
 import type { Column, WireType } from '#contracts/record.ts';
+import { endOfTexts, readVarint, varint } from './texts.ts';
+import { planWords, readWords } from './words.ts';
 
 /**
  * Blocks of a column store are cheap by the row only when they have many: ClickHouse parses blocks
@@ -7,9 +9,11 @@ import type { Column, WireType } from '#contracts/record.ts';
  */
 export const MERGE_ROWS_MEAN_MAX = 500;
 
+const WORDS = 'LowCardinality(String)';
 /** Bytes of a value; undefined: that depends on the value. */
 const WIDTHS: Readonly<Record<WireType, number | undefined>> = {
   String: undefined,
+  'LowCardinality(String)': undefined,
   UInt8: 1,
   Int16: 2,
   UInt16: 2,
@@ -32,7 +36,6 @@ interface Layout {
   body: Buffer;
   rows: number;
   bounds: number[];
-  dataBytes: number;
 }
 
 /**
@@ -52,19 +55,52 @@ export function mergeBlocks(bodies: readonly Buffer[], columns: readonly Column[
   if (layouts.length < 2) return [...bodies];
   const rows = layouts.reduce((sum, layout) => sum + layout.rows, 0);
   const counts = Buffer.concat([varint(columns.length), varint(rows)]);
-  const headBytes = heads.reduce((sum, head) => sum + head.length, 0);
-  const dataBytes = layouts.reduce((sum, layout) => sum + layout.dataBytes, 0);
-  const merged = Buffer.allocUnsafe(counts.length + headBytes + dataBytes);
+  const pieces = columns.map(({ wire }, index) => pieceOf(wire, layouts, index));
+  const bytes = [counts, ...heads].reduce((sum, { length }) => sum + length, 0);
+  const merged = Buffer.allocUnsafe(pieces.reduce((sum, piece) => sum + piece.bytes, bytes));
   let at = counts.copy(merged);
-  columns.forEach(({ wire }, index) => {
+  for (const [index, piece] of pieces.entries()) {
     at += heads[index]?.copy(merged, at) ?? 0;
-    const map = MAPS[wire];
-    if (map !== undefined) at = mergeMaps(merged, at, { layouts, index, key: map.key });
-    else
-      for (const { body, bounds } of layouts)
-        at += body.copy(merged, at, bounds[2 * index], bounds[2 * index + 1]);
-  });
+    piece.copyTo(merged, at);
+    at += piece.bytes;
+  }
   return [merged, ...rest];
+}
+
+/** The data of one column of all rows. */
+interface Piece {
+  bytes: number;
+  copyTo(target: Buffer, at: number): void;
+}
+
+function pieceOf(wire: WireType, layouts: readonly Layout[], index: number): Piece {
+  if (wire === WORDS) {
+    return planWords(
+      layouts.map(({ body, bounds, rows }) => ({ body, rows, at: bounds[2 * index] ?? 0 })),
+    );
+  }
+  const bytes = layouts.reduce(
+    (sum, { bounds }) => sum + (bounds[2 * index + 1] ?? 0) - (bounds[2 * index] ?? 0),
+    0,
+  );
+  const map = MAPS[wire];
+  return {
+    bytes,
+    copyTo: (target, start) => {
+      if (map !== undefined) {
+        mergeMaps(target, start, { layouts, index, key: map.key });
+        return;
+      }
+      let at = start;
+      for (const { body, bounds } of layouts)
+        at += body.copy(target, at, bounds[2 * index], bounds[2 * index + 1]);
+    },
+  };
+}
+
+/** Whether a body is one block of these columns, as far as can be told without ClickHouse. */
+export function isWhole(body: Buffer, columns: readonly Column[]): boolean {
+  return layoutOf(body, columns, columns.map(headOf)) !== undefined;
 }
 
 /** As the bodies say of themselves, so that large ones are not walked through for nothing. */
@@ -110,7 +146,6 @@ function layoutOf(
   const rows = counted === undefined ? undefined : readVarint(body, counted.end);
   if (rows === undefined || counted?.value !== columns.length) return undefined;
   const bounds: number[] = [];
-  let dataBytes = 0;
   let at = rows.end;
   for (const [index, { wire }] of columns.entries()) {
     const head = heads[index];
@@ -119,10 +154,9 @@ function layoutOf(
     const end = endOf(body, start, { rows: rows.value, wire });
     if (end === undefined || end > body.length) return undefined;
     bounds.push(start, end);
-    dataBytes += end - start;
     at = end;
   }
-  return at === body.length ? { body, rows: rows.value, bounds, dataBytes } : undefined;
+  return at === body.length ? { body, rows: rows.value, bounds } : undefined;
 }
 
 /** A view of so few bytes would cost more than to look at them. */
@@ -136,28 +170,13 @@ function endOf(
   start: number,
   { rows, wire }: { rows: number; wire: WireType },
 ): number | undefined {
+  if (wire === WORDS) return readWords(body, start, rows)?.end;
   const width = WIDTHS[wire];
   if (width !== undefined) return start + rows * width;
   const map = MAPS[wire];
   return map === undefined
     ? endOfTexts(body, start, rows)
     : endOfMaps(body, start, { rows, ...map });
-}
-
-function endOfTexts(body: Buffer, start: number, rows: number): number | undefined {
-  let at = start;
-  for (let row = 0; row < rows; row++) {
-    const first = body[at];
-    if (first === undefined) return undefined;
-    if (first < 0x80) {
-      at += 1 + first;
-    } else {
-      const length = readVarint(body, at);
-      if (length === undefined) return undefined;
-      at = length.end + length.value;
-    }
-  }
-  return at;
 }
 
 function endOfMaps(
@@ -184,26 +203,4 @@ function endOfMaps(
 function headOf({ name, wire }: Column): Buffer {
   const texts = [name, wire].map((text) => Buffer.from(text));
   return Buffer.concat(texts.flatMap((text) => [varint(text.length), text]));
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let left = value;
-  for (; left >= 0x80; left = Math.floor(left / 0x80)) bytes.push((left % 0x80) | 0x80);
-  return Buffer.from([...bytes, left]);
-}
-
-/** LEB128 of at most five bytes; undefined where the bytes end before it does. */
-export function readVarint(
-  bytes: Buffer,
-  start: number,
-): { value: number; end: number } | undefined {
-  let value = 0;
-  for (let at = start; at < start + 5; at++) {
-    const byte = bytes[at];
-    if (byte === undefined) return undefined;
-    value += (byte & 0x7f) * 2 ** (7 * (at - start));
-    if (byte < 0x80) return { value, end: at + 1 };
-  }
-  return undefined;
 }

@@ -1,7 +1,7 @@
 import { type Stream, TABLES } from '#contracts/tables.ts';
 import { type ClickHouse, ClickHouseFailure } from '#platform/clickhouse.ts';
 import { type Block, columnsOf } from './block.ts';
-import { mergeBlocks } from './merge.ts';
+import { isWhole, mergeBlocks } from './merge.ts';
 
 const TABLE = { access: TABLES.records, metrics: TABLES.metrics } as const;
 
@@ -66,7 +66,9 @@ async function findUnreadable(
       await clickhouse.insertNative(nowhere, [block.body], '');
     } catch (error) {
       if (!(error instanceof ClickHouseFailure) || error.kind !== 'refused') throw error;
-      if (OVERLOADED.has(error.type ?? '')) throw error;
+      // A count that is a lie asks for more memory than there is.
+      const isWell = isWhole(block.body, columnsOf(stream, block.headers.schema) ?? []);
+      if (isWell && OVERLOADED.has(error.type ?? '')) throw error;
       // A server that refuses nothing at all as well (a wrong password, no such database, shutting
       // down) says nothing of the block: this rejects, and the whole insert is tried again.
       await clickhouse.insertNative(nowhere, [], '');

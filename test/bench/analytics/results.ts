@@ -1,5 +1,6 @@
 import { quantile } from '../config/time.ts';
 import { machineText } from '../proxy/results.ts';
+import { spread, tableText } from '../tables.ts';
 import type { Measured } from './main.ts';
 import type { Objectives } from './objectives.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -61,11 +62,6 @@ x-request-id of its own ${sized(bytesPerRow.named)}.
 function sized(bytes: number): string {
   const isSmall = bytes <= BYTES_MOST ? 'yes' : 'no';
   return `${bytes.toFixed(1)} bytes (${BYTES_MOST} or less: ${isSmall})`;
-}
-
-function tableText(heads: readonly string[], lines: readonly string[]): string {
-  const rule = heads.map(() => '---').join(' | ');
-  return [heads.join(' | '), rule, ...lines].map((line) => `| ${line} |`).join('\n');
 }
 
 function objectivesTable({ allMs, days, oftenMs, rows, services }: Objectives): string {
@@ -136,10 +132,4 @@ ${tableText(['range', 'median ms', 'p95 ms', 'longest ms', 'p95 at most'], lines
 
 ${slowest.join('\n')}
 `;
-}
-
-function spread(values: readonly number[], digits: number): string {
-  const figures = [quantile(values, 0.5), Math.min(...values), Math.max(...values)];
-  const [middle, least, most] = figures.map((figure) => figure.toFixed(digits));
-  return `${middle} (${least}–${most})`;
 }

@@ -39,6 +39,10 @@ export interface RigOptions {
   scenario: Scenario;
   /** Arguments of Node for the proxy, such as `--cpu-prof`. */
   nodeArgs?: readonly string[];
+  /** The proxy's program, told of its work as a peer is; absent: that of a peer. */
+  main?: string;
+  /** Besides what a peer is told. */
+  env?: Readonly<Record<string, string>>;
   /** For an upstream (host:port); absent: the scenario's. */
   work?: (upstream: string) => Workload;
 }
@@ -85,12 +89,12 @@ export class Rig {
       const work = options.work?.(upstreamAt) ?? workload(options.scenario, upstreamAt);
       const [port = 0] = await freeList(1);
       const env = await peerEnv(folder, port, options.scenario, work);
-      const main = join(ROOT, 'test/bench/peer/main.mjs');
+      const main = options.main ?? join(ROOT, 'test/bench/peer/main.mjs');
       const lifeline = join(ROOT, 'infra/local/lifeline.mjs');
       proxy = spawn(
         process.execPath,
         ['--no-warnings', ...(options.nodeArgs ?? []), '--import', lifeline, main],
-        { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+        { env: { ...process.env, ...env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] },
       );
       await ready(proxy);
       pin(proxy, PROXY_CPU);

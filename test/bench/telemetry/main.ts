@@ -1,102 +1,41 @@
-/**
- * What recording costs the request thread, per request: `npm run bench -- telemetry [--json]`.
- * Exchanges differ as in real traffic (ids, paths, clients) and repeat as in real traffic (routes,
- * consumers). The shipper thread runs and has no Kafka to send to, as in an outage, so its queue is
- * at its bound. Target: 1.5 µs with blocks and metrics.
- */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { systemClock } from '#platform/clock.ts';
-import { createTelemetry } from '#proxy/telemetry/index.ts';
-import { IDENTITY, exchangeOf } from '../../unit/proxy/telemetry/exchanges.ts';
+// What telemetry costs: `npm run bench -- telemetry [--part record|share] [--rounds N] [--json]`.
+//
+// Parts: record (processor time of the request thread for each record; 1.5 µs or less), share (a
+// proxy under load that ships to a real Kafka, beside one that records nothing; 5 % or less).
+// `--results FILE` writes it down. Ends by itself within minutes.
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { OPTIONS, roundsOf, runBench } from '../command.ts';
+import { type RecordCost, measureRecords } from './record.ts';
+import { resultsText, tablesText } from './results.ts';
+import { type Share, measureShares } from './share.ts';
 
-const EXCHANGES = 4_096;
-const ROUND = 100_000;
-const WARM_UP_ROUNDS = 3;
-const ROUNDS = 11;
-const TARGET_US = 1.5;
-/** Nobody listens there. */
-const NO_KAFKA = ['127.0.0.1:1'];
+const ROUNDS_MAX = 50;
+const PARTS = ['record', 'share'] as const;
 
-interface Case {
-  name: string;
-  routes: number;
-  kafkaBrokers: string[] | undefined;
-  otlpEndpoint?: string;
+export interface Measured {
+  rounds: number;
+  records?: RecordCost[];
+  shares?: Share[];
 }
 
-const CASES: readonly Case[] = [
-  { name: 'metrics only (standalone)', routes: 1, kafkaBrokers: undefined },
-  { name: 'records and metrics, one route', routes: 1, kafkaBrokers: NO_KAFKA },
-  { name: 'records and metrics, 100 routes', routes: 100, kafkaBrokers: NO_KAFKA },
-  {
-    name: 'the same and a span each',
-    routes: 100,
-    kafkaBrokers: NO_KAFKA,
-    otlpEndpoint: 'http://127.0.0.1:1',
-  },
-];
+await runBench('telemetry', main);
 
-const hex = (digits: number): string =>
-  Array.from({ length: digits }, () => Math.floor(Math.random() * 16).toString(16)).join('');
-
-async function measure(one: Case): Promise<number[]> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'windrose-bench-'));
-  const telemetry = createTelemetry({
-    identity: IDENTITY,
-    kafkaBrokers: one.kafkaBrokers,
-    ...(one.otlpEndpoint === undefined ? {} : { otlpEndpoint: one.otlpEndpoint }),
-    dataDir,
-    clock: systemClock,
-    random: Math.random,
-    log: () => undefined,
-    closeTimeoutMs: 0,
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      ...OPTIONS,
+      rounds: { type: 'string', default: '5' },
+      part: { type: 'string', multiple: true, default: [...PARTS] },
+    },
   });
-  // As in a snapshot, the same name is the same string in every exchange.
-  const names = Array.from({ length: one.routes }, (_, i) => ({
-    route: `shop/route-${i}`,
-    backend: `shop/service-${i}:80`,
-    destination: `shop/service-${i}`,
-  }));
-  const consumers = Array.from({ length: 7 }, (_, i) => `shop/consumer-${i}`);
-  const exchanges = Array.from({ length: EXCHANGES }, (_, i) =>
-    exchangeOf({
-      requestId: `${hex(8)}-${hex(4)}-${hex(4)}-${hex(4)}-${hex(12)}`,
-      trace: { traceId: hex(32), spanId: hex(16), sampled: one.otlpEndpoint !== undefined },
-      request: { path: `/products/${i}`, clientAddress: `127.0.${i % 250}.${i % 199}` },
-      ...names[i % one.routes],
-      consumer: consumers[i % consumers.length] ?? '',
-      startedMs: systemClock.nowMs() - (i % 50),
-    }),
-  );
-  const costsUs: number[] = [];
-  for (let round = 0; round < WARM_UP_ROUNDS + ROUNDS; round++) {
-    // The thread beside it gets its turn between rounds, as between requests.
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const started = process.threadCpuUsage();
-    for (let i = 0; i < ROUND; i++) {
-      const exchange = exchanges[i % EXCHANGES];
-      if (exchange !== undefined) telemetry.record(exchange);
-    }
-    const used = process.threadCpuUsage(started);
-    if (round >= WARM_UP_ROUNDS) costsUs.push((used.user + used.system) / ROUND);
-  }
-  await telemetry.close();
-  rmSync(dataDir, { recursive: true, force: true });
-  return costsUs.sort((a, b) => a - b);
+  const rounds = roundsOf(values.rounds, ROUNDS_MAX);
+  const unknown = values.part.find((part) => !PARTS.some((known) => known === part));
+  if (unknown !== undefined) throw new Error(`no part ${unknown}; parts: ${PARTS.join(', ')}`);
+  const measured: Measured = { rounds };
+  if (values.part.includes('record')) measured.records = await measureRecords();
+  if (values.part.includes('share')) measured.shares = await measureShares(rounds);
+  if (values.results !== undefined) writeFileSync(values.results, resultsText(measured));
+  process.stdout.write(values.json ? `${JSON.stringify(measured)}\n` : tablesText(measured));
+  return 0;
 }
-
-const results = [];
-for (const one of CASES) {
-  const costs = await measure(one);
-  results.push({
-    case: one.name,
-    'median µs': Number(costs[ROUNDS >> 1]?.toFixed(3)),
-    'best µs': Number(costs[0]?.toFixed(3)),
-    'worst µs': Number(costs.at(-1)?.toFixed(3)),
-    'of target': Number(((costs[ROUNDS >> 1] ?? 0) / TARGET_US).toFixed(2)),
-  });
-}
-if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify(results)}\n`);
-else console.table(results);

@@ -10,6 +10,7 @@ import { type Kafka, connectKafka } from '#platform/kafka.ts';
 import { NativeBlock } from '#proxy/telemetry/native/block.ts';
 import { eventually } from '#test/eventually.ts';
 import { clickhouseUrl, kafkaBrokers, uniqueMesh } from '#test/parts.ts';
+import { isText } from '#test/wire.ts';
 import { onTestFinished } from 'vitest';
 
 export type Row = Readonly<Record<string, string | number>>;
@@ -101,14 +102,17 @@ export function recordBlock(
   schema = RECORD_SCHEMA,
 ): Uint8Array {
   if (rows.length === 0) return new Uint8Array(0);
-  const block = new NativeBlock(RECORD_COLUMNS, rows.length);
-  const plain = RECORD_COLUMNS.filter((column) => column.name !== 'fields');
+  // Older schemas have the same columns under other types, or all but the last.
+  const columns = (recordColumns(schema) ?? RECORD_COLUMNS) as typeof RECORD_COLUMNS;
+  const block = new NativeBlock(columns, rows.length);
+  const plain = columns.filter((column) => column.name !== 'fields');
+  const { fields: writer } = block.columns as Partial<typeof block.columns>;
   rows.forEach((row, index) => {
     push(plain, block.columns, { ...RECORD_DEFAULTS, ...own, ...row });
     const fields = String(row['fields'] ?? '');
-    block.columns.fields.push(index, fields === '' ? [] : fields.split(/[=,]/));
+    writer?.push(index, fields === '' ? [] : fields.split(/[=,]/));
   });
-  return block.take(rows.length, recordColumns(schema)?.length);
+  return block.take(rows.length);
 }
 
 /** All requests of a row took `duration_us`. */
@@ -132,7 +136,7 @@ type Pushable = { push(value: never): unknown };
 function push(columns: readonly Column[], writers: object, row: Row): void {
   for (const { name, wire } of columns) {
     const writer = (writers as Record<string, Pushable>)[name];
-    writer?.push((row[name] ?? (wire === 'String' ? '' : 0)) as never);
+    writer?.push((row[name] ?? (isText(wire) ? '' : 0)) as never);
   }
 }
 

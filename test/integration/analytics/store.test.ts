@@ -2,6 +2,7 @@
 import { METRIC_COLUMNS } from '#contracts/metrics.ts';
 import { RECORD_COLUMNS } from '#contracts/record.ts';
 import { ROLLUPS } from '#contracts/tables.ts';
+import { isText } from '#test/wire.ts';
 import { expect, test } from 'vitest';
 import { count, message, startService, testMesh, untilBlocks } from './mesh.ts';
 
@@ -12,7 +13,7 @@ test('records are stored with every column, and metrics in every rollup', async 
   const service = await startService(mesh);
   const time = nowUs();
   const full = Object.fromEntries(
-    RECORD_COLUMNS.map(({ name, wire }, index) => [name, wire === 'String' ? `${name}!` : index]),
+    RECORD_COLUMNS.map(({ name, wire }, index) => [name, isText(wire) ? `${name}!` : index]),
   );
   await mesh.send('access', 0, message('access', [{ ...full, time, fields: 'tenant=acme' }], {}));
   await mesh.send(

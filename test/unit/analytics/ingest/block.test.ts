@@ -3,22 +3,25 @@ import { RECORD_COLUMNS, recordColumns } from '#contracts/record.ts';
 import { type BlockHeaders, encodeBlockHeaders } from '#contracts/topics.ts';
 import type { GroupMessage } from '#platform/kafka.ts';
 import { NativeBlock } from '#proxy/telemetry/native/block.ts';
+import { isText } from '#test/wire.ts';
 import { expect, test } from 'vitest';
 import { NEWEST_MS, OLDEST_MS, readBlock } from '../../../../services/analytics/ingest/block.ts';
 
 const STORED_MS = Date.UTC(2026, 5, 1);
 
 function body(timesMs: readonly number[], schema = 1): Buffer {
-  const block = new NativeBlock(RECORD_COLUMNS, timesMs.length);
+  const columns = (recordColumns(schema) ?? RECORD_COLUMNS) as typeof RECORD_COLUMNS;
+  const block = new NativeBlock(columns, timesMs.length);
   for (const timeMs of timesMs) {
-    for (const { name, wire } of RECORD_COLUMNS) {
+    for (const { name, wire } of columns) {
       if (name === 'time') block.columns.time.push(timeMs * 1_000);
       else if (name === 'fields') continue;
-      else block.columns[name].push((wire === 'String' ? '' : 0) as never);
+      else block.columns[name].push((isText(wire) ? '' : 0) as never);
     }
   }
-  block.columns.fields.endRows(timesMs.length);
-  return Buffer.from(block.take(timesMs.length, recordColumns(schema)?.length));
+  const { fields } = block.columns as Partial<typeof block.columns>;
+  fields?.endRows(timesMs.length);
+  return Buffer.from(block.take(timesMs.length));
 }
 
 function message(head: Partial<BlockHeaders>, value = body([STORED_MS])): GroupMessage {
@@ -50,7 +53,7 @@ test('a message without rows needs no body', () => {
 test('what does not fit is told', () => {
   const cut = body([STORED_MS]);
   expect(reasonOf({ ...message({}), headers: {} })).toMatch(/headers are missing/);
-  expect(reasonOf(message({ schema: 3 }))).toMatch(/schema 3 is unknown here, where 2 is/);
+  expect(reasonOf(message({ schema: 5 }))).toMatch(/schema 5 is unknown here, where 4 is/);
   expect(reasonOf(message({ worker: 70_000 }))).toMatch(/header worker is 70000/);
   expect(reasonOf(message({ end: 3 }))).toMatch(/header end is 3/);
   expect(reasonOf(message({ dropped: -1 }))).toMatch(/header dropped is -1/);

@@ -1,7 +1,8 @@
 import { type ClickHouse, ClickHouseFailure } from '#platform/clickhouse.ts';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Block } from '../../../../services/analytics/ingest/block.ts';
 import { storeBlocks } from '../../../../services/analytics/ingest/store.ts';
+import { recordBlock } from '../../../integration/analytics/mesh.ts';
 
 const headers = {
   ...{ schema: 1, proxy: 'p', instance: 'i', worker: 0, logEpoch: 1, rows: 1, served: 1 },
@@ -48,11 +49,33 @@ test.each(['AUTHENTICATION_FAILED', 'UNKNOWN_DATABASE', 'ABORTED'])(
   },
 );
 
-test('a server that has no memory for a block right now does not condemn it', async () => {
-  const { clickhouse } = server((bodies) =>
-    bodies.some((body) => body[0] === 2) ? refusal('MEMORY_LIMIT_EXCEEDED') : undefined,
-  );
-  await expect(storeBlocks(clickhouse, 'access', [block(1), block(2)], 't')).rejects.toThrow(
-    'MEMORY_LIMIT_EXCEEDED',
-  );
+describe('a block for which a server has no memory', () => {
+  const whole = (seq: number): Block => {
+    const { schema } = headers;
+    return { ...block(seq), body: Buffer.from(recordBlock([{ path: `/${seq}` }], {}, schema)) };
+  };
+  const poor = (refused: Block) =>
+    server((bodies) =>
+      // Of several, merged: the others are tried alone.
+      bodies.length > 1 || bodies[0] === refused.body
+        ? refusal('MEMORY_LIMIT_EXCEEDED')
+        : undefined,
+    );
+
+  test('is not condemned for it', async () => {
+    const large = whole(2);
+    const { clickhouse } = poor(large);
+    await expect(storeBlocks(clickhouse, 'access', [large], 't')).rejects.toThrow(
+      'MEMORY_LIMIT_EXCEEDED',
+    );
+  });
+
+  test('is, when it is no whole block of its columns', async () => {
+    const cut = { ...whole(2), body: whole(2).body.subarray(0, -1) };
+    const { clickhouse, stored } = poor(cut);
+    const good = whole(1);
+    const refused = await storeBlocks(clickhouse, 'access', [good, cut], 't');
+    expect(refused.map((each) => each.block.headers.seq)).toEqual([2]);
+    expect(stored).toEqual([...good.body]);
+  });
 });

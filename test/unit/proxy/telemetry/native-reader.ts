@@ -8,6 +8,8 @@ export interface ReadBlock {
   columns: Record<string, unknown[]>;
 }
 
+const WORDS = 'LowCardinality(String)';
+
 export function readNative(bytes: Uint8Array): ReadBlock {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
@@ -51,6 +53,21 @@ export function readNative(bytes: Uint8Array): ReadBlock {
     });
   };
 
+  /** Words with the block's own dictionary and no other. */
+  const words = (count: number): unknown[] => {
+    const [version, flags] = many(2, 'UInt64') as [number, number];
+    if (version !== 1 || flags - 0x200 > 2) throw new Error(`flags ${flags} of ${version}`);
+    const [dictionary = 0] = many(1, 'UInt64') as number[];
+    const known = many(dictionary, 'String');
+    const [rows] = many(1, 'UInt64');
+    if (rows !== count) throw new Error(`${String(rows)} indexes of ${count} rows`);
+    const indexes = many(count, ['UInt8', 'UInt16', 'UInt32'][flags - 0x200] ?? '');
+    return indexes.map((index) => {
+      if (Number(index) >= dictionary) throw new Error(`no word ${String(index)}`);
+      return known[Number(index)];
+    });
+  };
+
   const columnCount = varint();
   const rows = varint();
   const block: ReadBlock = { rows, types: {}, columns: {} };
@@ -59,7 +76,8 @@ export function readNative(bytes: Uint8Array): ReadBlock {
     const type = text();
     block.types[name] = type;
     const [, key, held] = /^Map\((\w+), (\w+)\)$/.exec(type) ?? [];
-    block.columns[name] = key && held ? map(rows, key, held) : many(rows, type);
+    if (key && held) block.columns[name] = map(rows, key, held);
+    else block.columns[name] = type === WORDS ? words(rows) : many(rows, type);
   }
   if (at !== bytes.byteLength) throw new Error(`${bytes.byteLength - at} bytes are left over`);
   return block;

@@ -1,0 +1,6 @@
+/** `off`: nothing is recorded; `metrics`: for `/metrics` only; `on`: records and metrics to Kafka. */
+export type Mode = 'off' | 'metrics' | 'on';
+
+export const MODE_VARIABLE = 'BENCH_TELEMETRY';
+export const KAFKA_VARIABLE = 'BENCH_KAFKA';
+export const MESH = 'bench';
