@@ -28,6 +28,18 @@ export default defineConfig({
           ],
           testTimeout: 10_000,
           maxWorkers: WORKERS,
+          // A worker for many files: one for each takes as long as the tests themselves.
+          isolate: false,
+        },
+      },
+      {
+        root,
+        test: {
+          name: 'alone',
+          // What looks at the whole process cannot share it.
+          include: ['test/alone/*.test.ts'],
+          testTimeout: 10_000,
+          maxWorkers: 1,
         },
       },
       {

@@ -1,6 +1,6 @@
 import type { Column, WireType } from '#contracts/record.ts';
 import { endOfTexts, readVarint, varint } from './texts.ts';
-import { planWords, readWords } from './words.ts';
+import { type Words, planWords, readWords } from './words.ts';
 
 /**
  * Blocks of a column store are cheap by the row only when they have many: ClickHouse parses blocks
@@ -36,6 +36,8 @@ interface Layout {
   body: Buffer;
   rows: number;
   bounds: number[];
+  /** Of its columns of words, by their place. */
+  words: Map<number, Words>;
 }
 
 /**
@@ -76,7 +78,10 @@ interface Piece {
 function pieceOf(wire: WireType, layouts: readonly Layout[], index: number): Piece {
   if (wire === WORDS) {
     return planWords(
-      layouts.map(({ body, bounds, rows }) => ({ body, rows, at: bounds[2 * index] ?? 0 })),
+      layouts.flatMap(({ body, rows, words }) => {
+        const found = words.get(index);
+        return found === undefined ? [] : [{ body, rows, words: found }];
+      }),
     );
   }
   const bytes = layouts.reduce(
@@ -146,17 +151,20 @@ function layoutOf(
   const rows = counted === undefined ? undefined : readVarint(body, counted.end);
   if (rows === undefined || counted?.value !== columns.length) return undefined;
   const bounds: number[] = [];
+  const words = new Map<number, Words>();
   let at = rows.end;
   for (const [index, { wire }] of columns.entries()) {
     const head = heads[index];
     if (head === undefined || !stands(head, body, at)) return undefined;
     const start = at + head.length;
-    const end = endOf(body, start, { rows: rows.value, wire });
+    const found = wire === WORDS ? readWords(body, start, rows.value) : undefined;
+    if (found !== undefined) words.set(index, found);
+    const end = wire === WORDS ? found?.end : endOf(body, start, { rows: rows.value, wire });
     if (end === undefined || end > body.length) return undefined;
     bounds.push(start, end);
     at = end;
   }
-  return at === body.length ? { body, rows: rows.value, bounds } : undefined;
+  return at === body.length ? { body, rows: rows.value, bounds, words } : undefined;
 }
 
 /** A view of so few bytes would cost more than to look at them. */
@@ -170,7 +178,6 @@ function endOf(
   start: number,
   { rows, wire }: { rows: number; wire: WireType },
 ): number | undefined {
-  if (wire === WORDS) return readWords(body, start, rows)?.end;
   const width = WIDTHS[wire];
   if (width !== undefined) return start + rows * width;
   const map = MAPS[wire];

@@ -1,6 +1,6 @@
 /** Lengths and texts of ClickHouse's Native format. */
 
-/** Where so many texts, each behind its length, end; undefined where the bytes end before they do. */
+/** Where so many texts, each behind its length, end; undefined where the bytes end before. */
 export function endOfTexts(body: Buffer, start: number, rows: number): number | undefined {
   let at = start;
   for (let row = 0; row < rows; row++) {

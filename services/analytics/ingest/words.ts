@@ -1,7 +1,7 @@
 /**
- * Columns of words in ClickHouse's Native format, `LowCardinality(String)`: a version, flags with the
- * type of the indexes, the words, and for each row the index of its word (all counts UInt64). Those
- * that proxies write have their own words, and no more than rows.
+ * Columns of words in ClickHouse's Native format, `LowCardinality(String)`: a version, flags with
+ * the type of the indexes, the words, and for each row the index of its word (all counts UInt64).
+ * Those that proxies write have their own words, and no more than rows.
  */
 import { endOfTexts, readVarint } from './texts.ts';
 
@@ -11,7 +11,8 @@ const INDEX_TYPE_MAX = 2;
 const COUNT_BYTES = 8;
 const TWO_32 = 2 ** 32;
 
-interface Words {
+/** Where such a column stands in its body. */
+export interface Words {
   /** How many; they stand from `wordsAt` to `wordsEnd`. */
   count: number;
   wordsAt: number;
@@ -36,68 +37,137 @@ export function readWords(body: Buffer, start: number, rows: number): Words | un
   const indexesAt = wordsEnd + COUNT_BYTES;
   const end = indexesAt + rows * width;
   if (end > body.length) return undefined;
-  for (let at = indexesAt; at < end; at += width) {
-    if (readIndex(body, at, width) >= count) return undefined;
-  }
+  if (!areBelow(body, { indexesAt, end, width }, count)) return undefined;
   return { count, wordsAt, wordsEnd, width, indexesAt, end };
 }
 
-/** Where such a column stands in a body that has been read. */
-export interface WordsAt {
+function areBelow(
+  body: Buffer,
+  { indexesAt, end, width }: Pick<Words, 'indexesAt' | 'end' | 'width'>,
+  count: number,
+): boolean {
+  if (width === 1) {
+    if (count > 0xff) return true;
+    for (let at = indexesAt; at < end; at++) if ((body[at] ?? 0) >= count) return false;
+    return true;
+  }
+  for (let at = indexesAt; at < end; at += width) {
+    if (readIndex(body, at, width) >= count) return false;
+  }
+  return true;
+}
+
+/** A column of a body that has been read. */
+export interface WordsOf {
   body: Buffer;
   rows: number;
-  at: number;
+  words: Words;
 }
 
 /** One column with the rows of all, each word once, in the order in which they came. */
-export function planWords(columns: readonly WordsAt[]): {
+export function planWords(columns: readonly WordsOf[]): {
   bytes: number;
   copyTo(target: Buffer, at: number): void;
 } {
-  const numbers = new Map<string, number>();
-  const words: Buffer[] = [];
-  let wordBytes = 0;
-  let rows = 0;
-  const parts = columns.flatMap(({ body, at, rows: count }) => {
-    const found = readWords(body, at, count);
-    if (found === undefined) return [];
-    rows += count;
-    const renamed: number[] = [];
-    let wordAt = found.wordsAt;
-    for (let i = 0; i < found.count; i++) {
-      const length = readVarint(body, wordAt);
-      const end = (length?.end ?? wordAt) + (length?.value ?? 0);
-      const text = body.toString('latin1', wordAt, end);
-      let number = numbers.get(text);
-      if (number === undefined) {
-        number = numbers.size;
-        numbers.set(text, number);
-        words.push(body.subarray(wordAt, end));
-        wordBytes += end - wordAt;
-      }
-      renamed.push(number);
-      wordAt = end;
-    }
-    return [{ body, found, renamed }];
-  });
-  const type = numbers.size <= 0x100 ? 0 : numbers.size <= 0x1_0000 ? 1 : 2;
+  const union = new Union();
+  const renamed = columns.map((column) => union.add(column));
+  const rows = columns.reduce((sum, column) => sum + column.rows, 0);
+  const type = union.size <= 0x100 ? 0 : union.size <= 0x1_0000 ? 1 : 2;
   const width = 2 ** type;
   return {
-    bytes: 4 * COUNT_BYTES + wordBytes + rows * width,
+    bytes: 4 * COUNT_BYTES + union.bytes + rows * width,
     copyTo(target, start) {
       let at = writeCount(target, start, VERSION);
       at = writeCount(target, at, OWN_WORDS + type);
-      at = writeCount(target, at, numbers.size);
-      for (const word of words) at += word.copy(target, at);
+      at = writeCount(target, at, union.size);
+      at = union.copyTo(target, at);
       at = writeCount(target, at, rows);
-      for (const { body, found, renamed } of parts) {
-        for (let from = found.indexesAt; from < found.end; from += found.width) {
-          const number = renamed[readIndex(body, from, found.width)] ?? 0;
-          at = writeIndex(target, at, width, number);
-        }
+      for (const [index, column] of columns.entries()) {
+        writeIndexes(target, at, width, { ...column, numbers: renamed[index] ?? [] });
+        at += column.rows * width;
       }
     },
   };
+}
+
+/** The words of several columns. */
+class Union {
+  readonly #numbers = new Map<string, number>();
+  readonly #words: Buffer[] = [];
+  #last: WordsOf | undefined;
+  #lastNumbers: readonly number[] = [];
+  bytes = 0;
+
+  get size(): number {
+    return this.#words.length;
+  }
+
+  /** The numbers of a column's words here. */
+  add(column: WordsOf): readonly number[] {
+    // Most columns of blocks that follow one another have the same words.
+    if (this.#last === undefined || !haveSameWords(this.#last, column)) {
+      this.#lastNumbers = this.#numbersOf(column);
+    }
+    this.#last = column;
+    return this.#lastNumbers;
+  }
+
+  copyTo(target: Buffer, start: number): number {
+    let at = start;
+    for (const word of this.#words) at += word.copy(target, at);
+    return at;
+  }
+
+  #numbersOf({ body, words }: WordsOf): number[] {
+    const numbers: number[] = [];
+    let at = words.wordsAt;
+    for (let i = 0; i < words.count; i++) {
+      const length = readVarint(body, at);
+      const end = (length?.end ?? at) + (length?.value ?? 0);
+      const text = body.toString('latin1', at, end);
+      let number = this.#numbers.get(text);
+      if (number === undefined) {
+        number = this.#words.length;
+        this.#numbers.set(text, number);
+        this.#words.push(body.subarray(at, end));
+        this.bytes += end - at;
+      }
+      numbers.push(number);
+      at = end;
+    }
+    return numbers;
+  }
+}
+
+function haveSameWords(a: WordsOf, b: WordsOf): boolean {
+  const length = a.words.wordsEnd - a.words.wordsAt;
+  if (a.words.count !== b.words.count) return false;
+  if (b.words.wordsEnd - b.words.wordsAt !== length) return false;
+  for (let i = 0; i < length; i++) {
+    if (a.body[a.words.wordsAt + i] !== b.body[b.words.wordsAt + i]) return false;
+  }
+  return true;
+}
+
+function writeIndexes(
+  target: Buffer,
+  start: number,
+  width: number,
+  { body, rows, words, numbers }: WordsOf & { numbers: readonly number[] },
+): void {
+  const { indexesAt, end, width: from } = words;
+  if (width === 1 && words.count === 1) {
+    target.fill(numbers[0] ?? 0, start, start + rows);
+    return;
+  }
+  let at = start;
+  if (width === 1 && from === 1) {
+    for (let i = indexesAt; i < end; i++) target[at++] = numbers[body[i] ?? 0] ?? 0;
+    return;
+  }
+  for (let i = indexesAt; i < end; i += from) {
+    at = writeIndex(target, at, width, numbers[readIndex(body, i, from)] ?? 0);
+  }
 }
 
 /** Undefined for one beyond 2^32, which is none of ours, and where the bytes end before it does. */

@@ -1,4 +1,4 @@
-/** `off`: nothing is recorded; `metrics`: for `/metrics` only; `on`: records and metrics to Kafka. */
+/** `off`: nothing is recorded; `metrics`: for `/metrics` only; `on`: all of it, to Kafka. */
 export type Mode = 'off' | 'metrics' | 'on';
 
 export const MODE_VARIABLE = 'BENCH_TELEMETRY';

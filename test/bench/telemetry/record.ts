@@ -1,6 +1,6 @@
 // What recording costs the request thread, per request. Exchanges differ as in real traffic (ids,
-// paths, clients) and repeat as in real traffic (routes, consumers). The shipper thread runs and has
-// no Kafka to send to, as in an outage, so its queue is at its bound.
+// paths, clients) and repeat as in real traffic (routes, consumers). The shipper thread runs and
+// has no Kafka to send to, as in an outage, so its queue is at its bound.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

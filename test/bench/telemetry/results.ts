@@ -6,6 +6,7 @@ import type { Measured } from './main.ts';
 import type { RecordCost } from './record.ts';
 import type { Share } from './share.ts';
 
+const RESULTS = 'test/bench/telemetry/RESULTS.md';
 const RECORD_MOST_US = 1.5;
 const SHARE_MOST = 0.05;
 
@@ -13,7 +14,7 @@ export function resultsText(measured: Measured): string {
   return [
     '# Results: what telemetry costs a proxy',
     'Written by\n',
-    `    npm run bench -- telemetry --rounds ${measured.rounds} --results test/bench/telemetry/RESULTS.md`,
+    `    npm run bench -- telemetry --rounds ${measured.rounds} --results ${RESULTS}`,
     '\nFigures are median (least–most).\n',
     tablesText(measured),
     '## Where',
@@ -66,8 +67,9 @@ function shareTable(shares: readonly Share[]): string {
   ];
   return `## On against off
 
-A proxy on one core, ${shares[0]?.requests ?? 0} requests over 64 connections; \`on\` ships records and
-metrics to a real Kafka from its second thread, whose time is counted too; \`off\` records nothing.
+A proxy on one core, ${shares[0]?.requests ?? 0} requests over 64 connections; \`on\` ships
+records and metrics to a real Kafka from its second thread, whose time is counted too; \`off\`
+records nothing.
 
 ${tableText(heads, lines)}
 `;

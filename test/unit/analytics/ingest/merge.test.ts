@@ -1,6 +1,6 @@
 // Whatever the rows and wherever they are cut: merged they are the block that they would have been.
 import { METRIC_COLUMNS } from '#contracts/metrics.ts';
-import { RECORD_COLUMNS } from '#contracts/record.ts';
+import { RECORD_COLUMNS, recordColumns } from '#contracts/record.ts';
 import { describe, expect, test } from 'vitest';
 import { MERGE_ROWS_MEAN_MAX, mergeBlocks } from '../../../../services/analytics/ingest/merge.ts';
 import { type Row, metricBlock, recordBlock } from '../../../integration/analytics/mesh.ts';
@@ -36,6 +36,11 @@ const same = (a: readonly Buffer[], b: readonly Buffer[]): boolean =>
 
 describe.each([
   { stream: 'records', columns: RECORD_COLUMNS, encode: recordBlock },
+  {
+    stream: 'records whose words are plain texts',
+    columns: recordColumns(2) ?? [],
+    encode: (rows: readonly Row[]) => recordBlock(rows, {}, 2),
+  },
   { stream: 'metrics', columns: METRIC_COLUMNS, encode: metricBlock },
 ])('small blocks of $stream', ({ columns, encode }) => {
   test('make the block of all their rows, byte for byte', () => {
@@ -55,7 +60,7 @@ describe.each([
       ...Array.from({ length: first.length }, (_, length) => first.subarray(0, length)),
       Buffer.concat([first, first]),
       Buffer.concat([first, Buffer.from([0])]),
-      Buffer.from(encode === recordBlock ? metricBlock(rowsOf(2)) : recordBlock(rowsOf(2))),
+      Buffer.from(encode === metricBlock ? recordBlock(rowsOf(2)) : metricBlock(rowsOf(2))),
     ];
     const [merged, ...rest] = mergeBlocks([...bad.slice(0, 9), ...good, ...bad.slice(9)], columns);
     expect(same(rest, bad)).toBe(true);
