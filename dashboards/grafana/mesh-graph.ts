@@ -5,6 +5,7 @@ import {
   WORST_FIRST_SQL,
   edgeHealthSql,
   judgedSql,
+  knownEdgesSql,
   nodeHealthSql,
 } from '#contracts/health/sql.ts';
 import { SERVICES_FROM, SERVICE_CHOSEN, SERVICE_TOTALS_FROM } from './mesh-source.ts';
@@ -58,7 +59,7 @@ const nodes = sql(
   `    SELECT DISTINCT source AS id, 0 AS per_second, 0 AS calls, 0 AS failed ${CALL_TOTALS_FROM}`,
   '    UNION ALL',
   '    SELECT arrayJoin([source, destination]) AS id, 0 AS per_second, 0 AS calls, 0 AS failed',
-  `    FROM (${EDGE_HEALTH})`,
+  `    FROM (${knownEdgesSql(WINDOW)}) WHERE ${SERVICE_CHOSEN}`,
   '  ) GROUP BY id',
   `) AS seen LEFT JOIN (${NODE_HEALTH}) AS known ON known.name = seen.id`,
   'ORDER BY id',

@@ -84,15 +84,26 @@ export function bucketMiddleUs(bucket: number): number {
   return BUCKET_BASE ** (bucket + 0.5);
 }
 
+/** Shares that `quantileMsSql` knows: one aggregate for all, whichever of them a query asks for. */
+const SHARES = [0.5, 0.9, 0.95, 0.99, 0.999];
+
 /**
- * SQL: milliseconds below which this share of the requests lie: the middle of the bucket at nearest
- * rank, as the API has it; off by 1 % at most.
+ * SQL: milliseconds below which this share of the requests lie, over the rows of a group: the middle
+ * of the bucket at nearest rank, as the API has it; off by 1 % at most. `durations`: the column;
+ * `condition`: of the rows that count. It takes half the time of the same from a `sumMap`.
  */
-export function quantileMsSql(share: number, durations = 'sumMap(durations)'): string {
-  const counts = `arrayCumSum(mapValues(${durations}))`;
-  const rank = `greatest(1, ceil(${share} * arraySum(mapValues(${durations}))))`;
-  const bucket = `mapKeys(${durations})[arrayFirstIndex(seen -> seen >= ${rank}, ${counts})]`;
-  return `if(empty(${durations}), 0, pow(${BUCKET_BASE}, ${bucket} + 0.5) / 1000)`;
+export function quantileMsSql(share: number, durations = 'durations', condition?: string): string {
+  const at = SHARES.indexOf(share);
+  if (at < 0) throw new Error(`${share} is none of the shares ${SHARES.join(', ')}`);
+  const suffix = condition === undefined ? 'Array' : 'ArrayIf';
+  const also = condition === undefined ? '' : `, ${condition}`;
+  const buckets =
+    `quantilesExactWeighted${suffix}(${SHARES.join(', ')})` +
+    `(mapKeys(${durations}), mapValues(${durations})${also})`;
+  return (
+    `if(count${suffix}(mapKeys(${durations})${also}) = 0, 0, ` +
+    `pow(${BUCKET_BASE}, ${buckets}[${at + 1}] + 0.5) / 1000)`
+  );
 }
 
 export function statusClassOf(status: number): string {

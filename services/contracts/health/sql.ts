@@ -34,11 +34,11 @@ const { edges, edgesMinute, edgesHour, inbound, proxies } = ROLLUPS;
 export function edgeHealthSql(window: HealthWindow): string {
   const numbers = `SELECT
   known.source AS source, known.destination AS destination, 'callers' AS side,
-  called.requests AS requests, called.errors AS errors, called.durations AS durations,
+  called.requests AS requests, called.errors AS errors, called.p99 AS p99,
   usual.p99 AS usual_p99, own.requests AS own_requests, own.errors AS own_errors,
   own.destination != '' OR callee.name != '' AS own_known, 0 AS own_beside,
   greatest(called.heard, beat.heard) AS heard
-FROM (${knownEdges(window)}) AS known
+FROM (${knownEdgesSql(window)}) AS known
 LEFT JOIN (${calls(window, 'source, destination')}) AS called
   ON called.source = known.source AND called.destination = known.destination
 LEFT JOIN (${usual(window, 'source, destination')}) AS usual
@@ -62,7 +62,7 @@ export function nodeHealthSql(window: HealthWindow): string {
     'sent') AS side,
   ${bySide('requests', 'own.requests')} AS requests,
   ${bySide('errors', 'own.errors')} AS errors,
-  ${bySide('durations', 'own.durations')} AS durations,
+  ${bySide('p99', 'own.p99')} AS p99,
   multiIf(side = 'callers', usual.p99, side = 'own', 0, usual_sent.p99) AS usual_p99,
   own.requests AS own_requests, own.errors AS own_errors,
   side = 'callers' AND (own.destination != '' OR beat.name != '') AS own_known,
@@ -81,15 +81,17 @@ LEFT JOIN (${tellers(window)}) AS teller ON teller.destination = known.name`;
 
 /** The rows of a query with facts, with what the rules say of each: `state` and `rule`. */
 export function judgedSql(facts: string, settings: HealthSettings): string {
-  const choose = (value: (rule: HealthRule) => string): string => {
-    const cases = HEALTH_RULES.filter(({ when }) => when.length > 0);
-    const otherwise = HEALTH_RULES.find(({ when }) => when.length === 0);
-    if (otherwise === undefined) throw new Error('the last rule of health has no conditions');
-    const pairs = cases.map((rule) => `${conditionSql(rule, settings)}, '${value(rule)}'`);
-    return `multiIf(${pairs.join(', ')}, '${value(otherwise)}')`;
-  };
-  const state = choose((rule) => rule.state);
-  return `SELECT *, ${state} AS state, ${choose((rule) => rule.name)} AS rule FROM (${facts})`;
+  const cases = HEALTH_RULES.filter(({ when }) => when.length > 0);
+  const otherwise = HEALTH_RULES.find(({ when }) => when.length === 0);
+  if (otherwise === undefined) throw new Error('the last rule of health has no conditions');
+  const pairs = cases.map((rule) => `${conditionSql(rule, settings)}, '${rule.name}'`);
+  const list = (words: readonly string[]): string => `['${words.join("', '")}']`;
+  // Planning each condition takes ClickHouse longer than deciding it: each stands once.
+  const state =
+    `transform(rule, ${list(HEALTH_RULES.map(({ name }) => name))}, ` +
+    `${list(HEALTH_RULES.map((rule) => rule.state))}, '')`;
+  return `SELECT *, multiIf(${pairs.join(', ')}, '${otherwise.name}') AS rule, ${state} AS state
+FROM (${facts})`;
 }
 
 /** Orders judged rows, the worst first. */
@@ -104,7 +106,7 @@ function conditionSql({ when }: HealthRule, settings: HealthSettings): string {
 function factsSql(keys: string, numbers: string, { until }: HealthWindow): string {
   return `SELECT ${keys}, requests, errors,
   if(requests = 0, 0, errors / requests) AS errorShare,
-  ${quantileMsSql(0.99, 'durations')} AS p99Ms,
+  p99 AS p99Ms,
   usual_p99 AS usualP99Ms,
   if(usual_p99 = 0, 0, p99Ms / usual_p99) AS slowdown,
   own_requests AS ownRequests, own_errors AS ownErrors,
@@ -123,8 +125,10 @@ function readSeconds({ windowSeconds, silentSeconds }: HealthSettings): number {
   return Math.max(windowSeconds, silentSeconds);
 }
 
-/** `teller`: whose proxies record its calls, as the names of `beats`. */
-function knownEdges({ until }: HealthWindow): string {
+/**
+ * The edges that are judged. `teller`: whose proxies record its calls, as the names of `beats`.
+ */
+export function knownEdgesSql({ until }: HealthWindow): string {
   const hour = `toStartOfHour(${until})`;
   const isCall = "destination != '' AND requests > 0";
   return `SELECT DISTINCT source, destination,
@@ -145,8 +149,8 @@ function knownNodes(window: HealthWindow): string {
   return `SELECT name, if(startsWith(name, '${GATEWAYS}'), '${GATEWAYS}', name) AS beat,
     max(called) AS is_called
   FROM (
-    SELECT destination AS name, 1 AS called FROM (${knownEdges(window)})
-    UNION ALL SELECT source AS name, 0 AS called FROM (${knownEdges(window)})
+    SELECT destination AS name, 1 AS called FROM (${knownEdgesSql(window)})
+    UNION ALL SELECT source AS name, 0 AS called FROM (${knownEdgesSql(window)})
     UNION ALL SELECT source AS name, 0 AS called FROM ${proxies.table} WHERE ${hour}
     UNION ALL SELECT destination AS name, 0 AS called FROM ${inbound.table} WHERE ${hour}
   )
@@ -168,7 +172,7 @@ function windowSums(table: string, keys: string, until: string, settings: Health
   return `SELECT ${keys},
     sumIf(${table}.requests, ${isIn}) AS requests,
     sumIf(${table}.errors, ${isIn}) AS errors,
-    sumMapIf(${table}.durations, ${isIn}) AS durations,
+    ${quantileMsSql(0.99, `${table}.durations`, isIn)} AS p99,
     max(time) + ${END_OF_ROW} AS heard
   FROM ${table}
   WHERE time >= ${before(until, readSeconds(settings))} AND time < ${until} AND destination != ''
@@ -181,11 +185,10 @@ function usual({ until, settings }: HealthWindow, keys: string): string {
   return `SELECT ${keys},
     if(count() >= ${USUAL_MINUTES_MIN}, quantileExactLow(0.5)(minute_p99), 0) AS p99
   FROM (
-    SELECT ${keys}, time, sumMap(${edgesMinute.table}.durations) AS in_minute,
-      ${quantileMsSql(0.99, 'in_minute')} AS minute_p99
+    SELECT ${keys}, time, ${quantileMsSql(0.99)} AS minute_p99
     FROM ${edgesMinute.table}
     WHERE time >= ${since} - toIntervalHour(1) AND time < ${since} AND destination != ''
-    GROUP BY ${keys}, time HAVING notEmpty(in_minute)
+    GROUP BY ${keys}, time HAVING countArray(mapKeys(durations)) > 0
   )
   GROUP BY ${keys}`;
 }
@@ -205,7 +208,7 @@ function beats({ until }: HealthWindow): string {
 /** When the proxies of those who call a service said last that they live. */
 function tellers(window: HealthWindow): string {
   return `SELECT destination, max(said.heard) AS heard
-  FROM (${knownEdges(window)}) AS each_edge
+  FROM (${knownEdgesSql(window)}) AS each_edge
   INNER JOIN (${beats(window)}) AS said ON said.name = each_edge.teller
   GROUP BY destination`;
 }

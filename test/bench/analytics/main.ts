@@ -2,7 +2,8 @@
 //
 // Parts: pipeline (blocks through a real Kafka and the service, for a minute and a half), storing
 // (the same records in blocks of 100 and of 1,000 rows, merged and as they come, and as
-// JSONEachRow, in turn), panels (every query of the boards over a day and over 30), objectives
+// JSONEachRow, in turn), engine (the same topic by the service and by ClickHouse's Kafka engine),
+// panels (every query of the boards over a day and over 30), objectives
 // (1,000 SLOs with 8 windows each). Real parts, started for it; `--part NAME` measures one;
 // `--results FILE` writes it down. Ends by itself within minutes.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,6 +16,7 @@ import { type ClickHouse, connectClickHouse } from '#platform/clickhouse.ts';
 import { applySchema } from '../../../services/analytics/schema/apply.ts';
 import { MIGRATIONS } from '../../../services/analytics/schema/migrations.ts';
 import { OPTIONS, roundsOf, runBench } from '../command.ts';
+import { type Engine, measureEngine } from './engine.ts';
 import { type Objectives, measureObjectives } from './objectives.ts';
 import { type Panels, measurePanels } from './panels.ts';
 import { type Pipeline, measurePipeline } from './pipeline.ts';
@@ -23,11 +25,12 @@ import { type Storing, measureStoring } from './storing.ts';
 
 const ROUNDS_MAX = 100;
 const DAYS_MAX = 31;
-const PARTS = ['pipeline', 'storing', 'panels', 'objectives'] as const;
+const PARTS = ['pipeline', 'engine', 'storing', 'panels', 'objectives'] as const;
 
 export interface Measured {
   rounds: number;
   pipeline?: Pipeline;
+  engine?: Engine;
   storing?: Storing;
   panels?: Panels;
   objectives?: Objectives;
@@ -56,8 +59,13 @@ async function main(): Promise<number> {
   if (unknown !== undefined) throw new Error(`no part ${unknown}; parts: ${PARTS.join(', ')}`);
   // Alone: its parts share the cores.
   const pipeline = values.part.includes('pipeline') ? await measurePipeline() : undefined;
+  const engine = values.part.includes('engine') ? await measureEngine(rounds) : undefined;
   const measured = await withClickHouse(async (plant) => {
-    const found: Measured = { rounds, ...(pipeline && { pipeline }) };
+    const found: Measured = {
+      rounds,
+      ...(pipeline && { pipeline }),
+      ...(engine && { engine }),
+    };
     if (values.part.includes('storing')) found.storing = await measureStoring(plant, rounds);
     if (values.part.includes('panels')) {
       found.panels = await withClickHouse((own) => measurePanels(own, rounds));

@@ -1,23 +1,20 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { METRIC_WINDOW_MS } from '#contracts/metrics.ts';
 import { type Stream, TABLES, meshDatabase } from '#contracts/tables.ts';
-import { ACCESS_PARTITIONS, encodeBlockHeaders, meshTopics } from '#contracts/topics.ts';
 import { freePorts, startParts } from '#local/parts.ts';
 import { type ClickHouse, connectClickHouse } from '#platform/clickhouse.ts';
-import { type BlockProducer, connectKafka } from '#platform/kafka.ts';
+import { connectKafka } from '#platform/kafka.ts';
 import { MetricEncoder } from '#proxy/telemetry/metrics/metric-block.ts';
 import { SeriesTable } from '#proxy/telemetry/metrics/series.ts';
 import { eventually } from '../../support/eventually.ts';
 import { IDENTITY, exchangeOf } from '../../unit/proxy/telemetry/exchanges.ts';
+import { send } from './sender.ts';
+import { type Service, startService } from './service.ts';
 import { blocksOf } from './storing.ts';
 
 const MESH = 'bench';
-const MAIN = fileURLToPath(new URL('../../../services/analytics/main.ts', import.meta.url));
 const ROWS = 1_000;
 const SENDERS = 4;
 /** Series of each proxy's window of metrics. */
@@ -53,21 +50,14 @@ export async function measurePipeline(): Promise<Pipeline> {
   const url = parts.addresses.CLICKHOUSE_URL ?? '';
   const broker = parts.addresses.KAFKA_BROKERS ?? '';
   const clickhouse = connectClickHouse({ url, database: meshDatabase(MESH) });
-  const args = ['--mesh', MESH, '--listen', '127.0.0.1:0', '--kafka', broker, '--clickhouse', url];
-  const service = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
   const senders = startSenders(broker);
+  let service: Service | undefined;
   try {
-    let out = '';
-    service.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    await eventually(() => out.includes('ready ') || undefined, {
-      ...{ what: 'analytics is ready', timeoutMs: 60_000 },
-    });
+    service = await startService(MESH, broker, url);
     return await measure(clickhouse, senders);
   } finally {
     await senders.stop();
-    const ended = once(service, 'exit');
-    service.kill('SIGTERM');
-    await ended;
+    await service?.stop();
     await clickhouse.close();
     await parts.stop();
     rmSync(dataDir, { recursive: true, force: true });
@@ -172,11 +162,11 @@ function startSenders(broker: string): Senders {
       }
       if (Date.now() >= metricsAtMs) {
         metricsAtMs = Date.now() + METRIC_WINDOW_MS;
-        await send(producer, { worker, served, seqs }, 'metrics', metrics, SERIES);
+        await send(producer, { mesh: MESH, worker, served, seqs }, 'metrics', metrics, SERIES);
         sent.metrics += SERIES;
       }
       const block = blocks[seqs.access % blocks.length] ?? Buffer.alloc(0);
-      await send(producer, { worker, served, seqs }, 'access', block, ROWS);
+      await send(producer, { mesh: MESH, worker, served, seqs }, 'access', block, ROWS);
       sent.access += ROWS;
     }
   };
@@ -191,37 +181,6 @@ function startSenders(broker: string): Senders {
     },
   };
 }
-
-interface Sender {
-  worker: number;
-  served: Record<Stream, number>;
-  seqs: Record<Stream, number>;
-}
-
-/** The rows are of this moment. */
-async function send(
-  producer: BlockProducer,
-  { worker, served, seqs }: Sender,
-  stream: Stream,
-  value: Buffer,
-  rows: number,
-): Promise<void> {
-  const nowMs = Date.now();
-  const timesAt = value.indexOf(TIME_HEAD) + TIME_HEAD.length;
-  const time = BigInt(nowMs) * 1_000n;
-  for (let row = 0; row < rows; row++) value.writeBigInt64LE(time, timesAt + row * 8);
-  served[stream] += rows;
-  const headers = encodeBlockHeaders({
-    ...{ schema: 1, proxy: 'bench', instance: 'bench', worker, seq: ++seqs[stream], logEpoch: 1 },
-    ...{ rows, served: served[stream], sampledOut: 0, dropped: 0, minTs: nowMs, maxTs: nowMs },
-    ...{ end: 0, bound: 0 },
-  });
-  const partition = stream === 'access' ? (worker * 2) % ACCESS_PARTITIONS : worker;
-  const sent = await producer.send(meshTopics(MESH)[stream], partition, { value, headers });
-  if (!sent.ok) throw new Error(`Kafka did not take a block: ${sent.message}`);
-}
-
-const TIME_HEAD = Buffer.from("\x04time\x14DateTime64(6, 'UTC')", 'latin1');
 
 /** One request for each of so many series, as a busy proxy's window has them. */
 function metricBlock(): Buffer {

@@ -96,7 +96,7 @@ async function measure(
 }
 
 /** User and system time of a process until now; 0 for one that is elsewhere. */
-function cpuUs(pid: number | undefined): number {
+export function cpuUs(pid: number | undefined): number {
   if (pid === undefined) return 0;
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -140,7 +140,10 @@ test('evidence comes first: the same two rules speak for alerts', () => {
 
 test('the SQL of the rules has their bounds in their order', () => {
   const sql = judgedSql('facts', { ...HEALTH_DEFAULTS, failingShare: 0.0625 });
-  expect(sql).toContain("multiIf((silentSeconds > 120), 'no_data', (requests = 0), 'no_traffic'");
+  expect(sql).toContain("multiIf((silentSeconds > 120), 'silent', (requests = 0), 'idle'");
   expect(sql).toContain("(errorShare >= 0.0625 AND unseenShare >= 0.5), 'unreached'");
-  expect(sql).toMatch(/'well'\) AS rule FROM \(facts\)$/);
+  expect(sql).toMatch(/'well'\) AS rule, .* AS state\nFROM \(facts\)$/);
+  const lists = HEALTH_RULES.map(({ name, state }) => [`'${name}'`, `'${state}'`]);
+  const [names, states] = [0, 1].map((at) => lists.map((pair) => pair[at]).join(', '));
+  expect(sql).toContain(`transform(rule, [${names}], [${states}], '') AS state`);
 });
