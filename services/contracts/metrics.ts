@@ -88,9 +88,9 @@ export function bucketMiddleUs(bucket: number): number {
 const SHARES = [0.5, 0.9, 0.95, 0.99, 0.999];
 
 /**
- * SQL: milliseconds below which this share of the requests lie, over the rows of a group: the middle
- * of the bucket at nearest rank, as the API has it; off by 1 % at most. `durations`: the column;
- * `condition`: of the rows that count. It takes half the time of the same from a `sumMap`.
+ * SQL: milliseconds below which this share of the requests lie, over the rows of a group: the
+ * middle of the bucket at nearest rank, as the API has it; off by 1 % at most. `durations`: the
+ * column; `condition`: of the rows that count. It takes half the time of the same from a `sumMap`.
  */
 export function quantileMsSql(share: number, durations = 'durations', condition?: string): string {
   const at = SHARES.indexOf(share);
