@@ -118,12 +118,12 @@ function meanRows(bodies: readonly Buffer[]): number {
   return rows / bodies.length;
 }
 
-/** Ends count on from the block before, keys and values follow one another; where that ends. */
+/** Ends count on from the block before, keys and values follow one another. */
 function mergeMaps(
   merged: Buffer,
   start: number,
   { layouts, index, key }: { layouts: readonly Layout[]; index: number; key: WireType },
-): number {
+): void {
   let at = start;
   let before = 0n;
   const maps = layouts.map(({ body, bounds, rows }) => {
@@ -139,7 +139,6 @@ function mergeMaps(
   });
   for (const { body, keysAt, valuesAt } of maps) at += body.copy(merged, at, keysAt, valuesAt);
   for (const { body, endsAt, valuesAt } of maps) at += body.copy(merged, at, valuesAt, endsAt);
-  return at;
 }
 
 function layoutOf(

@@ -1,16 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { PLAIN_RECORD_SCHEMA, recordColumns } from '#contracts/record.ts';
 import { TABLES, meshDatabase } from '#contracts/tables.ts';
 import { meshTopics } from '#contracts/topics.ts';
-import { freePorts, startParts } from '#local/parts.ts';
 import { type ClickHouse, connectClickHouse } from '#platform/clickhouse.ts';
 import { connectKafka } from '#platform/kafka.ts';
 import { topicSpecs } from '../../../services/analytics/ingest/topics.ts';
 import { applySchema } from '../../../services/analytics/schema/apply.ts';
 import { MIGRATIONS } from '../../../services/analytics/schema/migrations.ts';
 import { eventually } from '../../support/eventually.ts';
+import { type Parts, withParts } from './parts.ts';
 import { send } from './sender.ts';
 import { startService } from './service.ts';
 import { blocksOf, cpuUs } from './storing.ts';
@@ -35,13 +32,9 @@ export interface Engine {
   engine: Drained | undefined;
 }
 
-interface Place {
+interface Place extends Parts {
   clickhouse: ClickHouse;
   mesh: string;
-  broker: string;
-  url: string;
-  /** Of ClickHouse. */
-  pid: number | undefined;
 }
 
 /**
@@ -49,49 +42,45 @@ interface Place {
  * ClickHouse's own Kafka engine, in turn.
  */
 export async function measureEngine(rounds: number): Promise<Engine> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'windrose-bench-'));
-  const { CLICKHOUSE_URL: _, KAFKA_BROKERS: __, ...env } = process.env;
-  const parts = await startParts({
-    ...{ dataDir, ports: await freePorts(), only: ['clickhouse', 'kafka'], env },
-  });
-  const url = parts.addresses.CLICKHOUSE_URL ?? '';
-  const broker = parts.addresses.KAFKA_BROKERS ?? '';
   const found: Engine = { rows: ROWS * BLOCKS, service: nothing(), engine: nothing() };
-  const ways = [
-    { name: 'service', drain: byService, into: found.service },
-    { name: 'engine', drain: byEngine, into: found.engine },
-  ];
-  try {
+  const ways = { service: byService, engine: byEngine };
+  await withParts(async (parts) => {
     for (let round = 0; round <= rounds; round++) {
-      for (const { name, drain, into } of round % 2 === 0 ? ways : ways.toReversed()) {
-        if (into === undefined || (name === 'engine' && found.engine === undefined)) continue;
-        const mesh = `bench-${name}-${round}`;
-        const clickhouse = connectClickHouse({ url, database: meshDatabase(mesh) });
-        try {
-          await applySchema(clickhouse, MIGRATIONS);
-          if (name === 'engine' && !(await hasEngine(clickhouse))) {
-            found.engine = undefined;
-            continue;
-          }
-          await fillTopic(mesh, broker);
-          const place = { clickhouse, mesh, broker, url, pid: parts.clickhouse?.pid };
-          const one = await drain(place);
-          // The first round warms up.
-          if (round === 0) continue;
-          into.rowsPerSecond.push(one.rowsPerSecond);
-          into.serverUs.push(one.serverUs);
-          into.ownUs.push(one.ownUs);
-        } finally {
-          await clickhouse.command(`DROP DATABASE ${clickhouse.database}`);
-          await clickhouse.close();
-        }
+      const names = ['service', 'engine'] as const;
+      for (const name of round % 2 === 0 ? names : names.toReversed()) {
+        const one = await inMesh(parts, `bench-${name}-${round}`, async (place) => {
+          if (name === 'engine' && !(await hasEngine(place.clickhouse))) return undefined;
+          await fillTopic(place.mesh, place.broker);
+          return ways[name](place);
+        });
+        if (one === undefined) found.engine = undefined;
+        // The first round warms up.
+        else if (round > 0) push(found[name], one);
       }
     }
-    return found;
+  });
+  return found;
+}
+
+async function inMesh<T>(
+  parts: Parts,
+  mesh: string,
+  run: (place: Place) => Promise<T>,
+): Promise<T> {
+  const clickhouse = connectClickHouse({ url: parts.url, database: meshDatabase(mesh) });
+  try {
+    await applySchema(clickhouse, MIGRATIONS);
+    return await run({ ...parts, clickhouse, mesh });
   } finally {
-    await parts.stop();
-    rmSync(dataDir, { recursive: true, force: true });
+    await clickhouse.command(`DROP DATABASE ${clickhouse.database}`);
+    await clickhouse.close();
   }
+}
+
+function push(drained: Drained | undefined, one: OneDrain): void {
+  drained?.rowsPerSecond.push(one.rowsPerSecond);
+  drained?.serverUs.push(one.serverUs);
+  drained?.ownUs.push(one.ownUs);
 }
 
 function nothing(): Drained {

@@ -1,15 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { METRIC_WINDOW_MS } from '#contracts/metrics.ts';
 import { type Stream, TABLES, meshDatabase } from '#contracts/tables.ts';
-import { freePorts, startParts } from '#local/parts.ts';
 import { type ClickHouse, connectClickHouse } from '#platform/clickhouse.ts';
 import { connectKafka } from '#platform/kafka.ts';
 import { MetricEncoder } from '#proxy/telemetry/metrics/metric-block.ts';
 import { SeriesTable } from '#proxy/telemetry/metrics/series.ts';
 import { eventually } from '../../support/eventually.ts';
 import { IDENTITY, exchangeOf } from '../../unit/proxy/telemetry/exchanges.ts';
+import { withParts } from './parts.ts';
 import { send } from './sender.ts';
 import { type Service, startService } from './service.ts';
 import { blocksOf } from './storing.ts';
@@ -42,26 +39,19 @@ export interface Pipeline {
  * all rollups; all of it, the senders too, on the machine's own cores.
  */
 export async function measurePipeline(): Promise<Pipeline> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'windrose-bench-'));
-  const { CLICKHOUSE_URL: _, KAFKA_BROKERS: __, ...env } = process.env;
-  const parts = await startParts({
-    ...{ dataDir, ports: await freePorts(), only: ['clickhouse', 'kafka'], env },
+  return withParts(async ({ broker, url }) => {
+    const clickhouse = connectClickHouse({ url, database: meshDatabase(MESH) });
+    const senders = startSenders(broker);
+    let service: Service | undefined;
+    try {
+      service = await startService(MESH, broker, url);
+      return await measure(clickhouse, senders);
+    } finally {
+      await senders.stop();
+      await service?.stop();
+      await clickhouse.close();
+    }
   });
-  const url = parts.addresses.CLICKHOUSE_URL ?? '';
-  const broker = parts.addresses.KAFKA_BROKERS ?? '';
-  const clickhouse = connectClickHouse({ url, database: meshDatabase(MESH) });
-  const senders = startSenders(broker);
-  let service: Service | undefined;
-  try {
-    service = await startService(MESH, broker, url);
-    return await measure(clickhouse, senders);
-  } finally {
-    await senders.stop();
-    await service?.stop();
-    await clickhouse.close();
-    await parts.stop();
-    rmSync(dataDir, { recursive: true, force: true });
-  }
 }
 
 async function measure(clickhouse: ClickHouse, senders: Senders): Promise<Pipeline> {
