@@ -94,7 +94,8 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
     log,
     stopping: stopping.signal,
   });
-  addDeadLetters(api.app, new DeadLetterOffice({ mesh, kafka, clickhouse }), log);
+  const office = new DeadLetterOffice({ mesh, kafka, clickhouse, stopping: stopping.signal });
+  addDeadLetters(api.app, office, log);
   const { url } = await listen(api.app, options.listen, {
     insecure: options.insecureListen ?? false,
     tokens: options.tokens,

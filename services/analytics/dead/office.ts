@@ -41,6 +41,8 @@ export interface OfficeParts {
   mesh: string;
   kafka: Kafka;
   clickhouse: ClickHouse;
+  /** Aborted when the service stops, which waits for no reading. */
+  stopping?: AbortSignal;
 }
 
 /** Where letters lie that nobody could read: shows them, and sends them again. */
@@ -170,6 +172,7 @@ export class DeadLetterOffice {
     return this.#parts.kafka.readRange({
       ...{ topic: this.#topic, partition: PARTITION, from, to, timeoutMs: READ_TIMEOUT_MS },
       groupPrefix: groupOf(this.#parts.mesh),
+      signal: this.#parts.stopping,
       visit: (message) => visit(readLetter(message)),
     });
   }

@@ -12,11 +12,13 @@ const HEARTBEAT_INTERVAL_MS = 2_000;
  */
 export async function readRange(
   kafka: Pick<Kafka, 'consumeGroup'>,
-  { topic, partition, from, to, groupPrefix, timeoutMs, visit }: ReadRange,
+  { topic, partition, from, to, groupPrefix, timeoutMs, signal, visit }: ReadRange,
   clock: Clock,
 ): Promise<void> {
   if (from >= to) return;
+  if (signal?.aborted === true) throw stopped(topic);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const stop = (): void => reject(stopped(topic));
   let next = from;
   const group: GroupConsumer = kafka.consumeGroup({
     groupId: `${groupPrefix}.${randomBytes(6).toString('hex')}`,
@@ -44,10 +46,16 @@ export async function readRange(
     const why = group.problem() ?? `${topic} was not read within ${timeoutMs / 1_000} s`;
     reject(new KafkaError(new Error(why)));
   });
+  signal?.addEventListener('abort', stop);
   try {
     await promise;
   } finally {
+    signal?.removeEventListener('abort', stop);
     timer.cancel();
     await group.stop();
   }
+}
+
+function stopped(topic: string): KafkaError {
+  return new KafkaError(new Error(`${topic} is read no further: this program stops`));
 }

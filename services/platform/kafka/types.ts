@@ -69,6 +69,8 @@ export interface ReadRange {
   /** What the names of groups begin with that this client may read in. */
   groupPrefix: string;
   timeoutMs: number;
+  /** Ends the reading at once: it rejects. */
+  signal?: AbortSignal | undefined;
   visit(message: GroupMessage): 'enough' | undefined;
 }
 

@@ -78,3 +78,15 @@ test('time runs out with one sentence, and the group is left', async () => {
   await expect(done).rejects.toThrow('Kafka: t was not read within 1 s');
   expect(stopped()).toBe(true);
 });
+
+test('a reader that stops ends at once, and begins nothing more', async () => {
+  const stopping = new AbortController();
+  const { done, batch, seen, stopped } = start({ signal: stopping.signal });
+  await batch(3n);
+  stopping.abort();
+  await expect(done).rejects.toThrow('Kafka: t is read no further: this program stops');
+  expect([seen, stopped()]).toEqual([[3n], true]);
+  const late = start({ signal: stopping.signal });
+  await expect(late.done).rejects.toThrow('this program stops');
+  expect(late.options()).toBeUndefined();
+});
