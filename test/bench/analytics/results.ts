@@ -117,7 +117,8 @@ function engineTable({ engine, rows, service }: Engine): string {
   const absent = engine === undefined ? '\nThis build of ClickHouse has no Kafka engine.\n' : '';
   return `## ${rows} records that wait in Kafka
 
-Blocks of 1,000 from four partitions into the same table. The engine counts nothing, knows no
+Blocks of 1,000 from four partitions into the same table, from the moment when somebody begins to
+read; joining the consumer group is a part of it. The engine counts nothing, knows no
 repeats and stores again what it had stored when it dies before its commit; the service keeps the
 ledger.
 
