@@ -1,6 +1,6 @@
 /** Panels of who asks for what: tables of routes, consumers and reasons, and single requests. */
 import { CALLER_SIDE_SQL, REQUEST_ID_SQL } from '#contracts/record.ts';
-import { STATUS_CLASS_SQL, TABLES } from '#contracts/tables.ts';
+import { OF_STATUS, TABLES } from '#contracts/tables.ts';
 import { CONSUMER, FROM, ROUTE, TOTALS_FROM, WHERE } from './api-source.ts';
 import { TO_CONSUMER, TO_ROLLOUT, TO_ROUTE_LATENCY, TO_SERVICE } from './links.ts';
 import type { Panel } from './model.ts';
@@ -171,7 +171,7 @@ export const records: Panel[] = [
         sql: sql(
           `SELECT method AS "Method", ${named('path_template', '-')} AS "Path",`,
           `  sum(weight) AS "Requests", sum(weight) / ${RANGE_SECONDS} AS "Rate",`,
-          `  sumIf(weight, ${STATUS_CLASS_SQL} = '5xx') / sum(weight) AS "5xx"`,
+          `  sumIf(weight, ${OF_STATUS.is5xx}) / sum(weight) AS "5xx"`,
           `FROM ${TABLES.records}`,
           `WHERE $__timeFilter_ms(time) AND ${CALLER_SIDE_SQL} AND ${WHERE}`,
           'GROUP BY "Method", "Path" ORDER BY "Requests" DESC, "Method", "Path" LIMIT 50',

@@ -107,7 +107,7 @@ const overTime: Panel[] = [
       {
         sql: sql(
           `SELECT ${POINT}, ${REVISION} AS revision_name, uniqExact(proxy) AS proxies`,
-          `${RECORDS_FROM} GROUP BY point, revision_name ORDER BY point, revision_name`,
+          `${RECORDS_FROM} GROUP BY point, log_epoch, revision ORDER BY point, revision_name`,
         ),
       },
     ],

@@ -3,20 +3,18 @@ import { CALLER_SIDE_SQL } from '#contracts/record.ts';
 import { ROLLUPS, TABLES } from '#contracts/tables.ts';
 import { TO_PROXY } from './links.ts';
 import type { Board, Panel } from './model.ts';
-import { pipelinePanels } from './pipeline-panels.ts';
+import { BLOCK, pipelinePanels } from './pipeline-panels.ts';
 import { IN_RANGE as ROWS_IN_RANGE, POINT, RANGE_SECONDS, chosen, sql } from './sql.ts';
 
 /** Of the ledger's column: a plain `proxy` would mean what a query calls so. */
 const CHOSEN = chosen('b.proxy', 'proxy');
-/** A block that was stored twice has two lines in the ledger, and counts once. */
-const BLOCK = 'stream, instance, worker, seq';
 const IN_RANGE = `FROM ${TABLES.blocks} AS b WHERE $__timeFilter_ms(b.time) AND ${CHOSEN}`;
 
 const seconds = (from: string, to: string): string => `dateDiff('millisecond', ${from}, ${to})`;
 
 /** Seconds of the way of each block: in the proxy and its queue, and from Kafka to ClickHouse. */
 const WAY = sql(
-  'SELECT any(proxy) AS proxy, stream, min(b.time) AS time,',
+  'SELECT any(proxy) AS proxy, any(b.stream) AS stream, min(b.time) AS time,',
   `  any(rows) AS rows, min(${seconds('max_time', 'b.time')}) / 1000 AS to_kafka,`,
   `  min(${seconds('b.time', 'stored_at')}) / 1000 AS to_clickhouse`,
   `${IN_RANGE} GROUP BY ${BLOCK}`,

@@ -6,6 +6,12 @@ import { POINT, POINT_SECONDS, sql } from './sql.ts';
 
 /** The ledger keeps 90 days; a day back is enough to see a stream that has fallen silent. */
 const LAST_DAY = 'time <= $__toTime AND time >= $__toTime - INTERVAL 1 DAY';
+/**
+ * Of the ledger, named b: a block that was stored twice has two lines and counts once. By one
+ * number, since grouping by these four takes three times as long: of a million blocks no two meet
+ * in 64 bits.
+ */
+export const BLOCK = 'cityHash64(b.stream, instance, worker, seq)';
 const BLOCKS_IN_RANGE = `FROM ${TABLES.blocks} AS b WHERE $__timeFilter_ms(time)`;
 
 /** Of all blocks, or of those for which a further condition holds; the ledger's name in it is b. */
@@ -63,9 +69,9 @@ const ratePanel = (also: string): Panel => ({
     {
       sql: sql(
         `SELECT ${POINT}, stream, sum(rows) / ${POINT_SECONDS} AS rate FROM (`,
-        '  SELECT stream, instance, worker, seq, min(time) AS time, any(rows) AS rows',
+        '  SELECT any(b.stream) AS stream, min(b.time) AS time, any(rows) AS rows',
         `  FROM ${TABLES.blocks} AS b WHERE $__timeFilter_ms(b.time)${also}`,
-        '  GROUP BY stream, instance, worker, seq',
+        `  GROUP BY ${BLOCK}`,
         ') GROUP BY point, stream ORDER BY point, stream',
       ),
     },

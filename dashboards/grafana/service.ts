@@ -1,6 +1,6 @@
 /** Board *Service*: one service from both of its sides, who calls it, and what it calls. */
 import { CALLER_SIDE_SQL } from '#contracts/record.ts';
-import { ROLLUPS, STATUS_CLASS_SQL, TABLES } from '#contracts/tables.ts';
+import { ROLLUPS, OF_STATUS, TABLES } from '#contracts/tables.ts';
 import { TO_PROXY, TO_RESILIENCE, TO_SERVICE } from './links.ts';
 import {
   EDGE_TOTALS,
@@ -197,7 +197,7 @@ const instances: Panel[] = [
       {
         sql: sql(
           'SELECT endpoint AS "Endpoint", destination AS "Service", sum(weight) AS "Requests",',
-          `  sumIf(weight, ${STATUS_CLASS_SQL} = '5xx') / sum(weight) AS "5xx",`,
+          `  sumIf(weight, ${OF_STATUS.is5xx}) / sum(weight) AS "5xx",`,
           '  sum(upstream_us * weight) / sum(weight) / 1000 AS "Upstream",',
           '  sumIf(weight, ejected = 1) AS "Ejections"',
           `FROM ${TABLES.records}`,

@@ -159,22 +159,27 @@ const BLAMED = Object.entries(REASONS)
   .map(([reason]) => `'${reason}'`)
   .join(', ');
 
-/** SQL: the class of a record's `status`, as the metric stream has it (statusClassOf). */
-export const STATUS_CLASS_SQL =
-  "if(status >= 100 AND status < 600, concat(toString(intDiv(status, 100)), 'xx'), 'none')";
+/** SQL of a status class: that it is 5xx, and that there was no status at all. */
+export interface StatusClassSql {
+  is5xx: string;
+  isNone: string;
+}
+
+const OF_CLASS: StatusClassSql = { is5xx: "status_class = '5xx'", isNone: "status_class = 'none'" };
+/** Of `records`, by their `status`; the metric stream has its class (statusClassOf). */
+export const OF_STATUS: StatusClassSql = {
+  is5xx: 'status BETWEEN 500 AND 599',
+  isNone: 'status NOT BETWEEN 100 AND 599',
+};
 
 /**
  * SQL condition and meaning in one place: what counts as an error of the called side. An answer of
  * 5xx; an answer that broke off after its head; or no answer at all where the reason lies with the
- * upstream or the proxy. A client that went away is no error. `statusClass` is the expression that
- * yields the status class: a column of the rollups and of the metric stream, `STATUS_CLASS_SQL` in
- * `records`.
+ * upstream or the proxy. A client that went away is no error. `of`: the rollups and the metric
+ * stream, which have a status class, or `OF_STATUS`.
  */
-export function errorSql(statusClass = 'status_class'): string {
-  return (
-    `(${statusClass} = '5xx' OR reason = 'upstream_aborted' OR ` +
-    `(${statusClass} = 'none' AND reason IN (${BLAMED})))`
-  );
+export function errorSql({ is5xx, isNone }: StatusClassSql = OF_CLASS): string {
+  return `(${is5xx} OR reason = 'upstream_aborted' OR (${isNone} AND reason IN (${BLAMED})))`;
 }
 
 /** The two streams of blocks, as `blocks.stream` names them. */

@@ -8,7 +8,7 @@ import {
   ROLLUPS,
   ROLLUP_TIERS,
   type Rollup,
-  STATUS_CLASS_SQL,
+  OF_STATUS,
   TABLES,
   errorSql,
 } from '#contracts/tables.ts';
@@ -57,7 +57,7 @@ const ROLLUP_MEASURES: Source['measures'] = {
 const RECORD_BUCKET =
   `map(toUInt16(if(duration_us <= 1, 0, floor(log(duration_us) / log(${BUCKET_BASE})))), ` +
   'toUInt64(weight))';
-const RECORD_ERROR = errorSql(STATUS_CLASS_SQL);
+const RECORD_ERROR = errorSql(OF_STATUS);
 
 /** Of records, where one may stand for several requests. */
 const RECORD_MEASURES: Source['measures'] = {
