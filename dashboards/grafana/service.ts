@@ -1,6 +1,6 @@
 /** Board *Service*: one service from both of its sides, who calls it, and what it calls. */
 import { CALLER_SIDE_SQL } from '#contracts/record.ts';
-import { ROLLUPS, OF_STATUS, TABLES } from '#contracts/tables.ts';
+import { OF_STATUS, ROLLUPS, TABLES } from '#contracts/tables.ts';
 import { TO_PROXY, TO_RESILIENCE, TO_SERVICE } from './links.ts';
 import {
   EDGE_TOTALS,

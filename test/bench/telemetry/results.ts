@@ -1,3 +1,4 @@
+import { versions } from '#local/settings.ts';
 import { quantile } from '../config/time.ts';
 import { machineText } from '../proxy/results.ts';
 import { spread, tableText } from '../tables.ts';
@@ -18,7 +19,7 @@ export function resultsText(measured: Measured): string {
     '\nFigures are median (least–most).\n',
     tablesText(measured),
     '## Where',
-    machineText(measured.rounds, []),
+    machineText(measured.rounds, [`Kafka ${versions.kafka}`]),
     '',
   ].join('\n');
 }

@@ -1,6 +1,7 @@
 import { METRIC_COLUMNS, bucketOf } from '#contracts/metrics.ts';
 import { type Column, RECORD_COLUMNS } from '#contracts/record.ts';
 import { type ClickHouse, connectClickHouse } from '#platform/clickhouse.ts';
+import { NativeBlock } from '#proxy/telemetry/native/block.ts';
 import { AccessBlock } from '#proxy/telemetry/access/access-block.ts';
 import { rowOf } from '#test/access-row.ts';
 import { MetricEncoder } from '#proxy/telemetry/metrics/metric-block.ts';
@@ -35,7 +36,11 @@ test('ClickHouse reads every column of every record as it was written', async ()
     exchangeOf({
       arrivedAtUs: Date.UTC(2026, 0, 1) * 1_000 + i,
       requestId: `id-${i}`,
-      request: { path: i % 10 === 0 ? `/größe/${'日'.repeat(i % 70)}` : `/p/${i}` },
+      request: {
+        path: i % 10 === 0 ? `/größe/${'日'.repeat(i % 70)}` : `/p/${i}`,
+        // More words than a byte numbers.
+        host: `h${i % 700}`,
+      },
       status: 100 + (i % 500),
       sequence: 2 ** 32 + i,
       epoch: 3,
@@ -57,6 +62,26 @@ test('ClickHouse reads every column of every record as it was written', async ()
     const expected = rowOf(IDENTITY, exchange, 2 ** 31, 'curl');
     expect(row).toEqual({ ...expected, time: exchange.arrivedAtUs });
   });
+});
+
+test.each([256, 257, 65_536, 65_537])('ClickHouse reads a column of %i words', async (words) => {
+  const columns = [
+    { name: 'time', wire: "DateTime('UTC')", meaning: '' },
+    { name: 'w', wire: 'LowCardinality(String)', meaning: '' },
+  ] as const;
+  const table = `words_${words}`;
+  await tableOf(table, columns);
+  const block = new NativeBlock(columns, words);
+  for (let i = 0; i < words; i++) {
+    block.columns.time.push(i);
+    block.columns.w.push(`w${i}`);
+  }
+  await clickhouse.insertNative(table, [block.take(words)], table);
+  const [row] = await clickhouse.query(
+    `SELECT count() AS rows, countIf(w = concat('w', toString(toUInt32(time)))) AS right
+     FROM ${table}`,
+  );
+  expect(row).toEqual({ rows: words, right: words });
 });
 
 test('ClickHouse sums metric blocks and their histograms', async () => {

@@ -1,6 +1,7 @@
 // Whatever the rows and wherever they are cut: merged they are the block that they would have been.
 import { METRIC_COLUMNS } from '#contracts/metrics.ts';
 import { RECORD_COLUMNS, recordColumns } from '#contracts/record.ts';
+import { NativeBlock } from '#proxy/telemetry/native/block.ts';
 import { describe, expect, test } from 'vitest';
 import { MERGE_ROWS_MEAN_MAX, mergeBlocks } from '../../../../services/analytics/ingest/merge.ts';
 import { type Row, metricBlock, recordBlock } from '../../../integration/analytics/mesh.ts';
@@ -17,6 +18,8 @@ const rowsOf = (count: number): Row[] =>
   Array.from({ length: count }, (_, i) => ({
     ...{ time: 1_790_000_000_000_000 + i, path: text(), route: text(), consumer: text() },
     ...{ duration_us: random(1_000_000), requests: 1 + random(300), bytes_out: random(1e9) },
+    // More words than a byte numbers.
+    host: `h${random(2_000)}`,
     fields: ['', '', 'a=b', `tenant=${'ä'.repeat(random(200))},plan=gold`][random(4)] ?? '',
   }));
 
@@ -54,7 +57,8 @@ describe.each([
   });
 
   test('leave out what is no single block of these columns', () => {
-    const good = cut(rowsOf(30), encode);
+    // Of at most 40 rows each: two at least.
+    const good = cut(rowsOf(60), encode);
     const [first = Buffer.alloc(0)] = good;
     const bad = [
       ...Array.from({ length: first.length }, (_, length) => first.subarray(0, length)),
@@ -89,4 +93,19 @@ describe.each([
     expect(same(mergeBlocks(blocks.slice(1), columns), blocks.slice(1))).toBe(true);
     expect(mergeBlocks([], columns)).toEqual([]);
   });
+});
+
+test('more words than two bytes number are merged too', () => {
+  const columns = [{ name: 'w', wire: 'LowCardinality(String)', meaning: '' }] as const;
+  const encode = (first: number, rows: number): Buffer => {
+    const block = new NativeBlock(columns, rows);
+    for (let i = 0; i < rows; i++) block.columns.w.push(`w${first + i}`);
+    return Buffer.from(block.take(rows));
+  };
+  const rows = MERGE_ROWS_MEAN_MAX - 1;
+  const blocks = Array.from({ length: 140 }, (_, i) => encode(i * rows, rows));
+  const [merged] = mergeBlocks(blocks, columns);
+  expect(merged?.equals(encode(0, 140 * rows))).toBe(true);
+  const [again] = mergeBlocks([merged ?? Buffer.alloc(0), ...blocks], columns);
+  expect(again).toBe(merged);
 });
