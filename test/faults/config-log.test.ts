@@ -4,6 +4,7 @@ import { meshSubjects } from '#contracts/subjects.ts';
 import { uniqueMesh } from '#test/parts.ts';
 import { connect } from 'nats';
 import { expect, it } from 'vitest';
+import { until } from '#test/processes.ts';
 import { type Api, eventually, service, startService } from '../integration/config/support.ts';
 import { isDrill } from './support/call.ts';
 import { type Cluster, type ClusterNode, ownNats, startCluster } from './support/cluster.ts';
@@ -13,6 +14,11 @@ import { replay } from './support/replay.ts';
 const KILLS = isDrill ? 20 : 3;
 const WRITERS = 4;
 const CLUSTER_TIMEOUT_MS = 150_000;
+/**
+ * Until nats-server has leaders again. One request may wait 15 s for it before it gives up, so that
+ * less than this would be but two tries.
+ */
+const ELECTED_MS = 60_000;
 
 /** Writes one change-set after the other until told to stop; each again until it is answered. */
 class Writing {
@@ -92,13 +98,15 @@ async function leaderOf({ nodes, url }: Cluster, mesh: string): Promise<ClusterN
 /** A change-set that is repeated until it is stored, as a careful client does. */
 async function writeInTheEnd(api: Api, port: number): Promise<string> {
   let id = '';
-  await eventually(`the change-set of port ${port} is stored`, async () => {
+  const what = `the change-set of port ${port} is stored`;
+  const isStored = async (): Promise<boolean> => {
     const body = { upserts: [service('a', port)] };
     const headers = { 'idempotency-key': `port-${port}` };
     const answer = await api.post<ChangeSetResponse>('/v1/changesets', body, headers);
     id = answer.body.id;
     return answer.status < 300;
-  });
+  };
+  await until(what, isStored, ELECTED_MS);
   return id;
 }
 
