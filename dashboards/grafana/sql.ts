@@ -39,13 +39,13 @@ export function rollupRows(
   return `(${tables.join(' UNION ALL ')})`;
 }
 
-const utc = (start: string, time: string): string => `${start}(${time}, 'UTC')`;
-/** The whole hours and whole minutes of the range: their first, and the first behind them. */
-const HOURS = [utc('toStartOfHour', '$__fromTime + 3599'), utc('toStartOfHour', '$__toTime + 1')];
-const MINUTES = [
-  utc('toStartOfMinute', '$__fromTime + 59'),
-  utc('toStartOfMinute', '$__toTime + 1'),
-];
+/** The whole hours or minutes of the range: their first, and the first behind them. */
+const wholeOf = (start: string, seconds: number): { first: string; behind: string } => ({
+  first: `${start}($__fromTime + ${seconds - 1}, 'UTC')`,
+  behind: `${start}($__toTime + 1, 'UTC')`,
+});
+const HOURS = wholeOf('toStartOfHour', 3_600);
+const MINUTES = wholeOf('toStartOfMinute', 60);
 
 /**
  * The rows of the board's range for panels without points of time: hours as far as they are whole,
@@ -57,14 +57,13 @@ export function totalRows(tiers: (typeof ROLLUP_TIERS)[keyof typeof ROLLUP_TIERS
   const [fine, minute, hour] = tiers;
   const between = (first: string, behind: string): string =>
     `(time >= ${first} AND time < ${behind})`;
-  const [hoursFirst = '', hoursEnd = ''] = HOURS;
-  const [minutesFirst = '', minutesEnd = ''] = MINUTES;
   const tables = [
-    `${hour.table} WHERE ${between(hoursFirst, hoursEnd)}`,
-    `${minute.table} WHERE ${between(minutesFirst, `least(${hoursFirst}, ${minutesEnd})`)} ` +
-      `OR ${between(`greatest(${hoursFirst}, ${hoursEnd})`, minutesEnd)}`,
-    `${fine.table} WHERE ${IN_RANGE} AND (time < ${minutesFirst} OR ` +
-      `time >= greatest(${minutesFirst}, ${minutesEnd}))`,
+    `${hour.table} WHERE ${between(HOURS.first, HOURS.behind)}`,
+    `${minute.table} WHERE ` +
+      `${between(MINUTES.first, `least(${HOURS.first}, ${MINUTES.behind})`)} OR ` +
+      between(`greatest(${HOURS.first}, ${HOURS.behind})`, MINUTES.behind),
+    `${fine.table} WHERE ${IN_RANGE} AND (time < ${MINUTES.first} OR ` +
+      `time >= greatest(${MINUTES.first}, ${MINUTES.behind}))`,
   ];
   return `(${tables.map((each) => `SELECT * FROM ${each}`).join(' UNION ALL ')})`;
 }

@@ -20,6 +20,19 @@ export type WireType =
   | 'Map(UInt16, UInt64)'
   | 'Map(String, String)';
 
+/**
+ * ClickHouse's Native format of `LowCardinality(String)` (SerializationLowCardinality): version,
+ * flags, how many words, the words, how many rows, and for each row the index of its word; counts
+ * are UInt64. The words are the block's own, and the flags tell the type of the indexes beside it.
+ */
+export const WORDS_VERSION = 1;
+export const OWN_WORDS = 0x200;
+
+/** The narrowest type of index for so many words, as the flags tell it; it has 2^that bytes. */
+export function indexTypeOf(words: number): 0 | 1 | 2 {
+  return words <= 0x100 ? 0 : words <= 0x1_0000 ? 1 : 2;
+}
+
 export interface Column {
   name: string;
   wire: WireType;

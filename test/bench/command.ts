@@ -24,3 +24,10 @@ export function roundsOf(text: string, max: number): number {
   }
   return rounds;
 }
+
+/** Of `--part`, which may be given several times: those of a bench's parts that are to run. */
+export function partsOf<T extends string>(given: readonly string[], parts: readonly T[]): Set<T> {
+  const unknown = given.find((part) => !parts.some((known) => known === part));
+  if (unknown !== undefined) throw new Error(`no part ${unknown}; parts: ${parts.join(', ')}`);
+  return new Set(parts.filter((part) => given.includes(part)));
+}

@@ -130,7 +130,8 @@ export class NumberColumn implements ColumnWriter {
   /** The same value for every row until there are so many. */
   fill(value: number, rows: number): void {
     while (this.#values.length < rows) this.#values = grown(this.#values);
-    this.#values.fill(value, this.#rows, rows);
+    const held = Math.min(this.#max, Math.max(this.#min, value));
+    this.#values.fill(held, this.#rows, rows);
     this.#rows = rows;
   }
 

@@ -1,11 +1,7 @@
+import { OWN_WORDS, WORDS_VERSION, indexTypeOf } from '#contracts/record.ts';
 import { type ColumnWriter, TextColumn, grown } from './columns.ts';
 
-/** What stands before the words of a column (ClickHouse, SerializationLowCardinality). */
-const VERSION = 1;
-/** The words come with the block itself; a number for the type of the indexes stands below it. */
-const OWN_WORDS = 0x200;
 const INDEX_ARRAYS = [Uint8Array, Uint16Array, Uint32Array] as const;
-type IndexArray = (typeof INDEX_ARRAYS)[number];
 const WORD_64_BYTES = 8;
 /** The version, the flags, how many words, and behind those how many rows. */
 const COUNTS_BYTES = 4 * WORD_64_BYTES;
@@ -27,8 +23,8 @@ export class WordColumn implements ColumnWriter {
   }
 
   get byteLength(): number {
-    const { BYTES_PER_ELEMENT } = this.#indexArray;
-    return COUNTS_BYTES + this.#words.byteLength + this.#rows * BYTES_PER_ELEMENT;
+    const width = 2 ** indexTypeOf(this.#numbers.size);
+    return COUNTS_BYTES + this.#words.byteLength + this.#rows * width;
   }
 
   /** Returns the bytes of a new word, 0 for one that is there. */
@@ -48,13 +44,13 @@ export class WordColumn implements ColumnWriter {
   }
 
   copyTo(target: Uint8Array, start: number): void {
-    const array = this.#indexArray;
-    let at = writeCount(target, start, VERSION);
-    at = writeCount(target, at, OWN_WORDS | INDEX_ARRAYS.indexOf(array));
+    const type = indexTypeOf(this.#numbers.size);
+    let at = writeCount(target, start, WORDS_VERSION);
+    at = writeCount(target, at, OWN_WORDS + type);
     at = writeCount(target, at, this.#numbers.size);
     this.#words.copyTo(target, at);
     at = writeCount(target, at + this.#words.byteLength, this.#rows);
-    const indexes = new array(this.#indexes.subarray(0, this.#rows));
+    const indexes = new INDEX_ARRAYS[type](this.#indexes.subarray(0, this.#rows));
     target.set(new Uint8Array(indexes.buffer), at);
   }
 
@@ -72,12 +68,6 @@ export class WordColumn implements ColumnWriter {
     if (known !== undefined) return 0;
     this.#numbers.set(value, this.#lastNumber);
     return this.#words.push(value);
-  }
-
-  /** The narrowest that numbers all words. */
-  get #indexArray(): IndexArray {
-    const words = this.#numbers.size;
-    return words <= 0x100 ? Uint8Array : words <= 0x1_0000 ? Uint16Array : Uint32Array;
   }
 }
 

@@ -66,9 +66,9 @@ async function findUnreadable(
       await clickhouse.insertNative(nowhere, [block.body], '');
     } catch (error) {
       if (!(error instanceof ClickHouseFailure) || error.kind !== 'refused') throw error;
-      // A count that is a lie asks for more memory than there is.
-      const isWell = isWhole(block.body, columnsOf(stream, block.headers.schema) ?? []);
-      if (isWell && OVERLOADED.has(error.type ?? '')) throw error;
+      // A count that is a lie asks for more memory than there is: only a whole block may wait.
+      const columns = columnsOf(stream, block.headers.schema) ?? [];
+      if (OVERLOADED.has(error.type ?? '') && isWhole(block.body, columns)) throw error;
       // A server that refuses nothing at all as well (a wrong password, no such database, shutting
       // down) says nothing of the block: this rejects, and the whole insert is tried again.
       await clickhouse.insertNative(nowhere, [], '');

@@ -1,12 +1,10 @@
 /**
- * Columns of words in ClickHouse's Native format, `LowCardinality(String)`: a version, flags with
- * the type of the indexes, the words, and for each row the index of its word (all counts UInt64).
- * Those that proxies write have their own words, and no more than rows.
+ * Columns of words in ClickHouse's Native format (WORDS_VERSION tells it). Those that proxies write
+ * have no more words than rows.
  */
+import { OWN_WORDS, WORDS_VERSION, indexTypeOf } from '#contracts/record.ts';
 import { endOfTexts, readVarint } from './texts.ts';
 
-const VERSION = 1;
-const OWN_WORDS = 0x200;
 const INDEX_TYPE_MAX = 2;
 const COUNT_BYTES = 8;
 const TWO_32 = 2 ** 32;
@@ -29,7 +27,7 @@ export function readWords(body: Buffer, start: number, rows: number): Words | un
   const version = readCount(body, start);
   const type = (readCount(body, start + COUNT_BYTES) ?? 0) - OWN_WORDS;
   const count = readCount(body, start + 2 * COUNT_BYTES);
-  if (version !== VERSION || type < 0 || type > INDEX_TYPE_MAX) return undefined;
+  if (version !== WORDS_VERSION || type < 0 || type > INDEX_TYPE_MAX) return undefined;
   if (count === undefined || count > rows) return undefined;
   const wordsEnd = endOfTexts(body, wordsAt, count);
   if (wordsEnd === undefined || readCount(body, wordsEnd) !== rows) return undefined;
@@ -72,12 +70,12 @@ export function planWords(columns: readonly WordsOf[]): {
   const union = new Union();
   const renamed = columns.map((column) => union.add(column));
   const rows = columns.reduce((sum, column) => sum + column.rows, 0);
-  const type = union.size <= 0x100 ? 0 : union.size <= 0x1_0000 ? 1 : 2;
+  const type = indexTypeOf(union.size);
   const width = 2 ** type;
   return {
     bytes: 4 * COUNT_BYTES + union.bytes + rows * width,
     copyTo(target, start) {
-      let at = writeCount(target, start, VERSION);
+      let at = writeCount(target, start, WORDS_VERSION);
       at = writeCount(target, at, OWN_WORDS + type);
       at = writeCount(target, at, union.size);
       at = union.copyTo(target, at);

@@ -7,7 +7,7 @@ import { topicSpecs } from '../../../services/analytics/ingest/topics.ts';
 import { applySchema } from '../../../services/analytics/schema/apply.ts';
 import { MIGRATIONS } from '../../../services/analytics/schema/migrations.ts';
 import { eventually } from '../../support/eventually.ts';
-import { type Parts, withParts } from './parts.ts';
+import { type Parts, withParts } from '../parts.ts';
 import { send } from './sender.ts';
 import { startService } from './service.ts';
 import { blocksOf, cpuUs } from './storing.ts';
@@ -44,7 +44,7 @@ interface Place extends Parts {
 export async function measureEngine(rounds: number): Promise<Engine> {
   const found: Engine = { rows: ROWS * BLOCKS, service: nothing(), engine: nothing() };
   const ways = { service: byService, engine: byEngine };
-  await withParts(async (parts) => {
+  await withParts(['clickhouse', 'kafka'], async (parts) => {
     for (let round = 0; round <= rounds; round++) {
       const names = ['service', 'engine'] as const;
       for (const name of round % 2 === 0 ? names : names.toReversed()) {

@@ -6,16 +6,14 @@
 // panels (every query of the boards over a day and over 30), objectives
 // (1,000 SLOs with 8 windows each). Real parts, started for it; `--part NAME` measures one;
 // `--results FILE` writes it down. Ends by itself within minutes.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { freePorts, startParts } from '#local/parts.ts';
 import { meshDatabase } from '#contracts/tables.ts';
 import { type ClickHouse, connectClickHouse } from '#platform/clickhouse.ts';
 import { applySchema } from '../../../services/analytics/schema/apply.ts';
 import { MIGRATIONS } from '../../../services/analytics/schema/migrations.ts';
-import { OPTIONS, roundsOf, runBench } from '../command.ts';
+import { OPTIONS, partsOf, roundsOf, runBench } from '../command.ts';
+import { withParts } from '../parts.ts';
 import { type Engine, measureEngine } from './engine.ts';
 import { type Objectives, measureObjectives } from './objectives.ts';
 import { type Panels, measurePanels } from './panels.ts';
@@ -55,22 +53,21 @@ async function main(): Promise<number> {
   });
   const rounds = roundsOf(values.rounds, ROUNDS_MAX);
   const days = roundsOf(values.days, DAYS_MAX);
-  const unknown = values.part.find((part) => !PARTS.some((known) => known === part));
-  if (unknown !== undefined) throw new Error(`no part ${unknown}; parts: ${PARTS.join(', ')}`);
+  const wanted = partsOf(values.part, PARTS);
   // Alone: its parts share the cores.
-  const pipeline = values.part.includes('pipeline') ? await measurePipeline() : undefined;
-  const engine = values.part.includes('engine') ? await measureEngine(rounds) : undefined;
+  const pipeline = wanted.has('pipeline') ? await measurePipeline() : undefined;
+  const engine = wanted.has('engine') ? await measureEngine(rounds) : undefined;
   const measured = await withClickHouse(async (plant) => {
     const found: Measured = {
       rounds,
       ...(pipeline && { pipeline }),
       ...(engine && { engine }),
     };
-    if (values.part.includes('storing')) found.storing = await measureStoring(plant, rounds);
-    if (values.part.includes('panels')) {
+    if (wanted.has('storing')) found.storing = await measureStoring(plant, rounds);
+    if (wanted.has('panels')) {
       found.panels = await withClickHouse((own) => measurePanels(own, rounds));
     }
-    if (values.part.includes('objectives')) {
+    if (wanted.has('objectives')) {
       found.objectives = await measureObjectives(plant, { rounds, days });
     }
     return found;
@@ -80,20 +77,14 @@ async function main(): Promise<number> {
   return 0;
 }
 
-async function withClickHouse<T>(run: (plant: Plant) => Promise<T>): Promise<T> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'windrose-bench-'));
-  const { CLICKHOUSE_URL: _, ...env } = process.env;
-  const parts = await startParts({
-    ...{ dataDir, ports: await freePorts(), only: ['clickhouse'], env },
+function withClickHouse<T>(run: (plant: Plant) => Promise<T>): Promise<T> {
+  return withParts(['clickhouse'], async ({ url, pid }) => {
+    const clickhouse = connectClickHouse({ url, database: meshDatabase('bench') });
+    try {
+      await applySchema(clickhouse, MIGRATIONS);
+      return await run({ clickhouse, pid });
+    } finally {
+      await clickhouse.close();
+    }
   });
-  const url = parts.addresses.CLICKHOUSE_URL ?? '';
-  const clickhouse = connectClickHouse({ url, database: meshDatabase('bench') });
-  try {
-    await applySchema(clickhouse, MIGRATIONS);
-    return await run({ clickhouse, pid: parts.clickhouse?.pid });
-  } finally {
-    await clickhouse.close();
-    await parts.stop();
-    rmSync(dataDir, { recursive: true, force: true });
-  }
 }

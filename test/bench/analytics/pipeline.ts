@@ -6,7 +6,7 @@ import { MetricEncoder } from '#proxy/telemetry/metrics/metric-block.ts';
 import { SeriesTable } from '#proxy/telemetry/metrics/series.ts';
 import { eventually } from '../../support/eventually.ts';
 import { IDENTITY, exchangeOf } from '../../unit/proxy/telemetry/exchanges.ts';
-import { withParts } from './parts.ts';
+import { withParts } from '../parts.ts';
 import { send } from './sender.ts';
 import { type Service, startService } from './service.ts';
 import { blocksOf } from './storing.ts';
@@ -39,7 +39,7 @@ export interface Pipeline {
  * all rollups; all of it, the senders too, on the machine's own cores.
  */
 export async function measurePipeline(): Promise<Pipeline> {
-  return withParts(async ({ broker, url }) => {
+  return withParts(['clickhouse', 'kafka'], async ({ broker, url }) => {
     const clickhouse = connectClickHouse({ url, database: meshDatabase(MESH) });
     const senders = startSenders(broker);
     let service: Service | undefined;

@@ -6,21 +6,16 @@
 //     WINDROSE_CMD='node_modules/.bin/node --no-warnings test/bench/peer/main.mjs'
 //
 // With BENCH_TIMES=1 it says on stderr how long writing the resources took.
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 // What is compiled for the proxy is there for this, too.
 import '../../../proxy/boot.mjs';
 
 const startedMs = performance.now();
 const { readContract } = await import('./contract.ts');
-const { CERTIFICATE, resourceList } = await import('./resources.ts');
+const { CERTIFICATE, writeResources } = await import('./resources.ts');
 
 const contract = readContract(process.env);
-// A folder of its own: the proxy watches it, and the log grows beside it.
-const folder = join(contract.stateDir, 'resources');
-mkdirSync(folder, { recursive: true });
-const file = join(folder, 'resources.json');
-writeFileSync(file, JSON.stringify(resourceList(contract)));
+const file = writeResources(contract);
 if (process.env['BENCH_TIMES'] === '1') {
   const tookMs = (performance.now() - startedMs).toFixed(1);
   process.stderr.write(`resources written after ${tookMs} ms\n`);

@@ -1,5 +1,7 @@
 // The contract of a peer as Windrose's own resources, those that anyone would write for it.
 import { hash } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Contract, Key, Route } from './contract.ts';
 
 const GATEWAY = 'edge';
@@ -18,6 +20,17 @@ interface Document {
   kind: string;
   metadata: { name: string; namespace: string; labels?: Record<string, string> };
   [field: string]: unknown;
+}
+
+/**
+ * Into a folder of their own: the proxy watches it, and the log grows beside it. Returns the file.
+ */
+export function writeResources(contract: Contract): string {
+  const folder = join(contract.stateDir, 'resources');
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, 'resources.json');
+  writeFileSync(file, JSON.stringify(resourceList(contract)));
+  return file;
 }
 
 /** One document: JSON is quicker to write and to read than as many of YAML. */

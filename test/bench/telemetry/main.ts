@@ -5,7 +5,7 @@
 // `--results FILE` writes it down. Ends by itself within minutes.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { OPTIONS, roundsOf, runBench } from '../command.ts';
+import { OPTIONS, partsOf, roundsOf, runBench } from '../command.ts';
 import { type RecordCost, measureRecords } from './record.ts';
 import { resultsText, tablesText } from './results.ts';
 import { type Share, measureShares } from './share.ts';
@@ -30,11 +30,10 @@ async function main(): Promise<number> {
     },
   });
   const rounds = roundsOf(values.rounds, ROUNDS_MAX);
-  const unknown = values.part.find((part) => !PARTS.some((known) => known === part));
-  if (unknown !== undefined) throw new Error(`no part ${unknown}; parts: ${PARTS.join(', ')}`);
+  const wanted = partsOf(values.part, PARTS);
   const measured: Measured = { rounds };
-  if (values.part.includes('record')) measured.records = await measureRecords();
-  if (values.part.includes('share')) measured.shares = await measureShares(rounds);
+  if (wanted.has('record')) measured.records = await measureRecords();
+  if (wanted.has('share')) measured.shares = await measureShares(rounds);
   if (values.results !== undefined) writeFileSync(values.results, resultsText(measured));
   process.stdout.write(values.json ? `${JSON.stringify(measured)}\n` : tablesText(measured));
   return 0;

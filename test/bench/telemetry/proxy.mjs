@@ -1,12 +1,11 @@
 // @ts-check
 // A proxy that is told its work as a peer is (test/bench/peer), in a mode of telemetry: one with
 // resources of its own ships to no Kafka otherwise, and none records nothing.
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import '../../../proxy/boot.mjs';
 
 const { readContract } = await import('../peer/contract.ts');
-const { resourceList } = await import('../peer/resources.ts');
+const { writeResources } = await import('../peer/resources.ts');
 const { KAFKA_VARIABLE, MESH, MODE_VARIABLE } = await import('./contract.ts');
 const { readValues, settingsOf } = await import('../../../proxy/bootstrap.ts');
 const { Proxy } = await import('../../../proxy/run.ts');
@@ -17,10 +16,7 @@ const { runMain } = await import('#platform/process.ts');
 
 const contract = readContract(process.env);
 const mode = process.env[MODE_VARIABLE];
-const folder = join(contract.stateDir, 'resources');
-mkdirSync(folder, { recursive: true });
-const file = join(folder, 'resources.json');
-writeFileSync(file, JSON.stringify(resourceList(contract)));
+const file = writeResources(contract);
 if (mode === 'off') Recorder.prototype.record = () => undefined;
 
 runMain('bench proxy', async () => {

@@ -1,9 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePorts, startParts } from '#local/parts.ts';
 import { connectKafka } from '#platform/kafka.ts';
 import { topicSpecs } from '../../../services/analytics/ingest/topics.ts';
+import { withParts } from '../parts.ts';
 import { Rig } from '../proxy/rig.ts';
 import type { Scenario } from '../proxy/workload.ts';
 import { KAFKA_VARIABLE, MESH, MODE_VARIABLE, type Mode } from './contract.ts';
@@ -23,12 +21,8 @@ export interface Share {
 }
 
 /** The same proxy under the same load, in each mode in turn, in another order every round. */
-export async function measureShares(rounds: number): Promise<Share[]> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'windrose-bench-'));
-  const { KAFKA_BROKERS: _, ...env } = process.env;
-  const parts = await startParts({ dataDir, ports: await freePorts(), only: ['kafka'], env });
-  const broker = parts.addresses.KAFKA_BROKERS ?? '';
-  try {
+export function measureShares(rounds: number): Promise<Share[]> {
+  return withParts(['kafka'], async ({ broker }) => {
     await makeTopics(broker);
     const shares: Share[] = [];
     for (const scenario of ['bare', 'full'] as const) {
@@ -44,10 +38,7 @@ export async function measureShares(rounds: number): Promise<Share[]> {
       shares.push(share);
     }
     return shares;
-  } finally {
-    await parts.stop();
-    rmSync(dataDir, { recursive: true, force: true });
-  }
+  });
 }
 
 function none(): Record<Mode, number[]> {
